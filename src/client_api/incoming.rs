@@ -1,0 +1,92 @@
+//! A request as a handler gets it: parsed and authenticated.
+
+use http::StatusCode;
+use ruma::api::{
+    auth_scheme::{AccessToken, AccessTokenOptional, AuthScheme, NoAccessToken, NoAuthentication},
+    error::{ErrorKind, UnknownTokenErrorData},
+};
+
+use crate::{Error, Homeserver, Result, users::Session};
+
+/// A parsed request with who sent it. Derefs to the request.
+pub struct Incoming<R: ruma::api::Metadata>
+where
+    R::Authentication: Authenticate,
+{
+    /// The request.
+    pub request: R,
+    /// Who sent it, as far as the endpoint asks.
+    pub auth: <R::Authentication as Authenticate>::Sender,
+}
+
+impl<R: ruma::api::Metadata> std::ops::Deref for Incoming<R>
+where
+    R::Authentication: Authenticate,
+{
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.request
+    }
+}
+
+/// An authentication scheme that this homeserver can check.
+pub trait Authenticate: AuthScheme {
+    /// What is known of the sender then.
+    type Sender;
+
+    /// Finds out who sent a request.
+    #[allow(async_fn_in_trait, reason = "everything here runs on one thread")]
+    async fn authenticate(server: &Homeserver, request: &http::Request<()>)
+    -> Result<Self::Sender>;
+}
+
+impl Authenticate for NoAuthentication {
+    type Sender = ();
+
+    async fn authenticate(_: &Homeserver, _: &http::Request<()>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Authenticate for NoAccessToken {
+    type Sender = ();
+
+    async fn authenticate(_: &Homeserver, _: &http::Request<()>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Authenticate for AccessToken {
+    type Sender = Session;
+
+    async fn authenticate(server: &Homeserver, request: &http::Request<()>) -> Result<Session> {
+        let token = Self::extract_authentication(request).map_err(|_| Error::missing_token())?;
+        session(server, &token).await
+    }
+}
+
+impl Authenticate for AccessTokenOptional {
+    type Sender = Option<Session>;
+
+    async fn authenticate(
+        server: &Homeserver,
+        request: &http::Request<()>,
+    ) -> Result<Option<Session>> {
+        match Self::extract_authentication(request) {
+            Ok(Some(token)) => session(server, &token).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(_) => Err(Error::missing_token()),
+        }
+    }
+}
+
+async fn session(server: &Homeserver, token: &str) -> Result<Session> {
+    server.users.session(token).await?.ok_or_else(|| {
+        Error::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::UnknownToken(UnknownTokenErrorData::new()),
+            "The access token is not known",
+        )
+    })
+}

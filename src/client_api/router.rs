@@ -1,0 +1,185 @@
+//! Finds the handler of a request by its method and path.
+
+use std::{collections::HashMap, rc::Rc};
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use http::{HeaderValue, Method, StatusCode, header};
+use percent_encoding::percent_decode_str;
+use ruma::api::{
+    IncomingRequest, IncomingRequestExt, OutgoingResponseExt,
+    error::{DeserializationError, ErrorKind, FromHttpRequestError},
+    path_builder::PathBuilder,
+};
+
+use super::{Authenticate, Body, Incoming};
+use crate::{Error, Homeserver, Result};
+
+type Handler = Rc<
+    dyn for<'a> Fn(
+        &'a Rc<Homeserver>,
+        http::Request<Body>,
+        Vec<String>,
+    ) -> LocalBoxFuture<'a, Result<http::Response<Body>>>,
+>;
+
+/// The table of endpoints.
+pub struct Router {
+    paths: matchit::Router<HashMap<Method, Handler>>,
+    /// The paths as they were registered, so that a second method of a path finds the first.
+    building: HashMap<String, HashMap<Method, Handler>>,
+}
+
+impl Router {
+    /// A router without endpoints.
+    pub(super) fn new() -> Self {
+        Self { paths: matchit::Router::new(), building: HashMap::new() }
+    }
+
+    /// Registers a handler under all paths that its request has ever had.
+    pub(super) fn add<R, H>(&mut self, handler: H)
+    where
+        R: IncomingRequest + 'static,
+        R::Authentication: Authenticate,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+    {
+        let handler = Rc::new(handler);
+        for path in R::PATH_BUILDER.all_paths() {
+            let handler = handler.clone();
+            self.add_raw(R::METHOD, path, move |server, request, args| {
+                let handler = handler.clone();
+                async move {
+                    let (parts, body) = request.into_parts();
+                    let head = http::Request::from_parts(parts, ());
+                    let auth = R::Authentication::authenticate(server, &head).await?;
+                    let body = body.bytes().await?;
+                    let request = parse::<R>(&head, &body, &args)?;
+                    let response = handler(server, Incoming { request, auth }).await?;
+                    let response =
+                        response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
+                    Ok(response.map(Body::from))
+                }
+                .boxed_local()
+            });
+        }
+    }
+
+    /// Registers a handler that reads the request itself: what ruma has no type for, and bodies
+    /// that should not be read into memory. `path` has its variables in braces.
+    pub(super) fn add_raw<H>(&mut self, method: Method, path: &str, handler: H)
+    where
+        H: for<'a> Fn(
+                &'a Rc<Homeserver>,
+                http::Request<Body>,
+                Vec<String>,
+            ) -> LocalBoxFuture<'a, Result<http::Response<Body>>>
+            + 'static,
+    {
+        // matchit wants one name for a variable at one place; positions are enough here.
+        let mut place = 0;
+        let path = path
+            .split('/')
+            .map(|segment| {
+                if segment.starts_with('{') {
+                    place += 1;
+                    format!("{{{place}}}")
+                } else {
+                    segment.to_owned()
+                }
+            })
+            .collect::<Vec<_>>()
+            .join("/");
+        self.building.entry(path).or_default().insert(method, Rc::new(handler));
+    }
+
+    /// Makes the table of what was registered.
+    pub(super) fn finish(mut self) -> Self {
+        for (path, methods) in std::mem::take(&mut self.building) {
+            // Registered paths are constants of ruma and of this crate; a clash shows in any test.
+            self.paths.insert(path, methods).expect("paths of endpoints do not clash");
+        }
+        self
+    }
+
+    /// Answers a request. spec: client-server §API Standards
+    pub(crate) async fn answer(
+        &self,
+        server: &Rc<Homeserver>,
+        request: http::Request<Body>,
+    ) -> http::Response<Body> {
+        let mut response = match self.dispatch(server, request).await {
+            Ok(response) => response,
+            Err(error) => error.into_response().map(Body::from),
+        };
+        for (name, value) in CORS {
+            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        server: &Rc<Homeserver>,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>> {
+        if request.method() == Method::OPTIONS {
+            return Ok(http::Response::new(Body::empty()));
+        }
+        let path = request.uri().path();
+        // Trailing slashes mean an empty last variable only for state events, which register it.
+        let found = self
+            .paths
+            .at(path)
+            .or_else(|missing| {
+                path.strip_suffix('/').map_or(Err(missing), |path| self.paths.at(path))
+            })
+            .map_err(|_| unrecognized(StatusCode::NOT_FOUND, "There is no such endpoint"))?;
+        let method = match request.method() {
+            &Method::HEAD => &Method::GET,
+            method => method,
+        };
+        let handler = found.value.get(method).ok_or_else(|| {
+            unrecognized(StatusCode::METHOD_NOT_ALLOWED, "The endpoint has no such method")
+        })?;
+        let args = found
+            .params
+            .iter()
+            .map(|(_, value)| percent_decode_str(value).decode_utf8().map(Into::into))
+            .collect::<Result<Vec<String>, _>>()
+            .map_err(|_| Error::invalid_param("The path is not UTF-8"))?;
+        handler(server, request, args).await
+    }
+}
+
+/// spec: client-server §Web Browser Clients
+const CORS: [(header::HeaderName, &str); 4] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
+    (header::ACCESS_CONTROL_ALLOW_HEADERS, "X-Requested-With, Content-Type, Authorization"),
+    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"),
+];
+
+fn unrecognized(status: StatusCode, message: &str) -> Error {
+    Error::new(status, ErrorKind::Unrecognized, message)
+}
+
+/// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
+/// `M_INVALID_PARAM`.
+fn parse<R: IncomingRequest>(head: &http::Request<()>, body: &[u8], args: &[String]) -> Result<R> {
+    // Clients leave out empty bodies, where the specification says an empty object.
+    let body = if body.is_empty() && R::METHOD != Method::GET { b"{}" } else { body };
+    let mut request = http::Request::new(body);
+    *request.method_mut() = R::METHOD;
+    *request.uri_mut() = head.uri().clone();
+    *request.headers_mut() = head.headers().clone();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    R::try_from_http_request(request, &args).map_err(|cause| match cause {
+        FromHttpRequestError::Deserialization(DeserializationError::Json(cause)) => {
+            if cause.is_data() {
+                Error::bad_json(cause.to_string())
+            } else {
+                Error::not_json(cause.to_string())
+            }
+        }
+        cause => Error::invalid_param(cause.to_string()),
+    })
+}

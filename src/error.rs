@@ -1,0 +1,121 @@
+//! The errors of the homeserver: what a client is told.
+
+use bytes::Bytes;
+use http::StatusCode;
+use ruma::api::{
+    OutgoingResponseExt,
+    client::uiaa::{UiaaInfo, UiaaResponse},
+    error::{ErrorBody, ErrorKind, StandardErrorBody},
+};
+
+use crate::store;
+
+/// An answer other than success, in the form that the specification gives it.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// A standard error response. spec: client-server §Standard error response
+    Matrix(Box<ruma::api::error::Error>),
+    /// More authentication is needed. spec: client-server §User-Interactive Authentication API
+    Uiaa(Box<UiaaInfo>),
+}
+
+/// A result of the homeserver.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of any kind.
+    pub fn new(status: StatusCode, kind: ErrorKind, message: impl Into<String>) -> Self {
+        let body = ErrorBody::Standard(StandardErrorBody::new(kind, message.into()));
+        Self::Matrix(Box::new(ruma::api::error::Error::new(status, body)))
+    }
+
+    /// 403 `M_FORBIDDEN`
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, message)
+    }
+
+    /// 404 `M_NOT_FOUND`
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, message)
+    }
+
+    /// 400 `M_INVALID_PARAM`
+    pub fn invalid_param(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidParam, message)
+    }
+
+    /// 400 `M_MISSING_PARAM`
+    pub fn missing_param(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorKind::MissingParam, message)
+    }
+
+    /// 400 `M_BAD_JSON`
+    pub fn bad_json(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorKind::BadJson, message)
+    }
+
+    /// 400 `M_NOT_JSON`
+    pub fn not_json(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorKind::NotJson, message)
+    }
+
+    /// 413 `M_TOO_LARGE`
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
+    }
+
+    /// 401 `M_MISSING_TOKEN`
+    pub fn missing_token() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorKind::MissingToken, "No access token was given")
+    }
+
+    /// 500 `M_UNKNOWN`: a defect of the homeserver, or storage that fails.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!("internal error: {cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, cause.to_string())
+    }
+
+    /// The response that says this.
+    pub fn into_response(self) -> http::Response<Bytes> {
+        let response = match self {
+            Self::Matrix(error) => error.try_into_http_response::<Vec<u8>>(),
+            Self::Uiaa(info) => UiaaResponse::AuthResponse(*info).try_into_http_response(),
+        };
+        match response {
+            Ok(response) => response.map(Bytes::from),
+            Err(cause) => {
+                tracing::error!("an error response can't be written: {cause}");
+                let mut response = http::Response::new(Bytes::from_static(
+                    br#"{"errcode":"M_UNKNOWN","error":"the error can't be written"}"#,
+                ));
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Matrix(error) => error.fmt(f),
+            Self::Uiaa(_) => f.write_str("user-interactive authentication is required"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<store::Error> for Error {
+    fn from(cause: store::Error) -> Self {
+        match cause {
+            // spec: client-server §Common error codes; the server has reached a resource limit.
+            store::Error::QuotaExceeded => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                ErrorKind::Unknown,
+                "The browser gives this homeserver no more storage",
+            ),
+            cause => Self::internal(cause),
+        }
+    }
+}

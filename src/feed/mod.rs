@@ -1,0 +1,188 @@
+//! The one position: everything that a client can see through `/sync` takes its place here.
+//!
+//! A position is given when the change's batch is submitted, so the order of positions is the
+//! order of commits, and a sync that has read up to [`Feed::current`] has missed nothing.
+//!
+//! Positions never go back, not even those of changes that are announced without being stored: a
+//! durable ceiling lies above every position given out, and a restart goes on from it.
+
+mod change;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
+
+use futures::channel::oneshot;
+
+pub use self::change::Change;
+use crate::store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table};
+
+/// A place in the order of everything that happened; 0 is before the first.
+pub type Position = u64;
+
+/// How far beyond the positions given out the durable ceiling is moved at once.
+const CEILING_STEP: u64 = 4096;
+/// How many of the newest changes are kept in memory.
+const RECENT: usize = 4096;
+
+/// A handle to the feed; clones share it.
+#[derive(Clone)]
+pub struct Feed {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    /// The position given out last.
+    last: Cell<Position>,
+    /// The newest position up to which everything is durable or announced.
+    current: Cell<Position>,
+    /// No position above it may be given out.
+    ceiling: Cell<Position>,
+    /// The newest changes; complete above `recent_from`.
+    recent: RefCell<VecDeque<(Position, Change)>>,
+    recent_from: Cell<Position>,
+    waiting: RefCell<Vec<(Position, oneshot::Sender<()>)>>,
+}
+
+fn ceiling_key() -> Key {
+    Key::new().str("feed_ceiling")
+}
+
+impl Feed {
+    /// Opens the feed that `store` holds.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn open(store: Store) -> Result<Self> {
+        let ceiling = store.get_json::<u64>(Table::Server, ceiling_key()).await?.unwrap_or(0);
+        Ok(Self {
+            inner: Rc::new(Inner {
+                store,
+                last: Cell::new(ceiling),
+                current: Cell::new(ceiling),
+                ceiling: Cell::new(ceiling),
+                recent: RefCell::default(),
+                recent_from: Cell::new(ceiling),
+                waiting: RefCell::default(),
+            }),
+        })
+    }
+
+    /// Takes the next position for `change` and records it in `batch`.
+    ///
+    /// From here to the submission of the batch there must be no `.await`: the store refuses
+    /// batches that come out of order.
+    pub fn record(&self, batch: &mut Batch, change: Change) -> Position {
+        let position = self.next(batch);
+        batch.note_position(position);
+        // `Change` has only strings and options of them: serde_json has no reason to refuse it.
+        let value = serde_json::to_vec(&change).unwrap_or_default();
+        batch.put(Table::Feed, Key::new().u64(position), value);
+        let feed = self.clone();
+        batch.on_durable(move || feed.advance(position, change));
+        position
+    }
+
+    /// Gives `change` a position without storing it: for what may be forgotten when the worker
+    /// ends. It is visible once everything recorded before it is durable.
+    pub async fn announce(&self, change: Change) -> Result<Position> {
+        // An empty batch queues behind those under way, so the order of positions holds.
+        let mut batch = Batch::new();
+        let position = self.next(&mut batch);
+        batch.note_position(position);
+        let feed = self.clone();
+        batch.on_durable(move || feed.advance(position, change));
+        self.inner.store.commit(batch).await?;
+        Ok(position)
+    }
+
+    /// The newest position: every change up to it is durable or announced.
+    pub fn current(&self) -> Position {
+        self.inner.current.get()
+    }
+
+    /// The changes after `from` up to and with `to`, oldest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn since(&self, from: Position, to: Position) -> Result<Vec<(Position, Change)>> {
+        let recent = |above: Position| {
+            let recent = self.inner.recent.borrow();
+            let start = recent.partition_point(|(position, _)| *position <= above);
+            recent
+                .range(start..)
+                .take_while(|(position, _)| *position <= to)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        if from >= self.inner.recent_from.get() {
+            return Ok(recent(from));
+        }
+        let range = KeyRange::between(
+            Key::new().u64(from.saturating_add(1)),
+            Key::new().u64(to.saturating_add(1)),
+        );
+        let rows =
+            self.inner.store.scan(Table::Feed, range, Direction::Forward, usize::MAX).await?;
+        let mut changes = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let position = KeyReader::new(&key).u64().unwrap_or_default();
+            let change = serde_json::from_slice(&value).map_err(crate::store::Error::encoding)?;
+            changes.push((position, change));
+        }
+        // What is announced only, is not in the table.
+        changes.extend(recent(from).into_iter().filter(|(_, change)| {
+            matches!(change, Change::Presence { .. } | Change::Typing { .. })
+        }));
+        changes.sort_by_key(|(position, _)| *position);
+        Ok(changes)
+    }
+
+    /// Waits until [`Feed::current`] lies beyond `position`.
+    pub async fn wait_beyond(&self, position: Position) {
+        if self.current() > position {
+            return;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.inner.waiting.borrow_mut();
+        waiting.retain(|(_, sender)| !sender.is_canceled());
+        waiting.push((position, sender));
+        drop(waiting);
+        // The sender is dropped only with the feed, which this borrows.
+        let _ = receiver.await;
+    }
+
+    fn next(&self, batch: &mut Batch) -> Position {
+        let position = self.inner.last.get() + 1;
+        self.inner.last.set(position);
+        if position > self.inner.ceiling.get() {
+            let ceiling = position + CEILING_STEP;
+            self.inner.ceiling.set(ceiling);
+            batch.put(Table::Server, ceiling_key(), ceiling.to_string());
+        }
+        position
+    }
+
+    fn advance(&self, position: Position, change: Change) {
+        let inner = &self.inner;
+        inner.current.set(position);
+        let mut recent = inner.recent.borrow_mut();
+        recent.push_back((position, change));
+        if recent.len() > RECENT
+            && let Some((dropped, _)) = recent.pop_front()
+        {
+            inner.recent_from.set(dropped);
+        }
+        drop(recent);
+        inner.waiting.borrow_mut().retain(|(_, sender)| !sender.is_canceled());
+        let woken: Vec<_> =
+            inner.waiting.borrow_mut().extract_if(.., |(beyond, _)| position > *beyond).collect();
+        for (_, sender) in woken {
+            // A receiver that is gone waits for nothing.
+            let _ = sender.send(());
+        }
+    }
+}

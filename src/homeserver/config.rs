@@ -1,0 +1,42 @@
+//! What a homeserver is told when it starts.
+
+use ruma::{OwnedServerName, RoomVersionId};
+
+/// The options of a homeserver.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its name: the part after the colon in the ids of its users.
+    pub server_name: OwnedServerName,
+    /// Where clients reach it, without a trailing slash; told in `/.well-known/matrix/client`.
+    pub base_url: String,
+    /// Who may register.
+    pub registration: Registration,
+    /// The version of rooms that are made without naming one.
+    pub default_room_version: RoomVersionId,
+    /// Whether requests are limited in number.
+    pub rate_limits: bool,
+}
+
+/// Who may register an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Who knows this token. spec: client-server §Token-authenticated registration
+    Token(String),
+    /// Nobody.
+    Closed,
+}
+
+impl Config {
+    /// The defaults for a server of this name.
+    pub fn new(server_name: OwnedServerName) -> Self {
+        Self {
+            base_url: format!("https://{server_name}"),
+            server_name,
+            registration: Registration::Open,
+            default_room_version: RoomVersionId::V12,
+            rate_limits: true,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The homeserver: its parts, wired together.
+
+mod config;
+
+use std::rc::Rc;
+
+pub use self::config::{Config, Registration};
+use crate::{
+    Result,
+    client_api::{self, Body, Router},
+    feed::Feed,
+    store::Store,
+    users::Users,
+};
+
+/// A homeserver over one store.
+pub struct Homeserver {
+    /// Its options.
+    pub config: Config,
+    /// Where everything is kept.
+    pub store: Store,
+    /// The order of everything that clients see.
+    pub feed: Feed,
+    /// Accounts and what belongs to them.
+    pub users: Users,
+    router: Router,
+}
+
+impl Homeserver {
+    /// Opens the homeserver that `store` holds, or makes a new one there.
+    ///
+    /// # Errors
+    /// When the store can't be read or written.
+    pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
+        let feed = Feed::open(store.clone()).await?;
+        let users = Users::new(store.clone(), feed.clone());
+        let router = client_api::router();
+        Ok(Rc::new(Self { config, store, feed, users, router }))
+    }
+
+    /// Answers a request; never fails, since every failure is a response too.
+    pub async fn fetch(self: &Rc<Self>, request: http::Request<Body>) -> http::Response<Body> {
+        self.router.answer(self, request).await
+    }
+}

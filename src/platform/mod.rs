@@ -1,0 +1,39 @@
+//! What the machine below gives: clock, timers, tasks, randomness, locks.
+//!
+//! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
+
+mod keyed_mutex;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+pub use keyed_mutex::{KeyedGuard, KeyedMutex};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{run, sleep, spawn};
+#[cfg(target_arch = "wasm32")]
+pub use wasm::{sleep, spawn};
+
+use std::{future::Future, time::Duration};
+
+use futures::future::{Either, select};
+use ruma::MilliSecondsSinceUnixEpoch;
+
+/// The wall clock, in milliseconds since the Unix epoch.
+pub fn now() -> MilliSecondsSinceUnixEpoch {
+    MilliSecondsSinceUnixEpoch::now()
+}
+
+/// Runs `future` for at most `limit`; `None` when the time ran out first.
+pub async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(std::pin::pin!(future), std::pin::pin!(sleep(limit))).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
+}
+
+/// A string of `length` letters and digits from the platform's secure randomness.
+pub fn random_string(length: usize) -> String {
+    use rand::distr::{Alphanumeric, SampleString};
+    Alphanumeric.sample_string(&mut rand::rng(), length)
+}

@@ -1,0 +1,75 @@
+//! Large values, which in a browser never pass through the wasm memory.
+
+use bytes::Bytes;
+
+/// A large immutable value: natively bytes, in a browser a `Blob`, which the browser may keep on
+/// disk. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    #[cfg(not(target_arch = "wasm32"))]
+    inner: Bytes,
+    #[cfg(target_arch = "wasm32")]
+    inner: web_sys::Blob,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Blob {
+    /// A blob of these bytes.
+    pub fn new(bytes: Bytes) -> Self {
+        Self { inner: bytes }
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> u64 {
+        self.inner.len() as u64
+    }
+
+    /// Its bytes.
+    pub async fn bytes(&self) -> super::Result<Bytes> {
+        Ok(self.inner.clone())
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Blob {
+    /// A blob of these bytes.
+    pub fn new(bytes: Bytes) -> Self {
+        let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(&*bytes));
+        // The constructor throws only for parts that are not an iterable of parts.
+        Self {
+            inner: web_sys::Blob::new_with_u8_array_sequence(&parts).expect("one part of bytes"),
+        }
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> u64 {
+        self.inner.size() as u64
+    }
+
+    /// Its bytes, copied into the wasm memory.
+    pub async fn bytes(&self) -> super::Result<Bytes> {
+        let buffer = wasm_bindgen_futures::JsFuture::from(self.inner.array_buffer())
+            .await
+            .map_err(|cause| super::Error::Backend(format!("a blob can't be read: {cause:?}")))?;
+        Ok(js_sys::Uint8Array::new(&buffer).to_vec().into())
+    }
+
+    /// The browser's own object.
+    pub fn as_web(&self) -> &web_sys::Blob {
+        &self.inner
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+impl From<web_sys::Blob> for Blob {
+    fn from(inner: web_sys::Blob) -> Self {
+        Self { inner }
+    }
+}
+
+impl Blob {
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong below the homeserver.
+
+/// An error of the store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The browser gives no more room. Nothing of the batch was written; what was stored stays.
+    #[error("the storage quota is used up")]
+    QuotaExceeded,
+    /// The stored schema was written by a newer version of Neurite.
+    #[error("the database has schema version {found}; this version of Neurite knows up to {known}")]
+    SchemaTooNew {
+        /// The version in the database.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// Another connection holds an older version of the database open.
+    #[error("another page holds an older version of the database open: close it and try again")]
+    Blocked,
+    /// A database of that name exists and is not Neurite's.
+    #[error("the database was not made by Neurite: {0}")]
+    Foreign(String),
+    /// The database was deleted or closed beneath the homeserver.
+    #[error("the database is closed: {0}")]
+    Closed(String),
+    /// A record does not have the checksum or form that it was written with.
+    #[error("a stored record is corrupt: {0}")]
+    Corrupt(String),
+    /// A value could not be encoded or decoded.
+    #[error("a stored value has an unexpected form: {0}")]
+    Encoding(String),
+    /// Batches were submitted in another order than their positions were taken: a defect.
+    #[error("a batch was submitted out of the order of its positions")]
+    OutOfOrder,
+    /// Whatever else the backend reports.
+    #[error("storage: {0}")]
+    Backend(String),
+}
+
+impl Error {
+    /// A value could not be encoded or decoded.
+    pub fn encoding(cause: impl std::fmt::Display) -> Self {
+        Self::Encoding(cause.to_string())
+    }
+}
+
+/// A result of the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,13 @@
+//! The tables of the store. Numbers are part of the stored format: never reuse one.
+
+/// An ordered table of byte keys to byte values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// The homeserver's own facts: name, signing key, format.
+    Server = 1,
+    /// The feed: position → change.
+    Feed = 2,
+    /// Access token → session.
+    AccessTokens = 16,
+}

@@ -1,0 +1,19 @@
+//! What the suites share.
+
+/// Declares tests that run natively and, with the same body, in browsers.
+#[macro_export]
+macro_rules! tests {
+    ($($(#[$attribute:meta])* async fn $name:ident() $body:block)*) => {$(
+        $(#[$attribute])*
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() $body
+
+        $(#[$attribute])*
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            neurite::platform::run(async move $body)
+        }
+    )*};
+}
