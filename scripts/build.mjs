@@ -1,0 +1,166 @@
+// Builds dist/ from the crate, worker/ and www/. What has not changed is not built again.
+//
+//   node scripts/build.mjs [--dev] [--verbose]
+//
+// dist/                       the npm package
+//   neurite.js, neurite_bg.wasm, neurite.d.ts   what wasm-bindgen makes of the crate
+//   index.js, index.d.ts …    the page's start(), from worker/index.ts
+//   worker.js                 the homeserver's dedicated worker (a module), with neurite.js in it
+//   service-worker.js         the service worker: one classic script
+//   www/                      the demo, ready to be served: the pages of www/, their scripts, and
+//                             beside them worker.js, neurite_bg.wasm, service-worker.js (its scope
+//                             is the whole origin) and pkg/, the client's crypto, where its loader
+//                             looks for it
+
+import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { filesOf, fingerprint, whenChanged } from "./fingerprint.mjs";
+import { distDir, root, toolchain, wwwDir } from "./project.mjs";
+import { setup } from "./setup.mjs";
+import { main, run, step } from "./steps.mjs";
+
+/** `kind`: a build of wasm-pack.toml. */
+export async function build(kind = "release") {
+  await buildWasm(kind);
+  await buildScripts();
+}
+
+async function buildWasm(kind) {
+  const { build: builds } = await toolchain();
+  const settings = builds[kind];
+  const inputs = await fingerprint(
+    ["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src"],
+    kind,
+  );
+  const module = join(distDir, "neurite_bg.wasm");
+  await whenChanged("wasm", inputs, [module, join(distDir, "neurite.js")], async () => {
+    const out = join(root, "target", "wasm-pack", kind);
+    await step(`wasm, ${kind}`, () => wasmPack(settings, out));
+    if (settings["wasm-opt"]) {
+      await step("wasm-opt", async () => {
+        const built = join(out, "neurite_bg.wasm");
+        await run("wasm-opt", [built, "-o", built, ...settings["wasm-opt"]]);
+        return `${((await stat(built)).size / 1024 / 1024).toFixed(2)} MiB`;
+      });
+    }
+    for (const file of ["neurite.js", "neurite.d.ts", "neurite_bg.wasm", "neurite_bg.wasm.d.ts"]) {
+      await copy(join(out, file), join(distDir, file));
+    }
+  });
+}
+
+// wasm-opt is run by us, from npm's binaryen: wasm-pack would download one.
+function wasmPack({ profile, features }, out) {
+  const cargo = features.length ? ["--", "--features", features.join(",")] : [];
+  return run("wasm-pack", [
+    ...["build", root, "--mode", "no-install", "--target", "web", "--profile", profile],
+    ...["--no-opt", "--no-pack", "--no-gitignore", "--out-dir", out, "--out-name", "neurite"],
+    ...cargo,
+  ]);
+}
+
+async function buildScripts() {
+  const inputs = await fingerprint([
+    ...["worker", "www", "package.json", "package-lock.json", "tsconfig.json", "scripts/build.mjs"],
+    ...["dist/neurite.js", "dist/neurite_bg.wasm"],
+  ]);
+  const outputs = ["index.js", "worker.js", "service-worker.js"];
+  await whenChanged("scripts", inputs, outputs.map((name) => join(distDir, name)), () =>
+    step("scripts", async () => {
+      await rm(wwwDir, { recursive: true, force: true });
+      await packageScripts();
+      await demo();
+    }),
+  );
+}
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  sourcemap: true,
+  target: ["chrome109", "firefox115", "safari16.4"],
+  logLevel: "warning",
+  legalComments: "linked",
+};
+
+async function packageScripts() {
+  const { build: esbuild } = await import("esbuild");
+  const module = { ...shared, format: "esm", outdir: distDir };
+  await esbuild({ ...module, entryPoints: ["worker/index.ts"] });
+  await esbuild({ ...module, entryPoints: ["worker/worker.ts"], minifySyntax: true });
+  // Classic: browsers that have module service workers are fewer, and an app's own service worker
+  // can take it in by importScripts too.
+  await esbuild({
+    ...shared,
+    format: "iife",
+    entryPoints: ["worker/service-worker.ts"],
+    outdir: distDir,
+  });
+  await declarations();
+}
+
+/** dist/*.d.ts for the package's users. */
+async function declarations() {
+  const config = join(distDir, ".declarations.json");
+  await writeFile(
+    config,
+    JSON.stringify({
+      extends: "../tsconfig.json",
+      compilerOptions: {
+        noEmit: false,
+        declaration: true,
+        emitDeclarationOnly: true,
+        rootDir: "../worker",
+        outDir: ".",
+      },
+      include: [],
+      files: ["../worker/index.ts"],
+    }),
+  );
+  await run("tsc", ["--project", config]);
+  await rm(config);
+}
+
+async function demo() {
+  const { build: esbuild } = await import("esbuild");
+  const files = await filesOf("www");
+  // A script directly in www/ is what a page loads; those in folders below are its parts.
+  const entryPoints = files.filter((file) => /^www\/[^/]+\.ts$/.test(file));
+  await esbuild({
+    ...shared,
+    entryPoints,
+    format: "esm",
+    splitting: true,
+    minify: true,
+    outdir: wwwDir,
+    define: { global: "globalThis" },
+  });
+  for (const file of files.filter((file) => !/\.ts$/.test(file))) {
+    await copy(join(root, file), join(distDir, file));
+  }
+  for (const file of ["worker.js", "worker.js.map", "neurite_bg.wasm"]) {
+    await copy(join(distDir, file), join(wwwDir, file));
+  }
+  for (const file of ["service-worker.js", "service-worker.js.map"]) {
+    await copy(join(distDir, file), join(wwwDir, file));
+  }
+  const crypto = "pkg/matrix_sdk_crypto_wasm_bg.wasm";
+  await copy(
+    join(root, "node_modules/@matrix-org/matrix-sdk-crypto-wasm", crypto),
+    join(wwwDir, crypto),
+  );
+}
+
+async function copy(from, to) {
+  await mkdir(dirname(to), { recursive: true });
+  await cp(from, to);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(async () => {
+    await setup();
+    await build(process.argv.includes("--dev") ? "dev" : "release");
+  });
+}
