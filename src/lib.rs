@@ -12,6 +12,7 @@ pub mod client_api;
 mod error;
 pub mod feed;
 pub mod homeserver;
+pub mod media;
 pub mod platform;
 pub mod store;
 pub mod users;

@@ -2,6 +2,7 @@
 
 mod body;
 mod incoming;
+mod media;
 mod router;
 mod versions;
 
@@ -14,6 +15,7 @@ pub use self::{
 /// The router with every endpoint.
 pub(crate) fn router() -> Router {
     let mut router = Router::new();
+    media::routes(&mut router);
     versions::routes(&mut router);
     router.finish()
 }

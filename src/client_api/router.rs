@@ -164,7 +164,11 @@ fn unrecognized(status: StatusCode, message: &str) -> Error {
 
 /// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
 /// `M_INVALID_PARAM`.
-fn parse<R: IncomingRequest>(head: &http::Request<()>, body: &[u8], args: &[String]) -> Result<R> {
+pub(super) fn parse<R: IncomingRequest>(
+    head: &http::Request<()>,
+    body: &[u8],
+    args: &[String],
+) -> Result<R> {
     // Clients leave out empty bodies, where the specification says an empty object.
     let body = if body.is_empty() && R::METHOD != Method::GET { b"{}" } else { body };
     let mut request = http::Request::new(body);

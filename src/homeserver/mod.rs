@@ -9,6 +9,7 @@ use crate::{
     Result,
     client_api::{self, Body, Router},
     feed::Feed,
+    media::Media,
     store::Store,
     users::Users,
 };
@@ -23,6 +24,8 @@ pub struct Homeserver {
     pub feed: Feed,
     /// Accounts and what belongs to them.
     pub users: Users,
+    /// Uploads, downloads, thumbnails.
+    pub media: Media,
     router: Router,
 }
 
@@ -34,8 +37,9 @@ impl Homeserver {
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
         let feed = Feed::open(store.clone()).await?;
         let users = Users::new(store.clone(), feed.clone());
+        let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, users, router }))
+        Ok(Rc::new(Self { config, store, feed, users, media, router }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

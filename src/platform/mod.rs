@@ -2,6 +2,7 @@
 //!
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
+pub mod images;
 mod keyed_mutex;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

@@ -28,6 +28,11 @@ impl Blob {
     pub async fn bytes(&self) -> super::Result<Bytes> {
         Ok(self.inner.clone())
     }
+
+    /// The type that it was made with; natively none is kept.
+    pub fn content_type(&self) -> String {
+        String::new()
+    }
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -52,6 +57,11 @@ impl Blob {
             .await
             .map_err(|cause| super::Error::Backend(format!("a blob can't be read: {cause:?}")))?;
         Ok(js_sys::Uint8Array::new(&buffer).to_vec().into())
+    }
+
+    /// The type that it was made with; may be empty.
+    pub fn content_type(&self) -> String {
+        self.inner.type_()
     }
 
     /// The browser's own object.

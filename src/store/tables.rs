@@ -10,4 +10,8 @@ pub enum Table {
     Feed = 2,
     /// Access token → session.
     AccessTokens = 16,
+    /// Media id → what is known of the file.
+    Media = 140,
+    /// Media ids whose blob may be there without being finished.
+    MediaUploads = 141,
 }

@@ -1,0 +1,248 @@
+//! spec: client-server §Content repository
+
+use std::rc::Rc;
+
+use futures::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, header};
+use ruma::{
+    api::{
+        Metadata, OutgoingResponseExt,
+        auth_scheme::AccessToken,
+        client::{authenticated_media as media, media as legacy},
+        path_builder::PathBuilder,
+    },
+    http_headers::{ContentDisposition, ContentDispositionType},
+};
+
+use super::{Authenticate, Body, Incoming, Router, router::parse};
+use crate::{
+    Error, Homeserver, Result,
+    media::{File, MAX_UPLOAD_SIZE, ThumbnailRequest},
+    store::Blob,
+};
+
+/// Set by the face of the homeserver, which takes it from every request that comes in with it: a
+/// media element of our own origin asks, which can send no access token. Whoever runs script in
+/// this origin can read the store anyway.
+pub(crate) const SAME_ORIGIN_MEDIA: &str = "x-neurite-same-origin-media";
+
+#[allow(deprecated, reason = "older clients ask at the older paths")]
+pub(super) fn routes(router: &mut Router) {
+    router.add(create);
+    router.add(config);
+    router.add(legacy_config);
+    for path in legacy::create_content::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::POST, path, |server, request, _| {
+            upload(server, request).boxed_local()
+        });
+    }
+    for path in legacy::create_content_async::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::PUT, path, |server, request, args| {
+            upload_to(server, request, args).boxed_local()
+        });
+    }
+    let downloads = media::get_content::v1::Request::PATH_BUILDER
+        .all_paths()
+        .chain(media::get_content_as_filename::v1::Request::PATH_BUILDER.all_paths())
+        .chain(legacy::get_content::v3::Request::PATH_BUILDER.all_paths())
+        .chain(legacy::get_content_as_filename::v3::Request::PATH_BUILDER.all_paths());
+    for path in downloads {
+        router.add_raw(Method::GET, path, |server, request, args| {
+            download(server, request, args).boxed_local()
+        });
+    }
+    let thumbnails = media::get_content_thumbnail::v1::Request::PATH_BUILDER
+        .all_paths()
+        .chain(legacy::get_content_thumbnail::v3::Request::PATH_BUILDER.all_paths());
+    for path in thumbnails {
+        router.add_raw(Method::GET, path, |server, request, args| {
+            thumbnail(server, request, args).boxed_local()
+        });
+    }
+}
+
+/// `POST /_matrix/media/v1/create`
+async fn create(
+    server: &Homeserver,
+    request: Incoming<legacy::create_mxc_uri::v1::Request>,
+) -> Result<legacy::create_mxc_uri::v1::Response> {
+    let (uri, expires) = server.media.create(&request.auth.user_id).await?;
+    let mut response = legacy::create_mxc_uri::v1::Response::new(uri);
+    response.unused_expires_at = Some(expires);
+    Ok(response)
+}
+
+/// `GET /_matrix/client/v1/media/config`
+async fn config(
+    _: &Homeserver,
+    _: Incoming<media::get_media_config::v1::Request>,
+) -> Result<media::get_media_config::v1::Response> {
+    Ok(media::get_media_config::v1::Response::new(MAX_UPLOAD_SIZE.try_into().unwrap_or_default()))
+}
+
+/// `GET /_matrix/media/v3/config`
+#[allow(deprecated, reason = "older clients ask here")]
+async fn legacy_config(
+    _: &Homeserver,
+    _: Incoming<legacy::get_media_config::v3::Request>,
+) -> Result<legacy::get_media_config::v3::Response> {
+    Ok(legacy::get_media_config::v3::Response::new(MAX_UPLOAD_SIZE.try_into().unwrap_or_default()))
+}
+
+/// `POST /_matrix/media/v3/upload`
+async fn upload(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let (head, body) = split(request);
+    let session = AccessToken::authenticate(server, &head).await?;
+    let asked = parse::<legacy::create_content::v3::Request>(&head, &[], &[])?;
+    let content = body.into_blob();
+    let uri =
+        server.media.upload(&session.user_id, asked.content_type, asked.filename, content).await?;
+    let response = legacy::create_content::v3::Response::new(uri);
+    let response = response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
+    Ok(response.map(Body::from))
+}
+
+/// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`
+async fn upload_to(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (head, body) = split(request);
+    let session = AccessToken::authenticate(server, &head).await?;
+    let asked = parse::<legacy::create_content_async::v3::Request>(&head, &[], &args)?;
+    server
+        .media
+        .upload_to(
+            &session.user_id,
+            &asked.server_name,
+            &asked.media_id,
+            asked.content_type,
+            asked.filename,
+            body.into_blob(),
+        )
+        .await?;
+    let mut response = http::Response::new(Body::from(b"{}".to_vec()));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` with or without a file name,
+/// and its deprecated forms.
+async fn download(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    mut args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (head, _) = split(request);
+    may_read(server, &head).await?;
+    let filename = (args.len() > 2).then(|| args.remove(2));
+    let asked = parse::<media::get_content::v1::Request>(&head, &[], &args)?;
+    let (mut file, content) =
+        server.media.download(&asked.server_name, &asked.media_id, asked.timeout_ms).await?;
+    file.filename = filename.or(file.filename);
+    serve(&file, content)
+}
+
+/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` and its deprecated form.
+async fn thumbnail(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (head, _) = split(request);
+    may_read(server, &head).await?;
+    let asked = parse::<media::get_content_thumbnail::v1::Request>(&head, &[], &args)?;
+    let size = ThumbnailRequest::new(asked.width, asked.height, asked.method);
+    let (file, content) =
+        server.media.thumbnail(&asked.server_name, &asked.media_id, size, asked.timeout_ms).await?;
+    serve(&file, content)
+}
+
+/// Lets in who has an access token, and media elements of our own origin. The deprecated
+/// endpoints are frozen for everybody else: no media here is older than the freeze.
+async fn may_read(server: &Homeserver, head: &http::Request<()>) -> Result<()> {
+    if head.headers().contains_key(SAME_ORIGIN_MEDIA) {
+        return Ok(());
+    }
+    let authenticated = AccessToken::authenticate(server, head).await;
+    if authenticated.is_err() && head.uri().path().starts_with("/_matrix/media/") {
+        return Err(Error::not_found("Media is served by /_matrix/client/v1/media only"));
+    }
+    authenticated.map(|_| ())
+}
+
+fn split(request: http::Request<Body>) -> (http::Request<()>, Body) {
+    let (parts, body) = request.into_parts();
+    (http::Request::from_parts(parts, ()), body)
+}
+
+/// The types that may be shown in place. spec: client-server §Serving inline content
+const INLINE_CONTENT_TYPES: [&str; 26] = [
+    "text/css",
+    "text/plain",
+    "text/csv",
+    "application/json",
+    "application/ld+json",
+    "image/jpeg",
+    "image/gif",
+    "image/png",
+    "image/apng",
+    "image/webp",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "audio/mp4",
+    "audio/webm",
+    "audio/aac",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/wave",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/x-pn-wav",
+    "audio/flac",
+    "audio/x-flac",
+];
+
+fn serve(file: &File, content: Blob) -> Result<http::Response<Body>> {
+    let content_type = file.content_type.as_deref().unwrap_or("application/octet-stream");
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let disposition = if INLINE_CONTENT_TYPES.contains(&essence.as_str()) {
+        ContentDispositionType::Inline
+    } else {
+        ContentDispositionType::Attachment
+    };
+    let disposition = ContentDisposition::new(disposition).with_filename(file.filename.clone());
+    let mut headers = HeaderMap::new();
+    let unknown = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap_or(unknown));
+    if let Ok(disposition) = disposition.to_string().parse() {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    headers.insert(header::CONTENT_LENGTH, content.len().into());
+    // Media never changes, but who may see it can.
+    let caching = HeaderValue::from_static("private, max-age=31536000, immutable");
+    headers.insert(header::CACHE_CONTROL, caching);
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; \
+             style-src 'unsafe-inline'; object-src 'self';",
+        ),
+    );
+    headers.insert(
+        header::HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    );
+    let mut response = http::Response::new(Body::Blob(content));
+    *response.headers_mut() = headers;
+    Ok(response)
+}

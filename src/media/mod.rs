@@ -1,0 +1,123 @@
+//! The content repository: uploads, downloads, thumbnails.
+//!
+//! spec: client-server §Content repository
+//!
+//! A file is a blob of the store, which in a browser never passes through the memory of the
+//! homeserver, and a row that says what it is. The row is written before the blob, as unfinished,
+//! and again after it, so that a worker that ends in between leaves nothing behind that the next
+//! start does not clear away.
+
+mod thumbnails;
+mod uploads;
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use futures::channel::oneshot;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, OwnedServerName, OwnedUserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    platform::KeyedMutex,
+    store::{Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
+};
+
+pub use self::thumbnails::ThumbnailRequest;
+
+/// The largest upload in bytes, told as `m.upload.size`.
+pub const MAX_UPLOAD_SIZE: u64 = 100 * 1024 * 1024;
+
+/// A handle to the content repository; clones share it.
+#[derive(Clone)]
+pub struct Media {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    server_name: OwnedServerName,
+    /// Who waits for an upload to arrive, by media id.
+    awaited: RefCell<HashMap<String, Vec<oneshot::Sender<()>>>>,
+    /// One upload or thumbnail of a media id at a time.
+    busy: KeyedMutex<String>,
+}
+
+/// What is known of a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct File {
+    /// Who uploaded it.
+    pub uploader: OwnedUserId,
+    /// Its type, as the uploader told it.
+    pub content_type: Option<String>,
+    /// Its name, as the uploader told it.
+    pub filename: Option<String>,
+    /// When it was uploaded or, before that, its id made.
+    pub created: MilliSecondsSinceUnixEpoch,
+    /// Its size in bytes; `None` while there is only the id.
+    pub size: Option<u64>,
+}
+
+fn file_key(media_id: &str) -> Key {
+    Key::new().str(media_id)
+}
+
+fn blob_id(media_id: &str) -> String {
+    format!("media/{media_id}")
+}
+
+impl Media {
+    /// The content repository that `store` holds; clears away what an ended worker left unfinished.
+    ///
+    /// # Errors
+    /// When the store can't be read or written.
+    pub async fn open(store: Store, server_name: OwnedServerName) -> Result<Self> {
+        let media = Self {
+            inner: Rc::new(Inner {
+                store,
+                server_name,
+                awaited: RefCell::default(),
+                busy: KeyedMutex::default(),
+            }),
+        };
+        media.discard_unfinished().await?;
+        Ok(media)
+    }
+
+    /// A file and its content, waiting up to `timeout` for an upload that has not arrived yet.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`; 504 `M_NOT_YET_UPLOADED` when the time ran out.
+    pub async fn download(
+        &self,
+        server_name: &ruma::ServerName,
+        media_id: &str,
+        timeout: std::time::Duration,
+    ) -> Result<(File, Blob)> {
+        let file = self.uploaded(server_name, media_id, timeout).await?;
+        let blob = self.inner.store.blob(&blob_id(media_id)).await?;
+        Ok((file, blob.ok_or_else(|| Error::not_found("There is no such media"))?))
+    }
+
+    fn uri(&self, media_id: &str) -> OwnedMxcUri {
+        format!("mxc://{}/{media_id}", self.inner.server_name).into()
+    }
+
+    async fn file(&self, media_id: &str) -> Result<Option<File>> {
+        Ok(self.inner.store.get_json(Table::Media, file_key(media_id)).await?)
+    }
+
+    async fn discard_unfinished(&self) -> Result<()> {
+        let store = &self.inner.store;
+        let unfinished =
+            store.scan(Table::MediaUploads, KeyRange::all(), Direction::Forward, usize::MAX);
+        for (key, _) in unfinished.await? {
+            if let Some(media_id) = KeyReader::new(&key).str() {
+                store.delete_blob(&blob_id(&media_id)).await?;
+            }
+            let mut batch = crate::store::Batch::new();
+            batch.delete(Table::MediaUploads, &*key);
+            store.commit(batch).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! How files arrive: at once, or in two steps with the id first.
+
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use http::StatusCode;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, ServerName, UserId, api::error::ErrorKind};
+
+use super::{File, MAX_UPLOAD_SIZE, Media, blob_id, file_key};
+use crate::{
+    Error, Result, platform,
+    store::{Batch, Blob, Table},
+};
+
+/// How long an id may wait for its upload, in milliseconds: a day, as the specification recommends.
+const UNUSED_EXPIRES_AFTER: u64 = 24 * 60 * 60 * 1000;
+
+/// How much entropy an id has: 32 letters and digits.
+const MEDIA_ID_LENGTH: usize = 32;
+
+impl Media {
+    /// Keeps an upload; it is durable when this returns.
+    ///
+    /// # Errors
+    /// 413 `M_TOO_LARGE`, or when the store has no room.
+    pub async fn upload(
+        &self,
+        uploader: &UserId,
+        content_type: Option<String>,
+        filename: Option<String>,
+        content: Blob,
+    ) -> Result<OwnedMxcUri> {
+        let media_id = platform::random_string(MEDIA_ID_LENGTH);
+        self.keep(uploader, &media_id, content_type, filename, content).await?;
+        Ok(self.uri(&media_id))
+    }
+
+    /// Makes an id for an upload to come; returns it with the time when it expires unused.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub async fn create(
+        &self,
+        uploader: &UserId,
+    ) -> Result<(OwnedMxcUri, MilliSecondsSinceUnixEpoch)> {
+        let media_id = platform::random_string(MEDIA_ID_LENGTH);
+        let file = File {
+            uploader: uploader.to_owned(),
+            content_type: None,
+            filename: None,
+            created: platform::now(),
+            size: None,
+        };
+        let mut batch = Batch::new();
+        batch.put_json(Table::Media, file_key(&media_id), &file)?;
+        self.inner.store.commit(batch).await?;
+        Ok((self.uri(&media_id), expiry(&file)))
+    }
+
+    /// Keeps the upload for an id made before.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` when another user made the id, 404 `M_NOT_FOUND` when there is no such id
+    /// or it has expired, 409 `M_CANNOT_OVERWRITE_MEDIA`, 413 `M_TOO_LARGE`.
+    pub async fn upload_to(
+        &self,
+        uploader: &UserId,
+        server_name: &ServerName,
+        media_id: &str,
+        content_type: Option<String>,
+        filename: Option<String>,
+        content: Blob,
+    ) -> Result<()> {
+        let _only = self.inner.busy.lock(media_id.to_owned()).await;
+        let missing = || Error::not_found("There is no such media id");
+        if server_name != self.inner.server_name {
+            return Err(missing());
+        }
+        let file = self.file(media_id).await?.ok_or_else(missing)?;
+        if file.uploader != uploader {
+            return Err(Error::forbidden("The media id was made by another user"));
+        }
+        if file.size.is_some() {
+            return Err(Error::new(
+                StatusCode::CONFLICT,
+                ErrorKind::CannotOverwriteMedia,
+                "The media id has its upload already",
+            ));
+        }
+        if expiry(&file) < platform::now() {
+            return Err(missing());
+        }
+        self.keep(uploader, media_id, content_type, filename, content).await?;
+        for waiting in self.inner.awaited.borrow_mut().remove(media_id).unwrap_or_default() {
+            // A receiver that is gone waits for nothing.
+            let _ = waiting.send(());
+        }
+        Ok(())
+    }
+
+    /// What is known of a file whose content is here, waiting up to `timeout` for it to arrive.
+    pub(super) async fn uploaded(
+        &self,
+        server_name: &ServerName,
+        media_id: &str,
+        timeout: Duration,
+    ) -> Result<File> {
+        let missing = || Error::not_found("There is no such media");
+        if server_name != self.inner.server_name {
+            return Err(missing());
+        }
+        let file = self.file(media_id).await?.ok_or_else(missing)?;
+        if file.size.is_some() {
+            return Ok(file);
+        }
+        if expiry(&file) < platform::now() {
+            return Err(missing());
+        }
+        let (sender, arrived) = oneshot::channel();
+        self.inner.awaited.borrow_mut().entry(media_id.to_owned()).or_default().push(sender);
+        // It may have arrived while the row was read.
+        let file = self.file(media_id).await?.ok_or_else(missing)?;
+        if file.size.is_none() && platform::timeout(timeout, arrived).await.is_none() {
+            self.stop_waiting(media_id);
+            return Err(Error::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                ErrorKind::NotYetUploaded,
+                "The media has not been uploaded yet",
+            ));
+        }
+        self.file(media_id).await?.filter(|file| file.size.is_some()).ok_or_else(missing)
+    }
+
+    fn stop_waiting(&self, media_id: &str) {
+        let mut awaited = self.inner.awaited.borrow_mut();
+        if let Some(waiting) = awaited.get_mut(media_id) {
+            waiting.retain(|sender| !sender.is_canceled());
+            if waiting.is_empty() {
+                awaited.remove(media_id);
+            }
+        }
+    }
+
+    async fn keep(
+        &self,
+        uploader: &UserId,
+        media_id: &str,
+        content_type: Option<String>,
+        filename: Option<String>,
+        content: Blob,
+    ) -> Result<()> {
+        let size = content.len();
+        if size > MAX_UPLOAD_SIZE {
+            return Err(Error::too_large(format!("An upload has at most {MAX_UPLOAD_SIZE} bytes")));
+        }
+        let store = &self.inner.store;
+        let mut begin = Batch::new();
+        begin.put(Table::MediaUploads, file_key(media_id), []);
+        store.commit(begin).await?;
+        store.put_blob(&blob_id(media_id), content).await?;
+        let file = File {
+            uploader: uploader.to_owned(),
+            content_type,
+            filename,
+            created: platform::now(),
+            size: Some(size),
+        };
+        let mut finish = Batch::new();
+        finish.put_json(Table::Media, file_key(media_id), &file)?;
+        finish.delete(Table::MediaUploads, file_key(media_id));
+        Ok(store.commit(finish).await?)
+    }
+}
+
+fn expiry(file: &File) -> MilliSecondsSinceUnixEpoch {
+    let expiry = u64::from(file.created.get()) + UNUSED_EXPIRES_AFTER;
+    MilliSecondsSinceUnixEpoch(expiry.try_into().unwrap_or(ruma::UInt::MAX))
+}
