@@ -24,12 +24,12 @@ const types = {
 };
 
 /**
- * Serves the folder `folder`. With several `ports` the first free one is taken; 0 is any.
+ * Serves a folder, or several laid over each other, the first on top. With several `ports` the first free one is taken; 0 is any.
  * Resolves to `{ url, port, close }`.
  */
-export async function serve(folder, { ports = [0] } = {}) {
+export async function serve(folders, { ports = [0] } = {}) {
   const server = createServer((request, response) => {
-    answer(folder, request, response).catch((error) => {
+    answer([folders].flat(), request, response).catch((error) => {
       response.writeHead(500, { "content-type": "text/plain" }).end(String(error));
     });
   });
@@ -61,11 +61,12 @@ async function listen(server, [port, ...others]) {
   }
 }
 
-async function answer(folder, request, response) {
+async function answer(folders, request, response) {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return response.writeHead(405, { allow: "GET, HEAD" }).end();
   }
-  const file = await fileOf(folder, request.url);
+  let file;
+  for (const folder of folders) file ??= await fileOf(folder, request.url);
   if (!file) {
     return response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n");
   }
