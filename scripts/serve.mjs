@@ -24,7 +24,8 @@ const types = {
 };
 
 /**
- * Serves a folder, or several laid over each other, the first on top. With several `ports` the first free one is taken; 0 is any.
+ * Serves a folder, or several laid over each other, the first on top. With several `ports` the
+ * first free one is taken; 0 is any.
  * Resolves to `{ url, port, close }`.
  */
 export async function serve(folders, { ports = [0] } = {}) {
