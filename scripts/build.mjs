@@ -39,10 +39,10 @@ async function buildWasm(kind) {
     const out = join(root, "target", "wasm-pack", kind);
     await step(`wasm, ${kind}`, () => wasmPack(settings, out));
     if (settings["wasm-opt"]) {
-      await step("wasm-opt", async () => {
+      await step("wasm-opt", async (tell) => {
         const built = join(out, "neurite_bg.wasm");
         await run("wasm-opt", [built, "-o", built, ...settings["wasm-opt"]]);
-        return `${((await stat(built)).size / 1024 / 1024).toFixed(2)} MiB`;
+        tell(`${((await stat(built)).size / 1024 / 1024).toFixed(2)} MiB`);
       });
     }
     for (const file of ["neurite.js", "neurite.d.ts", "neurite_bg.wasm", "neurite_bg.wasm.d.ts"]) {

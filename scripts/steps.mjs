@@ -14,13 +14,18 @@ export const options = { verbose: process.argv.includes("--verbose") };
 
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** Runs `work` as one step: prints its name, then its outcome and time on the same line. */
+/**
+ * Runs `work` as one step: prints its name, then its time on the same line, and before that what
+ * `work` tells about its outcome by the function it is given.
+ */
 export async function step(name, work) {
   const start = performance.now();
   process.stdout.write(`${name} … ${options.verbose ? "\n" : ""}`);
+  let outcome = "";
+  const tell = (text) => (outcome = `${text}, `);
   try {
-    const result = await work();
-    process.stdout.write(`${typeof result === "string" ? `${result}, ` : ""}${seconds(start)}\n`);
+    const result = await work(tell);
+    process.stdout.write(`${outcome}${seconds(start)}\n`);
     return result;
   } catch (error) {
     process.stdout.write(`failed after ${seconds(start)}\n`);
@@ -29,39 +34,32 @@ export async function step(name, work) {
 }
 
 /**
- * Runs a command in the project's folder and resolves to what it printed (both streams, in order).
- * `onLine` is given each line as it comes; otherwise its output is shown only if it fails.
- * With `check: false` a failing command resolves too, to `{ code, output }`.
+ * Runs a command in the project's folder and resolves to what it printed on both streams, in order;
+ * that is shown only if it fails. With `check: false` a failing command resolves as well, and what
+ * comes is `{ code, output }`.
  */
-export function run(command, args = [], { env = {}, check = true, onLine, cwd = root } = {}) {
+export function run(command, args = [], { env = {}, check = true } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
+    // By way of a shell, so that both streams are one pipe and what they say keeps its order.
+    const child = spawn("sh", ["-c", 'exec "$@" 2>&1', "sh", command, ...args], {
+      cwd: root,
       env: { ...environment, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "inherit"],
     });
     let output = "";
-    let partial = "";
-    const take = (chunk) => {
+    child.stdout.setEncoding("utf8").on("data", (chunk) => {
       output += chunk;
-      if (options.verbose && !onLine) process.stdout.write(chunk);
-      if (!onLine) return;
-      const lines = (partial + chunk).split("\n");
-      partial = lines.pop();
-      lines.forEach(onLine);
-    };
-    child.stdout.setEncoding("utf8").on("data", take);
-    child.stderr.setEncoding("utf8").on("data", take);
-    child.on("error", (error) => {
-      if (check) reject(new Failure(`${command}: ${error.message}`));
-      else resolve({ code: -1, output: error.message });
+      if (options.verbose) process.stdout.write(chunk);
     });
-    child.on("close", (code, signal) => {
-      if (onLine && partial) onLine(partial);
-      if (!check) return resolve({ code: code ?? signal, output });
-      if (code === 0) return resolve(output);
-      const shown = onLine || options.verbose ? "" : `\n${output.trimEnd()}`;
-      reject(new Failure(`${command} ${args.join(" ")} ended with ${code ?? signal}${shown}`));
+    child.on("error", reject);
+    child.on("close", (status, signal) => {
+      const code = status ?? signal;
+      if (!check) resolve({ code, output });
+      else if (code === 0) resolve(output);
+      else {
+        const shown = options.verbose ? "" : `\n${output.trimEnd()}`;
+        reject(new Failure(`${command} ${args.join(" ")} ended with ${code}${shown}`));
+      }
     });
   });
 }
