@@ -1,5 +1,9 @@
 //! What the suites share.
 
+// In browsers the suites run where the homeserver does.
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
 /// Declares tests that run natively and, with the same body, in browsers.
 #[macro_export]
 macro_rules! tests {
