@@ -15,7 +15,7 @@ import { distDir, root } from "../scripts/project.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { setup } from "../scripts/setup.mjs";
 import { main } from "../scripts/steps.mjs";
-import { launch } from "../tests/system/harness.mjs";
+import { TestBrowser } from "../tests/system/harness.mjs";
 import { middle } from "./pages/measure.js";
 
 const has = (flag) => process.argv.includes(flag);
@@ -33,7 +33,7 @@ async function bench() {
   await build();
   const floorServer = await serve([join(root, "benches", "floor"), pages]);
   const homeServer = await serve([pages, distDir]);
-  const browser = await launch("chromium");
+  const browser = await TestBrowser.launch("chromium");
   try {
     const floor = await open(browser, floorServer.url, "ready");
     const home = await open(browser, homeServer.url, "loaded");
@@ -58,13 +58,13 @@ async function bench() {
       table(["raw", "gzip", "brotli", "bar"], [await sizes()]),
     ].join("\n");
   } finally {
-    await browser.close();
+    await browser.destroy();
     await Promise.all([floorServer.close(), homeServer.close()]);
   }
 }
 
 async function open(browser, url, ready) {
-  const page = await browser.newPage();
+  const page = await browser.puppeteer.newPage();
   page.setDefaultTimeout(0);
   await page.goto(url);
   await page.waitForFunction((name) => globalThis[name] === true, { timeout: 60_000 }, ready);
