@@ -1,0 +1,34 @@
+//! Errors that `start()` throws; their names are those of `worker/errors.ts`.
+
+use wasm_bindgen::JsValue;
+
+use crate::store;
+
+/// A JavaScript Error of that name.
+pub(super) fn named(name: &str, message: &str) -> JsValue {
+    let error = js_sys::Error::new(message);
+    error.set_name(name);
+    error.into()
+}
+
+/// The database can't be opened.
+pub(super) fn from_store(cause: store::Error) -> JsValue {
+    let name = match cause {
+        store::Error::QuotaExceeded => "QuotaExceededError",
+        store::Error::SchemaTooNew { .. } => "SchemaTooNewError",
+        store::Error::Blocked => "BlockedError",
+        _ => "StorageError",
+    };
+    named(name, &capitalized(&cause.to_string()))
+}
+
+/// What the database holds can't be read.
+pub(super) fn from_start(cause: crate::Error) -> JsValue {
+    named("StorageError", &capitalized(&cause.to_string()))
+}
+
+/// Messages are clauses here and sentences there.
+fn capitalized(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

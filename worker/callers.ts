@@ -1,0 +1,142 @@
+// Those who ask the homeserver: pages and service workers, each over a channel.
+
+import type { Homeserver } from "../dist/neurite.js";
+import type { Channel } from "./channel.js";
+import { whenReleased } from "./locks.js";
+import type { Config, FromHomeserver, RequestMessage, ToHomeserver } from "./messages.js";
+import type { RequestStatus } from "./status.js";
+import { portChannel } from "./channel.js";
+
+export type HomeserverChannel = Channel<FromHomeserver, ToHomeserver>;
+type Ending = Extract<FromHomeserver, { kind: "ended" }>["why"];
+
+/** Told to the router and trusted by it, so nobody else may send it. */
+const MEDIA_ELEMENT = "x-neurite-same-origin-media";
+/** How many of the last requests are remembered. */
+const REMEMBERED = 50;
+/** How long callers may take to take note of an end. */
+const GOODBYE_WITHIN = 500;
+
+interface Caller {
+  channel: HomeserverChannel;
+  /** What it has asked and may abort. */
+  underWay: Map<number, AbortController>;
+  /** Ends what was begun for it. */
+  gone: AbortController;
+  /** It has been told the end, and this is to be called when it has taken note. */
+  noted?: (() => void) | undefined;
+}
+
+export class Callers {
+  #callers = new Set<Caller>();
+  #requests: RequestStatus[] = [];
+
+  constructor(
+    private readonly homeserver: Homeserver,
+    private readonly about: { lock: string; config: Config; version: string },
+    private readonly actions: { destroy(): Promise<void>; connect(channel: HomeserverChannel): void },
+  ) {}
+
+  /** Serves whoever is at the other end. */
+  add(channel: HomeserverChannel): void {
+    const caller: Caller = { channel, underWay: new Map(), gone: new AbortController() };
+    this.#callers.add(caller);
+    channel.listen((message) => this.#receive(caller, message));
+    const { lock, config } = this.about;
+    channel.post({ kind: "welcome", lock, serverName: config.serverName, baseUrl: config.baseUrl });
+  }
+
+  /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
+  async end(why: Ending, except?: Caller): Promise<void> {
+    const noted = [...this.#callers]
+      .filter((caller) => caller !== except)
+      .map((caller) => {
+        caller.channel.post({ kind: "ended", why });
+        return new Promise<void>((resolve) => (caller.noted = resolve));
+      });
+    await Promise.race([Promise.all(noted), new Promise((late) => setTimeout(late, GOODBYE_WITHIN))]);
+  }
+
+  #receive(caller: Caller, message: ToHomeserver): void {
+    switch (message.kind) {
+      case "hello":
+        return whenReleased(message.lock, caller.gone.signal, () => this.#remove(caller));
+      case "goodbye":
+        return this.#remove(caller);
+      case "connect":
+        return this.actions.connect(portChannel(message.port));
+      case "abort":
+        return caller.underWay.get(message.id)?.abort();
+      case "request":
+        return void this.#answer(caller, message);
+      default:
+        return void this.#command(caller, message.kind).then(
+          (value) => caller.channel.post({ kind: "value", id: message.id, value }),
+          (error: unknown) => caller.channel.post({ kind: "failed", id: message.id, reason: String(error) }),
+        );
+    }
+  }
+
+  async #answer(caller: Caller, { id, method, path, headers, body, mediaElement }: RequestMessage): Promise<void> {
+    const at = Date.now();
+    const begun = performance.now();
+    const abort = new AbortController();
+    caller.underWay.set(id, abort);
+    let status = 500;
+    try {
+      const trusted = withMediaElement(headers, mediaElement === true);
+      const response = await this.homeserver.fetch(method, path, trusted, body, abort.signal);
+      status = response.status;
+      // Bytes are ours alone and can be given away.
+      const transfer = response.body instanceof Uint8Array ? [response.body.buffer] : undefined;
+      caller.channel.post({ kind: "response", id, ...response }, transfer);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });
+      console.error(`${method} ${path}:`, error);
+    } finally {
+      caller.underWay.delete(id);
+      this.#requests.push({ method, path, status, at, duration: performance.now() - begun });
+      if (this.#requests.length > REMEMBERED) this.#requests.shift();
+    }
+  }
+
+  async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
+    if (kind === "status") {
+      const { version } = this.about;
+      return { ...(await this.homeserver.status()), version, requests: this.#requests };
+    }
+    await this.homeserver.stop();
+    if (kind === "destroy") {
+      // Before its end is known nobody is to take over, which would make everything anew.
+      await this.end("destroyed", caller);
+      await this.actions.destroy();
+    } else {
+      void this.end("stopped", caller);
+    }
+    return undefined;
+  }
+
+  #remove(caller: Caller): void {
+    caller.gone.abort();
+    caller.noted?.();
+    this.#callers.delete(caller);
+    for (const abort of caller.underWay.values()) abort.abort();
+    caller.channel.close();
+  }
+}
+
+/** What is answered when the homeserver failed where it should not. */
+const INTERNAL_ERROR = {
+  status: 500,
+  headers: ["content-type", "application/json", "access-control-allow-origin", "*"],
+  body: new TextEncoder().encode('{"errcode":"M_UNKNOWN","error":"Internal server error"}'),
+};
+
+/** The headers, with the mark of a media element exactly when it is one. */
+function withMediaElement(headers: string[], mediaElement: boolean): string[] {
+  const clean = headers.includes(MEDIA_ELEMENT)
+    ? headers.filter((_, index) => headers[index - (index % 2)] !== MEDIA_ELEMENT)
+    : headers;
+  return mediaElement ? [...clean, MEDIA_ELEMENT, "1"] : clean;
+}

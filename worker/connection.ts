@@ -1,0 +1,175 @@
+// Requests of one context to the homeserver, whichever worker it is in at the moment.
+
+import type { Channel } from "./channel.js";
+import { networkError } from "./errors.js";
+import { whenReleased } from "./locks.js";
+import type { Answer, CommandMessage, FromHomeserver, Question, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
+import { isRepeatable } from "./repeatable.js";
+
+type HomeserverChannel = Channel<ToHomeserver, FromHomeserver>;
+type Unnumbered<Message> = Message extends unknown ? Omit<Message, "id"> : never;
+
+interface Waiting {
+  question: Question;
+  repeatable: boolean;
+  /** How often it was sent; what two workers did not survive is not given to a third. */
+  sent: number;
+  underWay: boolean;
+  resolve(answer: Answer): void;
+  reject(reason: unknown): void;
+}
+
+/** How often a request is sent at most. */
+const ATTEMPTS = 2;
+
+/**
+ * Numbers questions, sends them when there is a worker to send them to, and sends them again to
+ * the next worker when the first ends, where that is safe.
+ */
+export class Connection {
+  /** The worker that answers at the moment. */
+  welcome: Welcome | undefined;
+  /** A worker has begun to answer. */
+  onwelcome: (welcome: Welcome) => void = () => {};
+  /** The worker is gone; another one must be found. */
+  onlost: (why: "crashed" | "stopped" | "destroyed") => void = () => {};
+
+  #channel: HomeserverChannel | undefined;
+  /** Ends what was begun for the channel. */
+  #ended = new AbortController();
+  #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #closed: Error | undefined;
+
+  /** `lock` is held by this context as long as it lives. */
+  constructor(private readonly lock: string) {}
+
+  /** Whether anybody waits for an answer. */
+  get busy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Speaks over `channel` from now on. Nothing is sent before the worker there says welcome. */
+  open(channel: HomeserverChannel): void {
+    this.#leave();
+    this.#requeue();
+    this.#channel = channel;
+    channel.listen((message) => {
+      if (this.#channel === channel) this.#receive(message, channel);
+    });
+  }
+
+  /** Asks, and resolves with the answer; rejects with the reason of `signal` when that aborts. */
+  ask(question: Unnumbered<RequestMessage | CommandMessage>, signal?: AbortSignal | null): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw networkError(this.#closed.message);
+      signal?.throwIfAborted();
+      const id = ++this.#lastId;
+      const waiting: Waiting = {
+        question: { ...question, id } as Question,
+        repeatable: question.kind === "request" && isRepeatable(question.method, question.path),
+        sent: 0,
+        underWay: false,
+        resolve,
+        reject,
+      };
+      if (signal) {
+        const abort = (): void => {
+          this.#waiting.delete(id);
+          if (waiting.underWay) this.#channel?.post({ kind: "abort", id });
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", abort, { once: true });
+        waiting.resolve = (answer) => {
+          signal.removeEventListener("abort", abort);
+          resolve(answer);
+        };
+        waiting.reject = (reason) => {
+          signal.removeEventListener("abort", abort);
+          reject(reason);
+        };
+      }
+      this.#waiting.set(id, waiting);
+      this.#send(waiting);
+    });
+  }
+
+  /** Hands a port on to the worker; false when there is none. */
+  hand(port: MessagePort): boolean {
+    if (!this.welcome) return false;
+    this.#channel?.post({ kind: "connect", port }, [port]);
+    return true;
+  }
+
+  /** Fails all who wait, and everything asked from now on. */
+  close(reason: Error): void {
+    this.#closed = reason;
+    this.#leave();
+    this.fail(reason.message);
+  }
+
+  /** Fails all who wait, as when the network breaks. */
+  fail(reason: string): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(networkError(reason));
+    this.#waiting.clear();
+  }
+
+  #leave(): void {
+    this.#channel?.post({ kind: "goodbye" });
+    this.#channel?.close();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#channel = undefined;
+    this.welcome = undefined;
+    this.#ended.abort();
+    this.#ended = new AbortController();
+  }
+
+  #send(waiting: Waiting): void {
+    if (!this.#channel || !this.welcome) return;
+    waiting.sent += 1;
+    waiting.underWay = true;
+    this.#channel.post(waiting.question);
+  }
+
+  #receive(message: FromHomeserver, channel: HomeserverChannel): void {
+    switch (message.kind) {
+      case "welcome":
+        this.welcome = message;
+        channel.post({ kind: "hello", lock: this.lock });
+        whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
+        for (const waiting of this.#waiting.values()) this.#send(waiting);
+        this.onwelcome(message);
+        return;
+      case "ended":
+        this.#lose(message.why);
+        return;
+      default: {
+        const waiting = this.#waiting.get(message.id);
+        this.#waiting.delete(message.id);
+        waiting?.resolve(message);
+      }
+    }
+  }
+
+  #lose(why: "crashed" | "stopped" | "destroyed"): void {
+    if (!this.#channel) return;
+    this.#channel.close();
+    this.#forget();
+    this.#requeue();
+    this.onlost(why);
+  }
+
+  /** Of what was sent and not answered, keeps what may be sent again and fails the rest. */
+  #requeue(): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (!waiting.underWay) continue;
+      waiting.underWay = false;
+      if (waiting.repeatable && waiting.sent < ATTEMPTS) continue;
+      this.#waiting.delete(id);
+      waiting.reject(networkError("the homeserver's worker ended before it answered"));
+    }
+  }
+}

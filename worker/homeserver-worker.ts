@@ -1,0 +1,84 @@
+// The worker that a leading page owns.
+
+import { StartError } from "./errors.js";
+import { hasLocks } from "./locks.js";
+import type { Config, FromWorker, ToWorker } from "./messages.js";
+
+export interface WorkerPlace {
+  workerUrl?: string | URL | undefined;
+  wasmUrl?: string | URL | undefined;
+}
+
+/** The worker with the homeserver in it, from the page's side. */
+export class HomeserverWorker {
+  /** The compiled wasm, once there; saves the next worker the time. */
+  wasm: WebAssembly.Module | undefined;
+  /** The homeserver could not start. */
+  onfailed: (reason: StartError) => void = () => {};
+  #worker: Worker | SharedWorker;
+  #port: Worker | MessagePort;
+
+  constructor(config: Config, place: WorkerPlace, wasm: WebAssembly.Module | undefined) {
+    this.wasm = wasm;
+    this.#worker = makeWorker(place.workerUrl, `neurite:${config.storage}`);
+    this.#port = "port" in this.#worker ? this.#worker.port : this.#worker;
+    this.#port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.kind === "compiled") this.wasm = data.wasm;
+      else this.onfailed(new StartError(data.error.name, data.error.message, causeOf(data.error)));
+    };
+    this.#worker.onerror = (event) => {
+      // What goes wrong in a worker that runs does not come here.
+      const { message, error } = event as Partial<ErrorEvent>;
+      const where = place.workerUrl ?? new URL("./worker.js", import.meta.url);
+      this.onfailed(
+        new StartError("WorkerError", `The homeserver's worker, ${String(where)}, failed: ${message ?? "not loaded"}`, error),
+      );
+    };
+    this.#post({
+      kind: "start",
+      config,
+      wasmUrl: place.wasmUrl === undefined ? undefined : new URL(place.wasmUrl, location.href).href,
+      wasm,
+    });
+  }
+
+  /** A port that leads to the homeserver. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#post({ kind: "connect", port: port2 }, [port2]);
+    return port1;
+  }
+
+  /** Ends it at once. */
+  terminate(): void {
+    // A shared worker ends with its last page.
+    if ("terminate" in this.#worker) this.#worker.terminate();
+  }
+
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+}
+
+/**
+ * A dedicated worker, whose page holds the leader's lock; where there are no locks a shared one, of
+ * which the browser makes only one.
+ */
+function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
+  const options = { type: "module", name } as const;
+  // Written out each time, since bundlers look for exactly this.
+  if (!hasLocks && typeof SharedWorker !== "undefined") {
+    return url
+      ? new SharedWorker(url, options)
+      : new SharedWorker(new URL("./worker.js", import.meta.url), options);
+  }
+  return url ? new Worker(url, options) : new Worker(new URL("./worker.js", import.meta.url), options);
+}
+
+/** The error as it was in the worker; structured clone would have lost its name. */
+function causeOf({ name, message, stack }: { name: string; message: string; stack?: string | undefined }): Error {
+  const cause = new Error(message);
+  cause.name = name;
+  if (stack !== undefined) cause.stack = stack;
+  return cause;
+}

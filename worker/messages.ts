@@ -1,0 +1,138 @@
+// What the contexts of one origin say to each other. Everything crosses by structured clone.
+
+import type { StartErrorName } from "./errors.js";
+
+/** Pages, service worker and homeserver's worker understand each other when this is equal. */
+export const PROTOCOL = 1;
+
+/** Names and values in turn: a flat list is the cheapest to clone. */
+export type HeaderList = string[];
+
+/** Text and bytes are cloned; a blob is passed by reference. */
+export type Body = string | Uint8Array<ArrayBuffer> | Blob;
+
+export interface RequestMessage {
+  kind: "request";
+  id: number;
+  method: string;
+  /** Path and query below the base URL: `/_matrix/client/versions`. */
+  path: string;
+  headers: HeaderList;
+  body?: Body | undefined;
+  /** A media element of this origin asks, which can send no token. Only our service worker says so. */
+  mediaElement?: boolean;
+}
+
+export interface ResponseMessage {
+  kind: "response";
+  id: number;
+  status: number;
+  headers: HeaderList;
+  body?: Uint8Array<ArrayBuffer> | Blob | undefined;
+}
+
+/** Commands to the homeserver that are not HTTP. */
+export interface CommandMessage {
+  kind: "status" | "stop" | "destroy";
+  id: number;
+}
+
+/** What expects an answer with the same id. */
+export type Question = RequestMessage | CommandMessage;
+
+export interface ValueMessage {
+  kind: "value";
+  id: number;
+  value: unknown;
+}
+
+/** The question could not be answered; a request fails as when the network breaks. */
+export interface FailedMessage {
+  kind: "failed";
+  id: number;
+  reason: string;
+}
+
+export type Answer = ResponseMessage | ValueMessage | FailedMessage;
+
+/** To the homeserver's worker, over a channel. */
+export type ToHomeserver =
+  /** The answer to a welcome; `lock` is held as long as the speaker lives. */
+  | { kind: "hello"; lock: string }
+  | Question
+  /** Nobody waits for this answer any longer. */
+  | { kind: "abort"; id: number }
+  /** A channel for somebody else, who can't reach the worker. */
+  | { kind: "connect"; port: MessagePort }
+  | { kind: "goodbye" };
+
+/** First on each channel, once the homeserver has started. */
+export interface Welcome {
+  kind: "welcome";
+  /** Held as long as the worker lives; also tells one worker from the next. */
+  lock: string;
+  serverName: string;
+  baseUrl: string;
+}
+
+/** From the homeserver's worker, over a channel. */
+export type FromHomeserver =
+  | Welcome
+  | Answer
+  /** Last on a channel. After a crash or stop somebody else takes over, after destruction nobody. */
+  | { kind: "ended"; why: "crashed" | "stopped" | "destroyed" };
+
+/** The options that the homeserver itself sees, complete. */
+export interface Config {
+  serverName: string;
+  baseUrl: string;
+  registration: "open" | "token" | "closed";
+  registrationToken?: string | undefined;
+  defaultRoomVersion: string;
+  durability: "strict" | "relaxed";
+  rateLimits: "on" | "off";
+  storage: string;
+}
+
+/** From the page that owns a worker to that worker. */
+export type ToWorker =
+  | { kind: "start"; config: Config; wasmUrl?: string | undefined; wasm?: WebAssembly.Module | undefined }
+  | { kind: "connect"; port: MessagePort };
+
+/** From a worker to the page that owns it. */
+export type FromWorker =
+  /** The compiled module, so that the next worker need not compile it again. */
+  | { kind: "compiled"; wasm: WebAssembly.Module }
+  | { kind: "failed"; error: { name: StartErrorName; message: string; stack?: string | undefined } };
+
+/** Between all pages and workers with one storage, over a BroadcastChannel, which carries no ports. */
+export type Announcement =
+  /** A new worker answers. */
+  | { kind: "leading"; lock: string }
+  /** A page without a service worker asks for a channel, made of two BroadcastChannels. */
+  | { kind: "connect"; name: string };
+
+/** From a page to the service worker. */
+export type ToServiceWorker =
+  /** Requests below `baseUrl` belong to the homeserver in `storage`; answered on `port`. */
+  | { kind: "neurite:serve"; storage: string; baseUrl: string; port: MessagePort }
+  /** No longer. */
+  | { kind: "neurite:forget"; storage: string }
+  /** This port leads to the homeserver's worker. */
+  | { kind: "neurite:leading"; storage: string; port: MessagePort }
+  /** Hand this port on to the homeserver's worker. */
+  | { kind: "neurite:connect"; storage: string; port: MessagePort };
+
+/** The service worker's answer to `neurite:serve`. */
+export interface Serving {
+  kind: "neurite:serving";
+  version: string;
+  protocol: number;
+}
+
+/** From the service worker to pages. */
+export type FromServiceWorker =
+  /** Who leads `storage` is to answer `neurite:leading`. */
+  | { kind: "neurite:find"; storage: string }
+  /** Which storages does this page use? Answered on `port` with their names. */
+  | { kind: "neurite:whose"; port: MessagePort };

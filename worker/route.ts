@@ -1,0 +1,99 @@
+// The service worker's way to the homeserver of one storage.
+
+import { portChannel } from "./channel.js";
+import { Connection } from "./connection.js";
+import type { Answer, FromServiceWorker } from "./messages.js";
+import { leaderLock } from "./names.js";
+import type { RequestContent } from "./request.js";
+
+/** How often pages are asked who leads. */
+const ASK_EVERY = 500;
+/** How long requests wait when no page leads or wants to. */
+const GIVE_UP_AFTER = 10_000;
+/** How long they wait for a page that leads but does not answer yet. */
+const GIVE_UP_ON_LEADER_AFTER = 60_000;
+
+/**
+ * Holds a port to the homeserver's worker. The port may be dead, and this object may vanish with
+ * the service worker at any time: a new one asks the pages.
+ */
+export class Route {
+  #connection: Connection;
+  #finding = false;
+  /** Ports of followers that wait for a way to the worker. */
+  #handing: { port: MessagePort; done(): void }[] = [];
+
+  /** `lock` is the service worker's; `held` resolves when it holds it. */
+  constructor(
+    private readonly storage: string,
+    lock: string,
+    private readonly held: Promise<unknown>,
+    private readonly clients: Clients,
+  ) {
+    this.#connection = new Connection(lock);
+    this.#connection.onwelcome = () => {
+      for (const { port, done } of this.#handing) {
+        this.#connection.hand(port);
+        done();
+      }
+      this.#handing = [];
+    };
+    this.#connection.onlost = (why) => {
+      if (why === "destroyed") this.#connection.fail("the homeserver was destroyed");
+      else if (this.#connection.busy) void this.#find();
+    };
+  }
+
+  /** Passes a request on. */
+  ask(content: RequestContent, signal: AbortSignal): Promise<Answer> {
+    const answer = this.#connection.ask({ kind: "request", ...content }, signal);
+    if (!this.#connection.welcome) void this.#find();
+    return answer;
+  }
+
+  /** Passes a follower's port on. */
+  async hand(port: MessagePort): Promise<void> {
+    if (this.#connection.hand(port)) return;
+    const handed = new Promise<void>((done) => this.#handing.push({ port, done }));
+    void this.#find();
+    await handed;
+  }
+
+  /** A page gives a port to its worker. */
+  async open(port: MessagePort): Promise<void> {
+    await this.held;
+    this.#connection.open(portChannel(port));
+  }
+
+  async #find(): Promise<void> {
+    if (this.#finding) return;
+    this.#finding = true;
+    const begun = performance.now();
+    while (!this.#connection.welcome && (this.#connection.busy || this.#handing.length > 0)) {
+      const waited = performance.now() - begun;
+      if (waited > GIVE_UP_ON_LEADER_AFTER || (waited > GIVE_UP_AFTER && !(await this.#isLed()))) {
+        this.#giveUp();
+        break;
+      }
+      // Also those that are not controlled, as a page is after its first load.
+      for (const client of await this.clients.matchAll({ type: "window", includeUncontrolled: true })) {
+        client.postMessage({ kind: "neurite:find", storage: this.storage } satisfies FromServiceWorker);
+      }
+      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
+    }
+    this.#finding = false;
+  }
+
+  async #isLed(): Promise<boolean> {
+    const { held = [], pending = [] } = await navigator.locks.query();
+    const name = leaderLock(this.storage);
+    return [...held, ...pending].some((lock) => lock.name === name);
+  }
+
+  #giveUp(): void {
+    console.warn(`No open page runs the homeserver "${this.storage}": call start() in one.`);
+    this.#connection.fail("no open page runs the homeserver");
+    for (const { done } of this.#handing) done();
+    this.#handing = [];
+  }
+}

@@ -1,0 +1,54 @@
+// What homeserver.status() tells.
+
+import type { Role } from "./tab.js";
+
+/** A durable consumer of a stream. */
+export interface ConsumerStatus {
+  name: string;
+  /** Messages not yet delivered. */
+  pending: number;
+  /** Messages delivered and not yet acknowledged. */
+  ackPending: number;
+  /** The stream sequence of the last delivery. */
+  delivered: number;
+  /** All up to this stream sequence are acknowledged. */
+  ackFloor: number;
+}
+
+/** A stream of the queue. */
+export interface StreamStatus {
+  name: string;
+  messages: number;
+  bytes: number;
+  firstSeq: number;
+  lastSeq: number;
+  consumers: ConsumerStatus[];
+}
+
+/** One of the last requests. */
+export interface RequestStatus {
+  method: string;
+  path: string;
+  status: number;
+  /** When it came, in milliseconds since the Unix epoch. */
+  at: number;
+  /** How long it took, in milliseconds. */
+  duration: number;
+}
+
+export interface Status {
+  /** Of the package. */
+  version: string;
+  serverName: string;
+  baseUrl: string;
+  /** Whether this tab's worker holds the homeserver. */
+  role: Role;
+  /** Of the whole origin, in bytes, as the browser reckons it. */
+  storage: { usage: number; quota: number };
+  streams: StreamStatus[];
+  /** How many there are. */
+  rooms: number;
+  users: number;
+  /** The last 50, newest last. */
+  requests: RequestStatus[];
+}

@@ -1,0 +1,173 @@
+// A tab's part in the election: one tab of an origin leads and owns the worker, the others follow
+// and reach that worker through ports.
+
+import { broadcastChannel, portChannel } from "./channel.js";
+import { Connection } from "./connection.js";
+import { StartError } from "./errors.js";
+import { HomeserverWorker, type WorkerPlace } from "./homeserver-worker.js";
+import { hasLocks, hold, uniqueName } from "./locks.js";
+import type { Announcement, Welcome } from "./messages.js";
+import { announcements, leaderLock } from "./names.js";
+import type { Settings } from "./options.js";
+import { keptServerName } from "./server-name.js";
+import type { ServiceWorkerLink } from "./service-worker-link.js";
+
+export type Role = "leader" | "follower";
+
+/** How long to wait for a worker's welcome before asking another way. */
+const ASK_AGAIN_AFTER = 1000;
+/** Workers that crash this often without having lived for `CRASH_WINDOW` are not started again. */
+const MAX_CRASHES = 4;
+const CRASH_WINDOW = 10_000;
+
+export class Tab {
+  role: Role = "follower";
+  readonly connection: Connection;
+  onrole: (role: Role) => void = () => {};
+  /** The homeserver has ended for this tab. */
+  onend: (reason: Error) => void = () => {};
+
+  #lock = uniqueName("neurite:context");
+  #releaseLock = (): void => {};
+  #bus: BroadcastChannel;
+  #worker: HomeserverWorker | undefined;
+  #wasm: WebAssembly.Module | undefined;
+  #crashes: number[] = [];
+  #candidacy = new AbortController();
+  #resign = (): void => {};
+  #askAgain: ReturnType<typeof setTimeout> | undefined;
+  #asked = 0;
+  #ended = false;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly place: WorkerPlace,
+    private readonly serviceWorker: ServiceWorkerLink,
+  ) {
+    this.connection = new Connection(this.#lock);
+    this.connection.onlost = (why) => this.#lost(why);
+    this.#bus = new BroadcastChannel(announcements(settings.storage));
+    this.#bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
+      if (data.kind === "leading" && data.lock !== this.connection.welcome?.lock) this.#follow();
+    };
+    serviceWorker.onfind = () => this.#worker?.connect();
+  }
+
+  /** Resolves when a homeserver answers, in this tab's worker or another's. */
+  async join(): Promise<Welcome> {
+    this.#releaseLock = (await hold(this.#lock)).release;
+    const welcome = new Promise<Welcome>((resolve, reject) => {
+      this.connection.onwelcome = (welcome) => {
+        clearTimeout(this.#askAgain);
+        this.#asked = 0;
+        if (this.#worker) this.#elected();
+        resolve(welcome);
+      };
+      const { onend } = this;
+      this.onend = (reason) => {
+        reject(reason);
+        onend(reason);
+      };
+    });
+    this.#stand();
+    return welcome;
+  }
+
+  /** Leaves: whoever is next takes over. */
+  leave(reason: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#askAgain);
+    this.connection.close(reason);
+    this.#bus.close();
+    this.serviceWorker.onfind = () => undefined;
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#resign();
+    this.#candidacy.abort();
+    this.#releaseLock();
+  }
+
+  /** Stands for election, and follows whoever leads until it is elected. */
+  #stand(): void {
+    // Without locks the browser itself sees to it that there is one worker: a shared one.
+    if (!hasLocks) return this.#lead();
+    const name = leaderLock(this.settings.storage);
+    const lead = (): Promise<void> =>
+      new Promise((resign) => {
+        this.#resign = resign;
+        this.#lead();
+      });
+    // Asked first whether it is free, so that the usual only tab does not look for others.
+    void navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+      if (lock && !this.#ended) return lead();
+      if (this.#ended) return undefined;
+      navigator.locks
+        .request(name, { signal: this.#candidacy.signal }, () => (this.#ended ? undefined : lead()))
+        .catch((error: unknown) => {
+          if (!this.#ended) this.#end(error as Error);
+        });
+      this.#follow();
+      return undefined;
+    });
+  }
+
+  #lead(): void {
+    clearTimeout(this.#askAgain);
+    const { settings } = this;
+    try {
+      const config = { ...settings, serverName: settings.serverName ?? keptServerName(settings.storage) };
+      const worker = new HomeserverWorker(config, this.place, this.#wasm);
+      this.#worker = worker;
+      worker.onfailed = (reason) => this.#end(reason);
+      this.connection.open(portChannel(worker.connect()));
+      this.serviceWorker.lead(worker.connect());
+    } catch (cause) {
+      this.#end(new StartError("WorkerError", "The homeserver's worker can't be made", cause));
+    }
+  }
+
+  #elected(): void {
+    if (this.role === "leader") return;
+    this.role = "leader";
+    this.onrole("leader");
+  }
+
+  /** Asks the leader's worker for a channel; again when there is no welcome. */
+  #follow(): void {
+    if (this.#ended || this.#worker) return;
+    clearTimeout(this.#askAgain);
+    this.#asked += 1;
+    const { port1, port2 } = new MessageChannel();
+    // A service worker hands on a port. Without one, or when it does not answer, there is another way.
+    if (this.#asked % 2 === 1 && this.serviceWorker.connect(port2)) {
+      this.connection.open(portChannel(port1));
+    } else {
+      const name = uniqueName(announcements(this.settings.storage));
+      this.connection.open(broadcastChannel(name, "asker"));
+      this.#bus.postMessage({ kind: "connect", name } satisfies Announcement);
+    }
+    this.#askAgain = setTimeout(() => this.#follow(), ASK_AGAIN_AFTER);
+  }
+
+  #lost(why: "crashed" | "stopped" | "destroyed"): void {
+    if (this.#ended) return;
+    if (why === "destroyed") return this.#end(new Error("The homeserver was destroyed."));
+    if (!this.#worker) return this.#follow();
+    this.#wasm = this.#worker.wasm;
+    this.#worker.terminate();
+    this.#worker = undefined;
+    const now = performance.now();
+    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW), now];
+    if (this.#crashes.length >= MAX_CRASHES) {
+      return this.#end(new StartError("WorkerError", "The homeserver's worker crashes again and again"));
+    }
+    this.#lead();
+  }
+
+  #end(reason: Error): void {
+    if (this.#ended) return;
+    this.leave(reason);
+    this.onend(reason);
+  }
+}

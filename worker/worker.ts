@@ -1,0 +1,104 @@
+// The homeserver's worker: loads the wasm and answers over channels.
+
+import { version } from "../package.json";
+import init, { Homeserver } from "../dist/neurite.js";
+import { broadcastChannel, portChannel } from "./channel.js";
+import { Callers, type HomeserverChannel } from "./callers.js";
+import { startErrorName } from "./errors.js";
+import { hold, uniqueName } from "./locks.js";
+import type { Announcement, Config, FromWorker, ToWorker } from "./messages.js";
+import { announcements, databaseLock } from "./names.js";
+
+type Owner = Pick<MessagePort, "postMessage">;
+
+const lock = uniqueName("neurite:worker");
+/** Channels that came before the homeserver was ready. */
+let early: HomeserverChannel[] | undefined = [];
+let callers: Callers | undefined;
+let starting: Promise<void> | undefined;
+
+function connect(channel: HomeserverChannel): void {
+  if (early) early.push(channel);
+  else callers?.add(channel);
+}
+
+function receive(message: ToWorker, owner: Owner): void {
+  if (message.kind === "connect") return connect(portChannel(message.port));
+  starting ??= start(message, owner);
+  starting.catch((error: unknown) => {
+    const { name, message, stack } = error as Error;
+    // `name` is not cloned with an Error.
+    tell(owner, { kind: "failed", error: { name: startErrorName(error), message: message || name, stack } });
+  });
+}
+
+async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
+  // The one before may not be quite gone, and two must never have the database open.
+  const [module] = await Promise.all([wasm ?? compile(wasmUrl), hold(databaseLock(config.storage)), hold(lock)]);
+  if (!wasm) tell(owner, { kind: "compiled", wasm: module });
+  await init({ module_or_path: module });
+  const homeserver = await Homeserver.start(config);
+  callers = new Callers(homeserver, { lock, config, version }, {
+    destroy: () => Homeserver.destroy(config.storage),
+    connect,
+  });
+  const channels = early ?? [];
+  early = undefined;
+  for (const channel of channels) callers.add(channel);
+  announce(config);
+}
+
+async function compile(url: string | undefined): Promise<WebAssembly.Module> {
+  const where = new URL(url ?? new URL("./neurite_bg.wasm", import.meta.url));
+  try {
+    const response = await fetch(where);
+    if (!response.ok) throw new Error(`the answer is ${response.status}`);
+    const isWasm = response.headers.get("content-type")?.startsWith("application/wasm");
+    return await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (cause) {
+    const error = new Error(`${where.href} could not be loaded: ${String(cause)}`, { cause });
+    error.name = "WorkerError";
+    throw error;
+  }
+}
+
+/** Tells other tabs, and listens for those without a service worker. */
+function announce({ storage }: Config): void {
+  const bus = new BroadcastChannel(announcements(storage));
+  bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
+    if (data.kind === "connect") connect(broadcastChannel(data.name, "answerer"));
+  };
+  bus.postMessage({ kind: "leading", lock } satisfies Announcement);
+}
+
+function tell(owner: Owner, message: FromWorker): void {
+  owner.postMessage(message);
+}
+
+/** An error that nothing caught, in wasm: its memory can't be trusted any longer. */
+function isTrap(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /stack/i.test(error.message));
+}
+
+function crash(error: unknown): void {
+  if (!isTrap(error)) return;
+  console.error("The homeserver crashed and is started again.", error);
+  // What has already been answered is posted first, by tasks that are now waiting.
+  setTimeout(() => {
+    callers?.end("crashed");
+    close();
+  });
+}
+
+self.addEventListener("error", (event) => crash(event.error));
+self.addEventListener("unhandledrejection", (event) => crash(event.reason));
+
+if ("onconnect" in self) {
+  // As a shared worker, where there are no locks.
+  self.addEventListener("connect", (event) => {
+    const port = (event as MessageEvent).ports[0]!;
+    port.onmessage = ({ data }: MessageEvent<ToWorker>) => receive(data, port);
+  });
+} else {
+  self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => receive(data, self as unknown as Owner));
+}
