@@ -147,10 +147,11 @@ impl Feed {
             return;
         }
         let (sender, receiver) = oneshot::channel();
-        let mut waiting = self.inner.waiting.borrow_mut();
-        waiting.retain(|(_, sender)| !sender.is_canceled());
-        waiting.push((position, sender));
-        drop(waiting);
+        {
+            let mut waiting = self.inner.waiting.borrow_mut();
+            waiting.retain(|(_, sender)| !sender.is_canceled());
+            waiting.push((position, sender));
+        }
         // The sender is dropped only with the feed, which this borrows.
         let _ = receiver.await;
     }
