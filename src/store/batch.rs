@@ -1,5 +1,7 @@
 //! What is written together or not at all.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Table;
@@ -10,6 +12,8 @@ pub struct Batch {
     pub(super) writes: Vec<Write>,
     pub(super) first_position: Option<u64>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
+    on_submit: Vec<Box<dyn FnOnce(&mut Batch)>>,
+    late: BTreeMap<(Table, Vec<u8>), Box<dyn FnOnce() -> Vec<u8>>>,
 }
 
 /// One write: a value, or `None` to delete.
@@ -55,6 +59,36 @@ impl Batch {
         self.on_durable.push(Box::new(then));
     }
 
+    /// Runs `then` at the moment of submission, in the order in which these were given; it may
+    /// write into the batch. Dropped without having run when the batch is never submitted.
+    pub fn on_submit(&mut self, then: impl FnOnce(&mut Batch) + 'static) {
+        self.on_submit.push(Box::new(then));
+    }
+
+    /// Writes under `key` what `value` returns at the moment of submission, after everything that
+    /// [`Batch::on_submit`] was given: for state that other batches may change until then. Of
+    /// several for one key the last counts.
+    pub fn put_at_submit(
+        &mut self,
+        table: Table,
+        key: impl Into<Vec<u8>>,
+        value: impl FnOnce() -> Vec<u8> + 'static,
+    ) {
+        self.late.insert((table, key.into()), Box::new(value));
+    }
+
+    /// Called first thing when the batch is submitted: its writes are complete afterwards.
+    pub(super) fn complete(&mut self) {
+        while !self.on_submit.is_empty() {
+            for then in std::mem::take(&mut self.on_submit) {
+                then(self);
+            }
+        }
+        for ((table, key), value) in std::mem::take(&mut self.late) {
+            self.put(table, key, value());
+        }
+    }
+
     /// Notes that the batch holds `position` of the feed, so that the store can refuse batches
     /// that are submitted in another order than their positions were taken.
     pub(crate) fn note_position(&mut self, position: u64) {
@@ -63,6 +97,6 @@ impl Batch {
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.writes.is_empty() && self.on_submit.is_empty() && self.late.is_empty()
     }
 }

@@ -97,7 +97,8 @@ impl Store {
     }
 
     /// Hands a batch in, in this very moment; the [`Commit`] resolves when it is durable.
-    pub fn submit(&self, batch: Batch) -> Commit {
+    pub fn submit(&self, mut batch: Batch) -> Commit {
+        batch.complete();
         if let Some(position) = batch.first_position
             && self.inner.last_position.replace(position) > position
         {

@@ -10,6 +10,22 @@ pub enum Table {
     Feed = 2,
     /// Access token → session.
     AccessTokens = 16,
+    /// Stream → its configuration.
+    QueueStreams = 32,
+    /// Stream → first and last sequence number, counts.
+    QueueStates = 33,
+    /// Stream, sequence number → message.
+    QueueMessages = 34,
+    /// Stream, consumer → its configuration.
+    QueueConsumers = 35,
+    /// Stream, consumer → what it was delivered and has acknowledged.
+    QueueConsumerStates = 36,
+    /// Stream, time, sequence number → message id, within the duplicate window.
+    QueueMessageIds = 37,
+    /// Stream, subject, sequence number → size, where messages per subject are limited.
+    QueueSubjects = 38,
+    /// Stream, subject → nothing, while the subject may hold more messages than it is allowed to.
+    QueueFullSubjects = 39,
     /// Media id → what is known of the file.
     Media = 140,
     /// Media ids whose blob may be there without being finished.
