@@ -12,7 +12,7 @@
 //                             is the whole origin) and pkg/, the client's crypto, where its loader
 //                             looks for it
 
-import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -103,6 +103,10 @@ async function packageScripts() {
 
 /** dist/*.d.ts for the package's users. */
 async function declarations() {
+  for (const file of await readdir(distDir)) {
+    // Those of a script that is no more would stay.
+    if (file.endsWith(".d.ts") && !file.startsWith("neurite")) await rm(join(distDir, file));
+  }
   const config = join(distDir, ".declarations.json");
   await writeFile(
     config,
