@@ -36,7 +36,7 @@ impl Homeserver {
     /// When the store can't be read or written.
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
         let feed = Feed::open(store.clone()).await?;
-        let users = Users::new(store.clone(), feed.clone());
+        let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let router = client_api::router();
         Ok(Rc::new(Self { config, store, feed, users, media, router }))

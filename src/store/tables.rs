@@ -8,7 +8,7 @@ pub enum Table {
     Server = 1,
     /// The feed: position → change.
     Feed = 2,
-    /// Access token → session.
+    /// Hash of an access token → session.
     AccessTokens = 16,
     /// Stream → its configuration.
     QueueStreams = 32,
@@ -26,6 +26,14 @@ pub enum Table {
     QueueSubjects = 38,
     /// Stream, subject → nothing, while the subject may hold more messages than it is allowed to.
     QueueFullSubjects = 39,
+    /// Hash of a refresh token → session.
+    RefreshTokens = 80,
+    /// User → account.
+    Accounts = 81,
+    /// User, device → name, time seen, hashes of its tokens.
+    Devices = 82,
+    /// Hash of a login token → whom it logs in.
+    LoginTokens = 83,
     /// Media id → what is known of the file.
     Media = 140,
     /// Media ids whose blob may be there without being finished.

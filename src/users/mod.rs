@@ -1,11 +1,26 @@
 //! Accounts and what belongs to them.
 
+mod accounts;
+mod devices;
+mod interactive;
+mod login_tokens;
+mod passwords;
 mod sessions;
+mod tokens;
 
 use std::rc::Rc;
 
-pub use self::sessions::Session;
-use crate::{feed::Feed, store::Store};
+use ruma::{OwnedServerName, OwnedUserId};
+
+pub use self::{
+    accounts::{Account, NewAccount},
+    devices::Device,
+    interactive::Stages,
+    login_tokens::LOGIN_TOKEN_LIFETIME,
+    sessions::{Login, NewDevice, Session},
+};
+use self::{interactive::Interactive, sessions::SessionCache};
+use crate::{feed::Feed, platform::KeyedMutex, store::Store};
 
 /// A handle to the users of this homeserver; clones share it.
 #[derive(Clone)]
@@ -17,11 +32,25 @@ struct Inner {
     store: Store,
     #[expect(dead_code, reason = "the parts that record changes come with the next commits")]
     feed: Feed,
+    server_name: OwnedServerName,
+    /// Held from reading what belongs to a user until what was made of it is durable.
+    locks: KeyedMutex<OwnedUserId>,
+    sessions: SessionCache,
+    interactive: Interactive,
 }
 
 impl Users {
-    /// The users that `store` holds.
-    pub fn new(store: Store, feed: Feed) -> Self {
-        Self { inner: Rc::new(Inner { store, feed }) }
+    /// The users of the homeserver `server_name` that `store` holds.
+    pub fn new(store: Store, feed: Feed, server_name: OwnedServerName) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                store,
+                feed,
+                server_name,
+                locks: KeyedMutex::default(),
+                sessions: SessionCache::default(),
+                interactive: Interactive::default(),
+            }),
+        }
     }
 }

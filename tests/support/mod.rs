@@ -1,5 +1,7 @@
 //! What the suites share.
 
+pub mod client;
+
 // In browsers the suites run where the homeserver does.
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -1,0 +1,69 @@
+//! spec: client-server §Account management
+
+use ruma::api::client::account::{
+    ThirdPartyIdRemovalStatus, change_password, deactivate, get_3pids, whoami,
+};
+
+use super::{Incoming, Router, uia};
+use crate::{Error, Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(change_password);
+    router.add(deactivate);
+    router.add(whoami);
+    router.add(get_3pids);
+}
+
+/// `POST /_matrix/client/v3/account/password`
+async fn change_password(
+    server: &Homeserver,
+    request: Incoming<change_password::v3::Request>,
+) -> Result<change_password::v3::Response> {
+    // Without a session only a third-party identifier could tell whose password it is.
+    let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
+    let asked = &request.request;
+    uia::confirm(
+        server,
+        sender,
+        "account/password",
+        &(&asked.new_password, asked.logout_devices),
+        asked.auth.as_ref(),
+    )
+    .await?;
+    server.users.set_password(&sender.user_id, &asked.new_password).await?;
+    if asked.logout_devices {
+        server.users.delete_other_devices(&sender.user_id, Some(&sender.device_id)).await?;
+    }
+    Ok(change_password::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/account/deactivate`
+async fn deactivate(
+    server: &Homeserver,
+    request: Incoming<deactivate::v3::Request>,
+) -> Result<deactivate::v3::Response> {
+    let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
+    let asked = &request.request;
+    uia::confirm(server, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
+    server.users.deactivate(&sender.user_id).await?;
+    Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
+}
+
+/// `GET /_matrix/client/v3/account/whoami`
+async fn whoami(
+    _: &Homeserver,
+    request: Incoming<whoami::v3::Request>,
+) -> Result<whoami::v3::Response> {
+    let sender = request.auth;
+    let mut response = whoami::v3::Response::new(sender.user_id, sender.guest);
+    response.device_id = Some(sender.device_id);
+    Ok(response)
+}
+
+/// `GET /_matrix/client/v3/account/3pid`: nobody has any, since nothing here can verify one.
+async fn get_3pids(
+    _: &Homeserver,
+    _: Incoming<get_3pids::v3::Request>,
+) -> Result<get_3pids::v3::Response> {
+    Ok(get_3pids::v3::Response::new(Vec::new()))
+}

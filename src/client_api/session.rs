@@ -1,0 +1,158 @@
+//! spec: client-server §Legacy API, login
+
+use std::rc::Rc;
+
+use futures::FutureExt;
+use http::{Method, StatusCode};
+use ruma::{
+    OwnedUserId,
+    api::{
+        Metadata, OutgoingResponseExt,
+        client::{
+            session::{get_login_token, get_login_types, login, logout, logout_all, refresh_token},
+            uiaa::UserIdentifier,
+        },
+        error::ErrorKind,
+        path_builder::PathBuilder,
+    },
+};
+use serde_json::Value;
+
+use super::{Body, Incoming, Router, router::parse, uia};
+use crate::{
+    Error, Homeserver, Result,
+    users::{LOGIN_TOKEN_LIFETIME, NewDevice},
+};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_flows);
+    for path in login::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::POST, path, |server, request, _| {
+            parse_login(server, request).boxed_local()
+        });
+    }
+    router.add(refresh);
+    router.add(logout);
+    router.add(logout_all);
+    router.add(get_token);
+}
+
+/// `GET /_matrix/client/v3/login`
+async fn get_flows(
+    _: &Homeserver,
+    _: Incoming<get_login_types::v3::Request>,
+) -> Result<get_login_types::v3::Response> {
+    use get_login_types::v3::{LoginType, PasswordLoginType, Response, TokenLoginType};
+    let mut token = TokenLoginType::new();
+    token.get_login_token = true;
+    Ok(Response::new(vec![LoginType::Password(PasswordLoginType::new()), LoginType::Token(token)]))
+}
+
+/// Ruma's type takes for granted that a login has a type: a request without is answered here.
+async fn parse_login(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let body = body.bytes().await?;
+    let value: Value =
+        serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
+    match value.get("type") {
+        Some(Value::String(_)) => {}
+        Some(_) => return Err(Error::bad_json("The type of a login is a string")),
+        None => return Err(Error::missing_param("A login has a type")),
+    }
+    let head = http::Request::from_parts(parts, ());
+    let response = login(server, parse(&head, &body, &[])?).await?;
+    let response = response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
+    Ok(response.map(Body::from))
+}
+
+/// `POST /_matrix/client/v3/login`
+async fn login(server: &Homeserver, request: login::v3::Request) -> Result<login::v3::Response> {
+    let user_id = match request.login_info {
+        login::v3::LoginInfo::Password(given) => with_password(server, given).await?,
+        login::v3::LoginInfo::Token(given) => {
+            let user_id = server.users.use_login_token(&given.token).await?;
+            user_id.ok_or_else(|| Error::forbidden("The login token is not valid"))?
+        }
+        _ => {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::Unknown,
+                "There is no such login type here",
+            ));
+        }
+    };
+    let device = NewDevice {
+        device_id: request.device_id,
+        display_name: request.initial_device_display_name,
+        refreshes: request.refresh_token,
+    };
+    let login = server.users.login(&user_id, device).await?;
+    let mut response = login::v3::Response::new(user_id, login.access_token, login.device_id);
+    response.refresh_token = login.refresh_token;
+    response.expires_in = login.expires_in;
+    Ok(response)
+}
+
+/// Who a login with a password is; anything wrong with it is told in the same words, so that
+/// nobody learns who has an account.
+async fn with_password(server: &Homeserver, given: login::v3::Password) -> Result<OwnedUserId> {
+    #[allow(deprecated, reason = "older clients name the user there")]
+    let name = match (given.identifier, given.user) {
+        (Some(UserIdentifier::Matrix(named)), _) => Some(named.user),
+        (Some(_), _) => None,
+        (None, Some(user)) => Some(user),
+        (None, None) => return Err(Error::missing_param("A login has an identifier")),
+    };
+    let refused = || Error::forbidden("Invalid username or password");
+    let user_id = name.and_then(|name| server.users.user_id(&name)).ok_or_else(refused)?;
+    if server.users.check_password(&user_id, &given.password).await? {
+        Ok(user_id)
+    } else {
+        Err(refused())
+    }
+}
+
+/// `POST /_matrix/client/v3/refresh`
+async fn refresh(
+    server: &Homeserver,
+    request: Incoming<refresh_token::v3::Request>,
+) -> Result<refresh_token::v3::Response> {
+    let login = server.users.refresh(&request.refresh_token).await?;
+    let mut response = refresh_token::v3::Response::new(login.access_token);
+    response.refresh_token = login.refresh_token;
+    response.expires_in_ms = login.expires_in;
+    Ok(response)
+}
+
+/// `POST /_matrix/client/v3/logout`: the device goes too.
+async fn logout(
+    server: &Homeserver,
+    request: Incoming<logout::v3::Request>,
+) -> Result<logout::v3::Response> {
+    let sender = &request.auth;
+    server.users.delete_devices(&sender.user_id, std::slice::from_ref(&sender.device_id)).await?;
+    Ok(logout::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/logout/all`
+async fn logout_all(
+    server: &Homeserver,
+    request: Incoming<logout_all::v3::Request>,
+) -> Result<logout_all::v3::Response> {
+    server.users.delete_other_devices(&request.auth.user_id, None).await?;
+    Ok(logout_all::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v1/login/get_token`
+async fn get_token(
+    server: &Homeserver,
+    request: Incoming<get_login_token::v1::Request>,
+) -> Result<get_login_token::v1::Response> {
+    let sender = &request.auth;
+    uia::confirm(server, sender, "login/get_token", &(), request.request.auth.as_ref()).await?;
+    let token = server.users.create_login_token(&sender.user_id).await?;
+    Ok(get_login_token::v1::Response::new(LOGIN_TOKEN_LIFETIME, token))
+}

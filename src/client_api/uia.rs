@@ -1,0 +1,147 @@
+//! spec: client-server §User-Interactive Authentication API
+
+use ruma::{
+    UserId,
+    api::{
+        client::uiaa::{AuthData, AuthFlow, AuthType, UiaaInfo, UserIdentifier},
+        error::{ErrorKind, StandardErrorBody},
+    },
+};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Homeserver, Result, homeserver::Registration, users::Session};
+
+/// What a session authenticates: it can't be used for another endpoint, nor for the same endpoint
+/// asked for something else.
+///
+/// # Errors
+/// When `asked` can't be written as JSON.
+fn request(endpoint: &str, asked: &impl Serialize) -> Result<String> {
+    let asked = serde_json::to_string(asked).map_err(Error::internal)?;
+    Ok(format!("{endpoint} {asked}"))
+}
+
+/// Lets a request of somebody who is logged in pass once they have given their password again.
+///
+/// # Errors
+/// 401 with what is missing; 403 `M_FORBIDDEN` when the session is for another request.
+pub(super) async fn confirm(
+    server: &Homeserver,
+    sender: &Session,
+    endpoint: &str,
+    asked: &impl Serialize,
+    auth: Option<&AuthData>,
+) -> Result<()> {
+    if !server.users.has_password(&sender.user_id).await? {
+        return Err(Error::forbidden("The account has no password to confirm this with"));
+    }
+    let request = request(endpoint, asked)?;
+    let flows = vec![AuthFlow::new(vec![AuthType::Password])];
+    authenticate(server, Some(&sender.user_id), request, flows, auth).await
+}
+
+/// Lets a registration pass. What is registered may change between the stages: nothing of it is
+/// authenticated here, and clients ask for the flows before they ask for a name.
+///
+/// # Errors
+/// 401 with what is missing; 403 `M_FORBIDDEN` when nobody may register.
+pub(super) async fn registration(server: &Homeserver, auth: Option<&AuthData>) -> Result<()> {
+    let stage = match server.config.registration {
+        Registration::Open => AuthType::Dummy,
+        Registration::Token(_) => AuthType::RegistrationToken,
+        Registration::Closed => return Err(Error::forbidden("Nobody can register here")),
+    };
+    let flows = vec![AuthFlow::new(vec![stage])];
+    authenticate(server, None, request("register", &())?, flows, auth).await
+}
+
+async fn authenticate(
+    server: &Homeserver,
+    user_id: Option<&UserId>,
+    request: String,
+    flows: Vec<AuthFlow>,
+    auth: Option<&AuthData>,
+) -> Result<()> {
+    let users = &server.users;
+    let known = auth.and_then(AuthData::session).map(|id| (id, users.stages(id)));
+    let session = match known {
+        Some((_, Some(stages))) if stages.request != request => {
+            return Err(Error::forbidden("The session is for another request"));
+        }
+        Some((id, Some(_))) => id.to_owned(),
+        // Nothing was completed in a session that is gone: what is given now can still be enough.
+        _ => users.begin_stages(request),
+    };
+    let mut failure = match known {
+        Some((_, None)) => Some((ErrorKind::Unknown, "The session is not known")),
+        _ => None,
+    };
+    if let Some((auth, stage)) = auth.and_then(|auth| Some((auth, auth.auth_type()?))) {
+        match attempt(server, user_id, &flows, auth).await? {
+            Ok(()) => {
+                users.complete_stage(&session, stage);
+                failure = None;
+            }
+            Err(cause) => failure = Some(cause),
+        }
+    }
+    let completed = users.stages(&session).map(|stages| stages.completed).unwrap_or_default();
+    if flows.iter().any(|flow| flow.stages.iter().all(|stage| completed.contains(stage))) {
+        users.end_stages(&session);
+        return Ok(());
+    }
+    let mut info = UiaaInfo::new(flows);
+    info.completed = completed;
+    info.params = Some(to_raw_value(&serde_json::Map::new()).map_err(Error::internal)?);
+    info.session = Some(session);
+    info.auth_error =
+        failure.map(|(kind, message)| Box::new(StandardErrorBody::new(kind, message.to_owned())));
+    Err(Error::Uiaa(Box::new(info)))
+}
+
+type Attempt = Result<(), (ErrorKind, &'static str)>;
+
+/// Tries one stage; the inner error is told to the client, which may try again.
+async fn attempt(
+    server: &Homeserver,
+    user_id: Option<&UserId>,
+    flows: &[AuthFlow],
+    auth: &AuthData,
+) -> Result<Attempt> {
+    let wanted = |stage| flows.iter().any(|flow| flow.stages.contains(&stage));
+    Ok(match auth {
+        AuthData::Dummy(_) if wanted(AuthType::Dummy) => Ok(()),
+        AuthData::RegistrationToken(given) if wanted(AuthType::RegistrationToken) => {
+            if is_registration_token(server, &given.token) {
+                Ok(())
+            } else {
+                Err((ErrorKind::Unauthorized, "The registration token is not valid"))
+            }
+        }
+        AuthData::Password(given) if wanted(AuthType::Password) => {
+            // What else a user can be identified by, is not known here.
+            let named = match &given.identifier {
+                UserIdentifier::Matrix(named) => server.users.user_id(&named.user),
+                _ => None,
+            };
+            let right = match user_id {
+                Some(user_id) if named.as_deref() == Some(user_id) => {
+                    server.users.check_password(user_id, &given.password).await?
+                }
+                _ => false,
+            };
+            if right { Ok(()) } else { Err((ErrorKind::Forbidden, "Invalid username or password")) }
+        }
+        _ => Err((ErrorKind::Unrecognized, "The stage is not part of any flow")),
+    })
+}
+
+/// Whether a token lets somebody register. The hashes are compared, so that the time tells nothing.
+pub(super) fn is_registration_token(server: &Homeserver, token: &str) -> bool {
+    match &server.config.registration {
+        Registration::Token(valid) => Sha256::digest(valid) == Sha256::digest(token),
+        Registration::Open | Registration::Closed => false,
+    }
+}

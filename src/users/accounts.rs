@@ -1,0 +1,185 @@
+//! Accounts: names, passwords, deactivation.
+
+use http::StatusCode;
+use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Users, passwords,
+    sessions::{Login, NewDevice, now},
+};
+use crate::{
+    Error, Result, platform,
+    store::{Batch, Key, Table},
+};
+
+/// An account as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// When it was registered, in milliseconds since the Unix epoch.
+    pub created: u64,
+    /// The PHC string of its password; nobody logs in with a password where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    /// Whether it is a guest's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
+    /// Whether it was given up; its name stays taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deactivated: bool,
+}
+
+/// An account to register.
+#[derive(Clone, Debug, Default)]
+pub struct NewAccount {
+    /// The localpart that is wanted; `None` takes a random one.
+    pub username: Option<String>,
+    /// The password; `None` for guests.
+    pub password: Option<String>,
+    /// Whether it is a guest's.
+    pub guest: bool,
+    /// The device to log in at once.
+    pub device: Option<NewDevice>,
+}
+
+fn account_key(user_id: &UserId) -> Key {
+    Key::new().str(user_id)
+}
+
+fn invalid_username(message: impl Into<String>) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidUsername, message)
+}
+
+fn user_in_use() -> Error {
+    Error::new(StatusCode::BAD_REQUEST, ErrorKind::UserInUse, "The user id is already taken")
+}
+
+fn deactivated() -> Error {
+    Error::new(StatusCode::FORBIDDEN, ErrorKind::UserDeactivated, "The account is deactivated")
+}
+
+impl Users {
+    /// The account of a user of this homeserver.
+    pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>> {
+        Ok(self.inner.store.get_json(Table::Accounts, account_key(user_id)).await?)
+    }
+
+    /// The account of a user, if it may be used.
+    ///
+    /// # Errors
+    /// 403 `M_USER_DEACTIVATED`, 404 `M_NOT_FOUND`
+    pub(super) async fn active_account(&self, user_id: &UserId) -> Result<Account> {
+        match self.account(user_id).await? {
+            Some(account) if account.deactivated => Err(deactivated()),
+            Some(account) => Ok(account),
+            None => Err(Error::not_found("There is no such user")),
+        }
+    }
+
+    /// The user id that a client means by a user id or a localpart; capitals are lowered, since no
+    /// user here has any.
+    pub fn user_id(&self, name: &str) -> Option<OwnedUserId> {
+        let name = name.to_lowercase();
+        let id = UserId::parse_with_server_name(name, &self.inner.server_name).ok()?;
+        (id.server_name() == self.inner.server_name).then_some(id)
+    }
+
+    /// The user id that a localpart would get.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_USERNAME`, 400 `M_USER_IN_USE`
+    pub async fn available(&self, username: &str) -> Result<OwnedUserId> {
+        // spec: appendices §User Identifiers; capitals are mapped, all else is refused.
+        let localpart = username.to_lowercase();
+        let id = format!("@{localpart}:{}", self.inner.server_name);
+        let id = <&UserId>::try_from(id.as_str())
+            .map_err(|cause| invalid_username(cause.to_string()))?
+            .to_owned();
+        id.validate_strict().map_err(|cause| invalid_username(cause.to_string()))?;
+        if id.localpart().is_empty() {
+            return Err(invalid_username("A username has at least one character"));
+        }
+        match self.account(&id).await? {
+            Some(_) => Err(user_in_use()),
+            None => Ok(id),
+        }
+    }
+
+    /// Registers an account and logs its first device in.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_USERNAME`, 400 `M_USER_IN_USE`, 400 `M_WEAK_PASSWORD`
+    pub async fn register(&self, new: NewAccount) -> Result<(OwnedUserId, Option<Login>)> {
+        let username = new.username.unwrap_or_else(|| platform::random_string(12).to_lowercase());
+        let user_id = self.available(&username).await?;
+        let _guard = self.inner.locks.lock(user_id.clone()).await;
+        if self.account(&user_id).await?.is_some() {
+            return Err(user_in_use());
+        }
+        let password = new.password.as_deref().map(accepted_hash).transpose()?;
+        let account = Account { created: now(), password, guest: new.guest, deactivated: false };
+        let mut batch = Batch::new();
+        batch.put_json(Table::Accounts, account_key(&user_id), &account)?;
+        let login = match new.device {
+            Some(device) => Some(self.log_in(&mut batch, &user_id, new.guest, device).await?),
+            None => None,
+        };
+        self.inner.store.commit(batch).await?;
+        Ok((user_id, login))
+    }
+
+    /// Whether the password is that of the user, who has an account and may use it.
+    ///
+    /// # Errors
+    /// 403 `M_USER_DEACTIVATED` when the account was given up.
+    pub async fn check_password(&self, user_id: &UserId, password: &str) -> Result<bool> {
+        let account = self.account(user_id).await?;
+        if account.as_ref().is_some_and(|account| account.deactivated) {
+            return Err(deactivated());
+        }
+        passwords::verify(password, account.and_then(|account| account.password).as_deref())
+    }
+
+    /// Whether the user can log in with a password.
+    pub async fn has_password(&self, user_id: &UserId) -> Result<bool> {
+        Ok(self.account(user_id).await?.is_some_and(|account| account.password.is_some()))
+    }
+
+    /// Sets a new password.
+    ///
+    /// # Errors
+    /// 400 `M_WEAK_PASSWORD`
+    pub async fn set_password(&self, user_id: &UserId, password: &str) -> Result<()> {
+        let password = accepted_hash(password)?;
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut account = self.active_account(user_id).await?;
+        account.password = Some(password);
+        let mut batch = Batch::new();
+        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Gives an account up: nobody logs in to it again, and its devices are gone.
+    pub async fn deactivate(&self, user_id: &UserId) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut account = self.active_account(user_id).await?;
+        account.password = None;
+        account.deactivated = true;
+        let mut batch = Batch::new();
+        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        self.remove_other_devices(&mut batch, user_id, None).await?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+}
+
+/// The hash of a password, if it is one that is taken: any that is not empty.
+fn accepted_hash(password: &str) -> Result<String> {
+    if password.is_empty() {
+        return Err(Error::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::WeakPassword,
+            "A password has at least one character",
+        ));
+    }
+    passwords::hash(password)
+}

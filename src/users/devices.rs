@@ -1,0 +1,198 @@
+//! Devices. spec: client-server §Device Management
+
+use ruma::{DeviceId, OwnedDeviceId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Users,
+    sessions::{SEEN_EVERY, Session, TokenPair},
+};
+use crate::{
+    Error, Result,
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// A device as its user sees it.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its id.
+    pub device_id: OwnedDeviceId,
+    /// What its user calls it.
+    pub display_name: Option<String>,
+    /// When it sent a request last, in milliseconds since the Unix epoch; minutes may be missing.
+    pub last_seen: Option<u64>,
+}
+
+/// A row of devices.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct DeviceRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_seen: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) tokens: Vec<TokenPair>,
+}
+
+impl DeviceRecord {
+    pub(super) fn new(display_name: Option<String>) -> Self {
+        Self { display_name, ..Self::default() }
+    }
+}
+
+fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
+    Key::new().str(user_id).str(device_id)
+}
+
+fn no_such_device() -> Error {
+    Error::not_found("There is no such device")
+}
+
+impl Users {
+    /// The devices of a user.
+    pub async fn devices(&self, user_id: &UserId) -> Result<Vec<Device>> {
+        let rows = self.device_records(user_id).await?;
+        Ok(rows.into_iter().map(|(id, record)| Device::new(id, record)).collect())
+    }
+
+    /// One device of a user.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`
+    pub async fn device(&self, user_id: &UserId, device_id: &DeviceId) -> Result<Device> {
+        let record = self.device_record(user_id, device_id).await?.ok_or_else(no_such_device)?;
+        Ok(Device::new(device_id.to_owned(), record))
+    }
+
+    /// Gives a device another name.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`
+    pub async fn rename_device(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        display_name: String,
+    ) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let record = self.device_record(user_id, device_id).await?;
+        let mut record = record.ok_or_else(no_such_device)?;
+        record.display_name = Some(display_name);
+        let mut batch = Batch::new();
+        self.put_device(&mut batch, user_id, device_id, &record)?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Deletes devices with all that belongs to them: tokens, keys, messages that wait for them.
+    /// Devices that are not there are passed over.
+    pub async fn delete_devices(&self, user_id: &UserId, devices: &[OwnedDeviceId]) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut batch = Batch::new();
+        self.remove_devices(&mut batch, user_id, devices).await?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Deletes all devices of a user but `keep`.
+    pub async fn delete_other_devices(
+        &self,
+        user_id: &UserId,
+        keep: Option<&DeviceId>,
+    ) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut batch = Batch::new();
+        self.remove_other_devices(&mut batch, user_id, keep).await?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Writes the deletion of all devices but `keep` into `batch`; the caller holds the user's
+    /// lock and submits without waiting for anything else.
+    pub(super) async fn remove_other_devices(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        keep: Option<&DeviceId>,
+    ) -> Result<()> {
+        let devices = self.device_records(user_id).await?;
+        let devices: Vec<OwnedDeviceId> =
+            devices.into_iter().map(|(id, _)| id).filter(|id| Some(&**id) != keep).collect();
+        self.remove_devices(batch, user_id, &devices).await
+    }
+
+    async fn remove_devices(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        devices: &[OwnedDeviceId],
+    ) -> Result<()> {
+        for device_id in devices {
+            let Some(record) = self.device_record(user_id, device_id).await? else { continue };
+            for pair in &record.tokens {
+                self.revoke(batch, pair);
+            }
+            batch.delete(Table::Devices, device_key(user_id, device_id));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn device_record(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> Result<Option<DeviceRecord>> {
+        let key = device_key(user_id, device_id);
+        Ok(self.inner.store.get_json(Table::Devices, key).await?)
+    }
+
+    pub(super) fn put_device(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        record: &DeviceRecord,
+    ) -> Result<()> {
+        Ok(batch.put_json(Table::Devices, device_key(user_id, device_id), record)?)
+    }
+
+    /// Notes when a session's device was seen, if that was not noted lately.
+    pub(super) async fn note_seen(&self, session: Session, now: u64) {
+        // Nobody waits for it, and the next request tries again.
+        if let Err(error) = self.write_seen(&session, now).await {
+            tracing::warn!("the time at which a device was seen is not noted: {error}");
+        }
+    }
+
+    async fn write_seen(&self, session: &Session, now: u64) -> Result<()> {
+        let Session { user_id, device_id, .. } = session;
+        let _guard = self.inner.locks.lock(user_id.clone()).await;
+        let Some(mut record) = self.device_record(user_id, device_id).await? else {
+            return Ok(());
+        };
+        if record.last_seen.is_some_and(|seen| now.saturating_sub(seen) < SEEN_EVERY) {
+            return Ok(());
+        }
+        record.last_seen = Some(now);
+        let mut batch = Batch::new();
+        self.put_device(&mut batch, user_id, device_id, &record)?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    async fn device_records(&self, user_id: &UserId) -> Result<Vec<(OwnedDeviceId, DeviceRecord)>> {
+        let range = KeyRange::prefix(Key::new().str(user_id));
+        let rows =
+            self.inner.store.scan(Table::Devices, range, Direction::Forward, usize::MAX).await?;
+        let mut devices = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let mut key = KeyReader::new(&key);
+            let (Some(_), Some(device_id)) = (key.str(), key.str()) else { continue };
+            let record = serde_json::from_slice(&value).map_err(Error::internal)?;
+            devices.push((device_id.into(), record));
+        }
+        Ok(devices)
+    }
+}
+
+impl Device {
+    fn new(device_id: OwnedDeviceId, record: DeviceRecord) -> Self {
+        Self { device_id, display_name: record.display_name, last_seen: record.last_seen }
+    }
+}

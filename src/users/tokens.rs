@@ -1,0 +1,33 @@
+//! Secrets that a client holds and the store knows only by their hash.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::platform;
+
+/// Letters and digits of a token: more than 200 bits.
+const TOKEN_LENGTH: usize = 40;
+
+/// A new secret.
+pub(super) fn generate() -> String {
+    platform::random_string(TOKEN_LENGTH)
+}
+
+/// The SHA-256 of a token, which is what the store knows of it. Looking a token up by its hash
+/// also takes no time that depends on how much of it is right.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct TokenHash(String);
+
+impl TokenHash {
+    /// The hash of a token as a client sent it.
+    pub(super) fn of(token: &str) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
+    }
+
+    /// As a part of a key.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
