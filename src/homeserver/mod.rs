@@ -10,6 +10,7 @@ use crate::{
     client_api::{self, Body, Router},
     feed::Feed,
     media::Media,
+    rooms::Rooms,
     store::Store,
     users::Users,
 };
@@ -22,6 +23,8 @@ pub struct Homeserver {
     pub store: Store,
     /// The order of everything that clients see.
     pub feed: Feed,
+    /// Rooms and their events.
+    pub rooms: Rooms,
     /// Accounts and what belongs to them.
     pub users: Users,
     /// Uploads, downloads, thumbnails.
@@ -36,10 +39,17 @@ impl Homeserver {
     /// When the store can't be read or written.
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
         let feed = Feed::open(store.clone()).await?;
+        let rooms = Rooms::open(
+            store.clone(),
+            feed.clone(),
+            config.server_name.clone(),
+            config.default_room_version.clone(),
+        )
+        .await?;
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, users, media, router }))
+        Ok(Rc::new(Self { config, store, feed, rooms, users, media, router }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

@@ -26,6 +26,36 @@ pub enum Table {
     QueueSubjects = 38,
     /// Stream, subject → nothing, while the subject may hold more messages than it is allowed to.
     QueueFullSubjects = 39,
+    /// Room → where its graph and state stand.
+    Rooms = 48,
+    /// Room, position → event.
+    Timeline = 49,
+    /// Room, event id → position; 0 for an event that is in no timeline.
+    EventIndex = 50,
+    /// Room, event id → event, for those in no timeline.
+    HiddenEvents = 51,
+    /// Room, state id → state, as a delta.
+    RoomStates = 52,
+    /// Room, user → what the current state says of them.
+    RoomMembers = 53,
+    /// User of this server, room → membership.
+    UserRooms = 54,
+    /// User, device, room, event type or redacted event, transaction id → event id.
+    Transactions = 55,
+    /// Room, parent, relation type, position of the child → child.
+    Relations = 56,
+    /// Room, root → thread.
+    Threads = 57,
+    /// Room, position of the newest event of a thread → its root.
+    ThreadOrder = 58,
+    /// Alias → room.
+    Aliases = 59,
+    /// Room, alias → who made it.
+    RoomAliases = 60,
+    /// Published room.
+    PublishedRooms = 61,
+    /// Room, event id that is not known yet → redaction of it.
+    EarlyRedactions = 62,
     /// Hash of a refresh token → session.
     RefreshTokens = 80,
     /// User → account.

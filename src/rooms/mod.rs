@@ -1,0 +1,131 @@
+//! Rooms: events, their hashes, signatures and authorization; the event graph; state and its
+//! resolution; timelines, membership, visibility, relations, aliases and the directory.
+
+mod aliases;
+mod append;
+mod auth;
+mod build;
+mod cache;
+mod creation;
+mod directory;
+mod draft;
+mod event;
+mod live;
+mod members;
+mod membership;
+mod pdu;
+mod redaction;
+mod relations;
+mod room;
+mod signing;
+mod state;
+mod threads;
+mod transactions;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use ruma::{
+    OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId,
+    RoomVersionId, UserId,
+};
+
+pub use self::live::Members;
+pub use self::{
+    auth::PowerLevels,
+    creation::{CreateRoom, ROOM_VERSIONS},
+    event::{Event, NewEvent, Status, Txn},
+    members::{Member, UserRoom, UserRooms},
+    membership::Profile,
+    pdu::Pdu,
+    relations::{Related, Relation, RelationFilter},
+    room::Room,
+    signing::ServerKey,
+    state::{StateId, StateMap},
+    threads::{Thread, thread_root},
+};
+use self::{cache::Cache, live::LiveRoom};
+use crate::{Result, feed::Feed, platform::KeyedMutex, store::Store};
+
+/// How much memory rooms may take while nobody uses them, in entries of state.
+const LIVE_ROOMS: usize = 400_000;
+/// How much memory events may take while nobody uses them, in bytes.
+const EVENTS: usize = 16 << 20;
+/// How much memory lists of users' rooms may take, in rooms.
+const USER_ROOMS: usize = 50_000;
+
+/// A handle to the rooms of this homeserver; clones share it.
+#[derive(Clone)]
+pub struct Rooms {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    feed: Feed,
+    key: ServerKey,
+    default_version: RoomVersionId,
+    live: RefCell<Cache<OwnedRoomId, Rc<LiveRoom>>>,
+    loading: KeyedMutex<OwnedRoomId>,
+    /// Transactions under way, by the key of their row.
+    repeating: KeyedMutex<Vec<u8>>,
+    aliases: KeyedMutex<OwnedRoomAliasId>,
+    /// Durable events.
+    events: RefCell<Cache<OwnedEventId, Event>>,
+    user_rooms: RefCell<Cache<OwnedUserId, Rc<UserRooms>>>,
+    user_rooms_changes: Cell<u64>,
+}
+
+impl Rooms {
+    /// Opens the rooms that `store` holds; makes the server's signing key when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open(
+        store: Store,
+        feed: Feed,
+        server_name: OwnedServerName,
+        default_version: RoomVersionId,
+    ) -> Result<Self> {
+        let key = ServerKey::open(&store, server_name).await?;
+        Ok(Self {
+            inner: Rc::new(Inner {
+                store,
+                feed,
+                key,
+                default_version,
+                live: RefCell::new(Cache::new(LIVE_ROOMS)),
+                loading: KeyedMutex::default(),
+                repeating: KeyedMutex::default(),
+                aliases: KeyedMutex::default(),
+                events: RefCell::new(Cache::new(EVENTS)),
+                user_rooms: RefCell::new(Cache::new(USER_ROOMS)),
+                user_rooms_changes: Cell::new(0),
+            }),
+        })
+    }
+
+    /// The server's signing key.
+    pub fn server_key(&self) -> &ServerKey {
+        &self.inner.key
+    }
+
+    /// A room that this server knows.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` when there is none.
+    pub async fn room(&self, room_id: &RoomId) -> Result<Room> {
+        Ok(self.room_of(&self.live(room_id).await?))
+    }
+
+    /// Whether a user has an account on this server.
+    pub(crate) fn is_local(&self, user_id: &UserId) -> bool {
+        user_id.server_name() == self.inner.key.server_name()
+    }
+
+    fn room_of(&self, live: &Rc<LiveRoom>) -> Room {
+        Room::new(self.clone(), live.clone())
+    }
+}

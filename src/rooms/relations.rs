@@ -1,0 +1,205 @@
+//! Which event relates to which. spec: client-server §Forming relationships between events
+
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, events::TimelineEventType};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Event, Pdu, Room};
+use crate::{
+    Result,
+    feed::Position,
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// How one event relates to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// The event that it relates to.
+    pub parent: OwnedEventId,
+    /// How.
+    pub rel_type: String,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    #[serde(rename = "m.relates_to")]
+    relates_to: Option<RelatesTo>,
+}
+
+#[derive(Deserialize)]
+struct RelatesTo {
+    rel_type: Option<String>,
+    event_id: Option<OwnedEventId>,
+}
+
+impl Relation {
+    /// The relation that an event has.
+    pub fn of(pdu: &Pdu) -> Option<Self> {
+        Self::in_content(&pdu.content)
+    }
+
+    /// The relation that a content has.
+    pub(super) fn in_content(content: &RawValue) -> Option<Self> {
+        // Most events have none: look before parsing.
+        if !content.get().contains("m.relates_to") {
+            return None;
+        }
+        let relates_to = serde_json::from_str::<Content>(content.get()).ok()?.relates_to?;
+        Some(Self { parent: relates_to.event_id?, rel_type: relates_to.rel_type? })
+    }
+
+    /// Whether it puts the event in a thread.
+    pub(super) fn is_thread(&self) -> bool {
+        self.rel_type == "m.thread"
+    }
+
+    fn row(&self, room_id: &RoomId, position: Position) -> Key {
+        Key::new().str(room_id).str(&self.parent).str(&self.rel_type).u64(position)
+    }
+
+    pub(super) fn write(&self, batch: &mut Batch, event: &Event) -> store::Result<()> {
+        let child = Child {
+            event_id: event.pdu.event_id.clone(),
+            kind: event.pdu.kind.clone(),
+            sender: event.pdu.sender.clone(),
+        };
+        batch.put_json(Table::Relations, self.row(&event.pdu.room_id, event.position), &child)
+    }
+
+    pub(super) fn delete(&self, batch: &mut Batch, room_id: &RoomId, position: Position) {
+        batch.delete(Table::Relations, self.row(room_id, position));
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Child {
+    event_id: OwnedEventId,
+    #[serde(rename = "type")]
+    kind: TimelineEventType,
+    sender: OwnedUserId,
+}
+
+/// One event that relates to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Related {
+    /// Its id.
+    pub event_id: OwnedEventId,
+    /// Its type.
+    pub kind: TimelineEventType,
+    /// Who sent it.
+    pub sender: OwnedUserId,
+    /// How it relates.
+    pub rel_type: String,
+    /// Its position.
+    pub position: Position,
+}
+
+/// Which related events are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RelationFilter {
+    /// Only this relation.
+    pub rel_type: Option<String>,
+    /// Only events of this type.
+    pub kind: Option<TimelineEventType>,
+}
+
+impl Room {
+    /// The events that relate to `parent` with a position from `from` (in) to `to` (out), in the
+    /// order of `direction`, at most `limit`. Redacted ones no longer relate.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn related(
+        &self,
+        parent: &EventId,
+        filter: &RelationFilter,
+        from: Position,
+        to: Position,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Related>> {
+        if !self.view().head.relations {
+            return Ok(Vec::new());
+        }
+        let rel_types = match &filter.rel_type {
+            Some(rel_type) => vec![rel_type.clone()],
+            None => self.relation_types(parent).await?,
+        };
+        let mut all = Vec::new();
+        for rel_type in rel_types {
+            all.extend(
+                self.related_by(parent, rel_type, filter, (from, to), direction, limit).await?,
+            );
+        }
+        all.sort_by_key(|related| related.position);
+        if direction == Direction::Backward {
+            all.reverse();
+        }
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    /// The relation types that events have to `parent`: one look for each.
+    async fn relation_types(&self, parent: &EventId) -> Result<Vec<String>> {
+        let prefix = Key::new().str(self.id()).str(parent);
+        let mut range = KeyRange::prefix(&*prefix);
+        let mut types = Vec::new();
+        loop {
+            let rows =
+                self.store().scan(Table::Relations, range.clone(), Direction::Forward, 1).await?;
+            let Some((key, _)) = rows.first() else { return Ok(types) };
+            let mut key = KeyReader::new(key);
+            let rel_type = key.str().and_then(|_| key.str()).and_then(|_| key.str());
+            let Some(rel_type) = rel_type else {
+                return Err(store::Error::Corrupt("a relation".to_owned()).into());
+            };
+            range.start = KeyRange::prefix(&*prefix.clone().str(&rel_type)).end;
+            types.push(rel_type);
+        }
+    }
+
+    async fn related_by(
+        &self,
+        parent: &EventId,
+        rel_type: String,
+        filter: &RelationFilter,
+        (mut from, mut to): (Position, Position),
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Related>> {
+        let prefix = Key::new().str(self.id()).str(parent).str(&rel_type);
+        let mut found = Vec::new();
+        while found.len() < limit && from < to {
+            let range = KeyRange::between(prefix.clone().u64(from), prefix.clone().u64(to));
+            let rows = self.store().scan(Table::Relations, range, direction, limit).await?;
+            let all = rows.len() < limit;
+            for (key, row) in rows {
+                let position = position_at_end(&key);
+                match direction {
+                    Direction::Forward => from = position + 1,
+                    Direction::Backward => to = position,
+                }
+                let child: Child = serde_json::from_slice(&row).map_err(store::Error::encoding)?;
+                if filter.kind.as_ref().is_none_or(|kind| *kind == child.kind) {
+                    found.push(Related {
+                        event_id: child.event_id,
+                        kind: child.kind,
+                        sender: child.sender,
+                        rel_type: rel_type.clone(),
+                        position,
+                    });
+                }
+            }
+            if all {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+}
+
+/// The position that ends a key.
+pub(super) fn position_at_end(key: &[u8]) -> Position {
+    key.last_chunk().map_or(0, |bytes| Position::from_be_bytes(*bytes))
+}

@@ -1,0 +1,265 @@
+//! A room as readers see it: what is durable.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use ruma::{
+    EventId, OwnedUserId, RoomId, RoomVersionId, UserId,
+    events::{StateEventType, room::member::MembershipState},
+    room_version_rules::RoomVersionRules,
+};
+
+use super::{
+    Event, Member, Pdu, PowerLevels, Rooms, StateId, StateMap, Status,
+    live::{LiveRoom, View},
+    relations::position_at_end,
+};
+use crate::{
+    Result,
+    feed::Position,
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
+};
+
+/// A room to read from; each call sees what is durable then. Cheap to clone.
+#[derive(Clone)]
+pub struct Room {
+    rooms: Rooms,
+    live: Rc<LiveRoom>,
+}
+
+impl Room {
+    pub(super) fn new(rooms: Rooms, live: Rc<LiveRoom>) -> Self {
+        Self { rooms, live }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.rooms.inner.store
+    }
+
+    pub(super) fn view(&self) -> Rc<View> {
+        self.live.durable()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &RoomId {
+        &self.live.room_id
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &RoomVersionId {
+        &self.live.version
+    }
+
+    /// The rules of its version.
+    pub fn rules(&self) -> &RoomVersionRules {
+        &self.live.rules
+    }
+
+    /// The position of its newest event.
+    pub fn head(&self) -> Position {
+        self.view().head.position
+    }
+
+    /// Its current state.
+    pub fn current_state(&self) -> Rc<StateMap> {
+        self.live.map(self.view().group.as_ref())
+    }
+
+    /// Names its current state.
+    pub fn current_state_id(&self) -> StateId {
+        self.view().head.state
+    }
+
+    /// One of its states.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_at(&self, id: StateId) -> Result<Rc<StateMap>> {
+        let group = self.rooms.group(&self.live, id).await?;
+        Ok(self.live.map(group.as_ref()))
+    }
+
+    /// The event that sets an entry of the current state.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_event(&self, kind: &StateEventType, key: &str) -> Result<Option<Rc<Pdu>>> {
+        match self.view().state(kind, key) {
+            Some(event_id) => self.pdu(event_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The event that sets an entry of one of its states; reads no more of the state than that.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_event_at(
+        &self,
+        id: StateId,
+        kind: &StateEventType,
+        key: &str,
+    ) -> Result<Option<Rc<Pdu>>> {
+        let group = self.rooms.group(&self.live, id).await?;
+        match group.as_ref().and_then(|group| group.get(kind, key)) {
+            Some(event_id) => self.pdu(event_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The content of a current state event as a type; `None` when there is none of that form.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_content<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: &StateEventType,
+        key: &str,
+    ) -> Result<Option<T>> {
+        Ok(self.state_event(kind, key).await?.and_then(|pdu| pdu.content_as()))
+    }
+
+    /// An event of the room, wherever it stands; not one that was rejected or soft-failed.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn event(&self, event_id: &EventId) -> Result<Option<Event>> {
+        let event = self.rooms.stored_event(&self.live, event_id).await?;
+        Ok(event.filter(|event| event.status == Status::Accepted))
+    }
+
+    async fn pdu(&self, event_id: &EventId) -> Result<Option<Rc<Pdu>>> {
+        let known = self.live.auth.borrow_mut().get(event_id);
+        if known.is_some() {
+            return Ok(known);
+        }
+        Ok(self.event(event_id).await?.map(|event| event.pdu))
+    }
+
+    /// The events with a position from `from` (in) to `to` (out), in the order of `direction`, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn timeline(
+        &self,
+        from: Position,
+        to: Position,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Event>> {
+        // Rows of events that are submitted and not durable are not in the store.
+        if from >= to || from > self.head() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let room = Key::new().str(self.id());
+        let range = KeyRange::between(room.clone().u64(from), room.u64(to));
+        let rows = self.store().scan(Table::Timeline, range, direction, limit).await?;
+        rows.into_iter()
+            .map(|(key, row)| Ok(Event::from_row(&row, position_at_end(&key), &self.live.rules)?))
+            .collect()
+    }
+
+    /// Everybody whom the current state names as a member, with their membership.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn members(&self) -> Result<Rc<super::Members>> {
+        self.rooms.members(&self.live).await
+    }
+
+    /// What the current state says of a user.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn membership_of(&self, user_id: &UserId) -> Result<Option<Member>> {
+        Ok(self.members().await?.get(user_id).cloned())
+    }
+
+    /// Whether a user is joined.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn is_joined(&self, user_id: &UserId) -> Result<bool> {
+        let member = self.membership_of(user_id).await?;
+        Ok(member.is_some_and(|member| member.membership == MembershipState::Join))
+    }
+
+    /// Who is joined.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn joined_members(&self) -> Result<BTreeSet<OwnedUserId>> {
+        let members = self.members().await?;
+        let joined = members.iter().filter(|(_, m)| m.membership == MembershipState::Join);
+        Ok(joined.map(|(user_id, _)| user_id.clone()).collect())
+    }
+
+    /// Who may do what now.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn power_levels(&self) -> Result<PowerLevels> {
+        self.rooms.power_levels(&self.live, &self.view()).await
+    }
+}
+
+impl Rooms {
+    /// An event of a room, durable or not.
+    pub(super) async fn find_event(
+        &self,
+        live: &LiveRoom,
+        event_id: &EventId,
+    ) -> Result<Option<Event>> {
+        let pending = live.pending.borrow().get(event_id).cloned();
+        match pending {
+            Some(event) => Ok(Some(event)),
+            None => self.stored_event(live, event_id).await,
+        }
+    }
+
+    /// A durable event of a room.
+    async fn stored_event(&self, live: &LiveRoom, event_id: &EventId) -> Result<Option<Event>> {
+        let known = self.inner.events.borrow_mut().get(event_id);
+        if let Some(event) = known {
+            return Ok(Some(event).filter(|event| event.pdu.room_id == live.room_id));
+        }
+        let store = &self.inner.store;
+        let key = Key::new().str(&live.room_id).str(event_id);
+        let Some(index) = store.get(Table::EventIndex, &key).await? else { return Ok(None) };
+        let position = KeyReader::new(&index).u64().unwrap_or_default();
+        let row = match position {
+            0 => store.get(Table::HiddenEvents, key).await?,
+            position => {
+                store.get(Table::Timeline, Key::new().str(&live.room_id).u64(position)).await?
+            }
+        };
+        let row = row.ok_or_else(|| store::Error::Corrupt(format!("{event_id} is gone")))?;
+        let event = Event::from_row(&row, position, &live.rules)?;
+        self.keep_event(event.clone());
+        Ok(Some(event))
+    }
+
+    /// Keeps a durable event in memory.
+    pub(super) fn keep_event(&self, event: Event) {
+        let (event_id, weight) = (event.pdu.event_id.clone(), event.weight());
+        self.inner.events.borrow_mut().insert(event_id, event, weight, |_| false);
+    }
+}
+
+impl Event {
+    /// Writes its row.
+    pub(super) fn write(&self, batch: &mut Batch) -> store::Result<()> {
+        let room = Key::new().str(&self.pdu.room_id);
+        match self.position {
+            0 => batch.put(Table::HiddenEvents, room.str(&self.pdu.event_id), self.to_row()?),
+            position => batch.put(Table::Timeline, room.u64(position), self.to_row()?),
+        }
+        Ok(())
+    }
+
+    /// Writes where its row is.
+    pub(super) fn write_index(&self, batch: &mut Batch) {
+        let row = Key::new().str(&self.pdu.room_id).str(&self.pdu.event_id);
+        batch.put(Table::EventIndex, row, Key::new().u64(self.position));
+    }
+}

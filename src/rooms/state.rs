@@ -1,0 +1,221 @@
+//! The state of rooms, kept as deltas.
+//!
+//! States form a tree: each is its parent with some entries changed. A state at depth `i` of the
+//! tree stores everything that changed since its ancestor at depth `i` without its lowest set bit
+//! (a Fenwick tree along every branch). So the whole of a state is read from at most log₂(i) + 1
+//! rows, and a room with n changes of state stores n log₂(n) / 2 entries at most.
+
+use std::{cmp::Ordering, rc::Rc};
+
+use ruma::{EventId, OwnedEventId, events::StateEventType};
+use serde::{Deserialize, Serialize};
+
+use crate::store::{self, Key, KeyReader};
+
+/// Names one state of one room. 0 is the state before the create event: nothing.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct StateId(pub(super) u64);
+
+/// One entry of a state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StateEntry {
+    kind: StateEventType,
+    key: String,
+    /// The event that sets it; `None` where an entry of the parent is gone, as state resolution
+    /// may have it.
+    event_id: Option<OwnedEventId>,
+}
+
+impl StateEntry {
+    pub(super) fn new(kind: StateEventType, key: &str, event_id: Option<OwnedEventId>) -> Rc<Self> {
+        Rc::new(Self { kind, key: key.to_owned(), event_id })
+    }
+
+    fn order(&self, kind: &StateEventType, key: &str) -> Ordering {
+        self.kind.cmp(kind).then_with(|| self.key.as_str().cmp(key))
+    }
+}
+
+fn find<'a>(
+    entries: &'a [Rc<StateEntry>],
+    kind: &StateEventType,
+    key: &str,
+) -> Option<&'a Rc<StateEntry>> {
+    let place = entries.binary_search_by(|entry| entry.order(kind, key)).ok()?;
+    entries.get(place)
+}
+
+/// Merges two lists of entries; where both have a key, `newer` counts.
+fn merge(older: &[Rc<StateEntry>], newer: &[Rc<StateEntry>]) -> Vec<Rc<StateEntry>> {
+    let mut merged = Vec::with_capacity(older.len() + newer.len());
+    let (mut older, mut newer) = (older.iter().peekable(), newer.iter().peekable());
+    loop {
+        let order = match (older.peek(), newer.peek()) {
+            (Some(old), Some(new)) => old.order(&new.kind, &new.key),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return merged,
+        };
+        if order == Ordering::Equal {
+            older.next();
+        }
+        let next = if order == Ordering::Less { older.next() } else { newer.next() };
+        merged.extend(next.cloned());
+    }
+}
+
+/// One state with the ancestors that it is read from.
+#[derive(Debug)]
+pub(super) struct StateGroup {
+    pub(super) id: StateId,
+    /// Its depth in the tree of the room's states, from 1.
+    index: u64,
+    /// What changed since `base`, sorted.
+    delta: Vec<Rc<StateEntry>>,
+    /// The ancestor at depth `index` without its lowest set bit; `None` at depth 0.
+    base: Option<Rc<StateGroup>>,
+}
+
+/// The depth of the ancestor that a state at depth `index` is stored against.
+fn base_index(index: u64) -> u64 {
+    index & (index - 1)
+}
+
+impl StateGroup {
+    /// The state `id`, which differs from `parent` by `changes`.
+    pub(super) fn child(
+        parent: Option<&Rc<StateGroup>>,
+        id: StateId,
+        mut changes: Vec<Rc<StateEntry>>,
+    ) -> Rc<Self> {
+        changes.sort_by(|a, b| a.order(&b.kind, &b.key));
+        let index = parent.map_or(0, |parent| parent.index) + 1;
+        let base_index = base_index(index);
+        let mut ancestor = parent;
+        while let Some(group) = ancestor.filter(|group| group.index > base_index) {
+            changes = merge(&group.delta, &changes);
+            ancestor = group.base.as_ref();
+        }
+        Rc::new(Self { id, index, delta: changes, base: ancestor.cloned() })
+    }
+
+    /// The event that sets an entry.
+    pub(super) fn get(&self, kind: &StateEventType, key: &str) -> Option<&OwnedEventId> {
+        let mut group = Some(self);
+        while let Some(at) = group {
+            if let Some(entry) = find(&at.delta, kind, key) {
+                return entry.event_id.as_ref();
+            }
+            group = at.base.as_deref();
+        }
+        None
+    }
+
+    /// The whole state.
+    pub(super) fn map(&self) -> StateMap {
+        let mut entries = Vec::new();
+        let mut group = Some(self);
+        while let Some(at) = group {
+            entries = merge(&at.delta, &entries);
+            group = at.base.as_deref();
+        }
+        entries.retain(|entry| entry.event_id.is_some());
+        StateMap { entries }
+    }
+
+    /// How many entries it holds in memory, with its ancestors.
+    pub(super) fn weight(&self) -> usize {
+        self.delta.len() + self.base.as_ref().map_or(0, |base| base.weight())
+    }
+
+    /// The row to store.
+    pub(super) fn to_row(&self) -> Vec<u8> {
+        let base = self.base.as_ref().map_or(0, |base| base.id.0);
+        let mut row = Key::new().u64(self.index).u64(base);
+        for entry in &self.delta {
+            row = row
+                .str(entry.kind.to_string())
+                .str(&entry.key)
+                .str(entry.event_id.as_deref().map_or("", EventId::as_str));
+        }
+        row.into()
+    }
+
+    /// The state that [`StateGroup::to_row`] wrote, once its base is known.
+    pub(super) fn from_row(id: StateId, row: StateRow, base: Option<Rc<StateGroup>>) -> Rc<Self> {
+        Rc::new(Self { id, index: row.index, delta: row.delta, base })
+    }
+}
+
+/// A state as its row has it.
+pub(super) struct StateRow {
+    index: u64,
+    delta: Vec<Rc<StateEntry>>,
+    /// The state that it is stored against; `None` for nothing.
+    pub(super) base: Option<StateId>,
+}
+
+impl StateRow {
+    pub(super) fn parse(row: &[u8]) -> store::Result<Self> {
+        let corrupt = || store::Error::Corrupt("a state of a room".to_owned());
+        let mut reader = KeyReader::new(row);
+        let index = reader.u64().ok_or_else(corrupt)?;
+        let base = reader.u64().ok_or_else(corrupt)?;
+        let mut delta = Vec::new();
+        while let Some(kind) = reader.str() {
+            let key = reader.str().ok_or_else(corrupt)?;
+            let event_id = reader.str().ok_or_else(corrupt)?;
+            let event_id = match event_id.as_str() {
+                "" => None,
+                id => Some(OwnedEventId::try_from(id).map_err(store::Error::encoding)?),
+            };
+            delta.push(Rc::new(StateEntry { kind: kind.into(), key, event_id }));
+        }
+        Ok(Self { index, delta, base: (base != 0).then_some(StateId(base)) })
+    }
+}
+
+/// A whole state: type and state key to event id. Sorted by type and key; never changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct StateMap {
+    entries: Vec<Rc<StateEntry>>,
+}
+
+impl StateMap {
+    /// The event that sets an entry.
+    pub fn get(&self, kind: &StateEventType, key: &str) -> Option<&OwnedEventId> {
+        find(&self.entries, kind, key)?.event_id.as_ref()
+    }
+
+    /// Every type, state key and event id.
+    pub fn iter(&self) -> impl Iterator<Item = (&StateEventType, &str, &OwnedEventId)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| Some((&entry.kind, entry.key.as_str(), entry.event_id.as_ref()?)))
+    }
+
+    /// The state keys and event ids of one type.
+    pub fn of_type<'a>(
+        &'a self,
+        kind: &'a StateEventType,
+    ) -> impl Iterator<Item = (&'a str, &'a OwnedEventId)> {
+        let start = self.entries.partition_point(|entry| entry.kind < *kind);
+        self.entries[start..]
+            .iter()
+            .take_while(move |entry| entry.kind == *kind)
+            .filter_map(|entry| Some((entry.key.as_str(), entry.event_id.as_ref()?)))
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has none, as before the create event.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

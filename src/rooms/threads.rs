@@ -1,0 +1,182 @@
+//! Threads: what their roots are told of them. spec: client-server §Threading
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Pdu, Relation, RelationFilter, Room, Rooms, live::LiveRoom, relations};
+use crate::{
+    Result,
+    feed::Position,
+    store::{self, Batch, Direction, Key, KeyRange, Table},
+};
+
+/// What is known of a thread, apart from its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// How many events it has, without the root.
+    pub count: u64,
+    /// The newest of them.
+    pub latest: Option<OwnedEventId>,
+    /// Its position.
+    pub latest_position: Position,
+    /// Who sent any of them.
+    pub participants: BTreeSet<OwnedUserId>,
+}
+
+/// What happens to a thread.
+pub(super) enum ThreadChange<'a> {
+    /// This event is new in it.
+    Add(&'a Rc<Pdu>),
+    /// This event is redacted; if it was the newest, the other is now.
+    Remove(&'a EventId, Option<&'a Event>),
+}
+
+impl Thread {
+    pub(super) fn apply(&mut self, change: ThreadChange<'_>) {
+        match change {
+            ThreadChange::Add(pdu) => {
+                self.count += 1;
+                self.latest = Some(pdu.event_id.clone());
+                self.latest_position = 0;
+                self.participants.insert(pdu.sender.clone());
+            }
+            ThreadChange::Remove(event_id, newest) => {
+                self.count = self.count.saturating_sub(1);
+                if self.latest.as_deref() == Some(event_id) {
+                    self.latest = newest.map(|event| event.pdu.event_id.clone());
+                    self.latest_position = newest.map_or(0, |event| event.position);
+                }
+            }
+        }
+    }
+
+    /// Learns the position that the newest event was given.
+    pub(super) fn settle(&mut self, events: &[Event]) {
+        let newest = events.iter().find(|event| Some(&event.pdu.event_id) == self.latest.as_ref());
+        if let Some(newest) = newest {
+            self.latest_position = newest.position;
+        }
+    }
+
+    pub(super) fn write(
+        &self,
+        batch: &mut Batch,
+        room_id: &RoomId,
+        root: &EventId,
+        before: Option<&Thread>,
+    ) -> store::Result<()> {
+        let order = |position| Key::new().str(room_id).u64(position);
+        if let Some(before) = before.filter(|before| before.latest_position != 0) {
+            batch.delete(Table::ThreadOrder, order(before.latest_position));
+        }
+        let row = Key::new().str(room_id).str(root);
+        if self.latest.is_none() {
+            batch.delete(Table::Threads, row);
+            return Ok(());
+        }
+        batch.put(Table::ThreadOrder, order(self.latest_position), root.as_str());
+        batch.put_json(Table::Threads, row, self)
+    }
+}
+
+impl Rooms {
+    /// Reads what a change of a thread is built on.
+    pub(super) async fn load_thread(&self, live: &LiveRoom, root: &EventId) -> Result<()> {
+        if live.threads.borrow_mut().get(root).is_some() {
+            return Ok(());
+        }
+        let row = Key::new().str(&live.room_id).str(root);
+        let thread: Option<Thread> = self.inner.store.get_json(Table::Threads, row).await?;
+        let mut threads = live.threads.borrow_mut();
+        // A change that was submitted meanwhile knows more than the store.
+        if threads.get(root).is_none() {
+            threads.insert(root.to_owned(), thread.unwrap_or_default(), 1, |_| false);
+        }
+        Ok(())
+    }
+}
+
+impl Room {
+    /// What is known of the thread below `root`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn thread(&self, root: &EventId) -> Result<Option<Thread>> {
+        if !self.view().head.relations {
+            return Ok(None);
+        }
+        Ok(self.store().get_json(Table::Threads, Key::new().str(self.id()).str(root)).await?)
+    }
+
+    /// The roots of the threads whose newest event lies before `before`, newest first, with the
+    /// position of the newest event.
+    ///
+    /// With `participant` only threads that this user took part in: wrote an event, or the root.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn threads(
+        &self,
+        before: Position,
+        participant: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<(Event, Position)>> {
+        let key = Key::new().str(self.id());
+        let mut end = before;
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let range = KeyRange::between(key.clone(), key.clone().u64(end));
+            let rows =
+                self.store().scan(Table::ThreadOrder, range, Direction::Backward, limit).await?;
+            let all = rows.len() < limit;
+            for (key, root) in rows {
+                end = relations::position_at_end(&key);
+                let root = std::str::from_utf8(&root).ok().and_then(|id| EventId::parse(id).ok());
+                let Some(root) = root else {
+                    return Err(store::Error::Corrupt("the order of threads".to_owned()).into());
+                };
+                let Some(event) = self.event(&root).await? else { continue };
+                let takes_part = match participant {
+                    Some(user_id) => {
+                        event.pdu.sender == user_id
+                            || self
+                                .thread(&root)
+                                .await?
+                                .is_some_and(|thread| thread.participants.contains(user_id))
+                    }
+                    None => true,
+                };
+                if takes_part {
+                    found.push((event, end));
+                }
+            }
+            if all {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The newest event of the thread below `root` that is not `without`.
+    pub(super) async fn newest_in_thread(
+        &self,
+        root: &EventId,
+        without: &EventId,
+    ) -> Result<Option<Event>> {
+        let filter =
+            RelationFilter { rel_type: Some("m.thread".to_owned()), ..RelationFilter::default() };
+        let newest = self.related(root, &filter, 0, Position::MAX, Direction::Backward, 2).await?;
+        match newest.iter().find(|related| related.event_id != without) {
+            Some(related) => self.event(&related.event_id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// The root of the thread that an event is in.
+pub fn thread_root(pdu: &Pdu) -> Option<OwnedEventId> {
+    Relation::of(pdu).filter(Relation::is_thread).map(|relation| relation.parent)
+}
