@@ -9,8 +9,8 @@ import { root, toolchain } from "../project.mjs";
 import { browserPaths } from "../setup.mjs";
 import { run, step } from "../steps.mjs";
 
-/** Time for one suite in one browser, in seconds. */
-const browserTimeout = 600;
+/** Time for one suite in one browser, and for its driver to be there, in seconds. */
+const timeouts = { WASM_BINDGEN_TEST_TIMEOUT: "600", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
 
 export async function nativeSuites(results, { suite }) {
   const suites = (await rustSuites()).filter(({ native, name }) => native && (suite ?? name) === name);
@@ -38,7 +38,7 @@ export async function browserSuites(results, { suite }) {
     CHROMEDRIVER: paths.chromedriver,
     GECKODRIVER: paths.geckodriver,
     WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver,
-    WASM_BINDGEN_TEST_TIMEOUT: String(browserTimeout),
+    ...timeouts,
   };
   for (const { name } of suites) {
     for (const [place, flag] of [
