@@ -5,7 +5,9 @@ mod aliases;
 mod append;
 mod auth;
 mod build;
+mod bundles;
 mod cache;
+mod client_event;
 mod creation;
 mod directory;
 mod draft;
@@ -21,6 +23,7 @@ mod signing;
 mod state;
 mod threads;
 mod transactions;
+mod visibility;
 
 use std::{
     cell::{Cell, RefCell},
@@ -35,6 +38,7 @@ use ruma::{
 pub use self::live::Members;
 pub use self::{
     auth::PowerLevels,
+    client_event::{Format, stripped},
     creation::{CreateRoom, ROOM_VERSIONS},
     event::{Event, NewEvent, Status, Txn},
     members::{Member, UserRoom, UserRooms},
@@ -45,6 +49,7 @@ pub use self::{
     signing::ServerKey,
     state::{StateId, StateMap},
     threads::{Thread, thread_root},
+    visibility::Viewer,
 };
 use self::{cache::Cache, live::LiveRoom};
 use crate::{Result, feed::Feed, platform::KeyedMutex, store::Store};

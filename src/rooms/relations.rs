@@ -118,9 +118,6 @@ impl Room {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Related>> {
-        if !self.view().head.relations {
-            return Ok(Vec::new());
-        }
         let rel_types = match &filter.rel_type {
             Some(rel_type) => vec![rel_type.clone()],
             None => self.relation_types(parent).await?,
@@ -140,7 +137,10 @@ impl Room {
     }
 
     /// The relation types that events have to `parent`: one look for each.
-    async fn relation_types(&self, parent: &EventId) -> Result<Vec<String>> {
+    pub(super) async fn relation_types(&self, parent: &EventId) -> Result<Vec<String>> {
+        if !self.view().head.relations {
+            return Ok(Vec::new());
+        }
         let prefix = Key::new().str(self.id()).str(parent);
         let mut range = KeyRange::prefix(&*prefix);
         let mut types = Vec::new();
