@@ -18,9 +18,17 @@ pub struct Batch {
 
 /// One write: a value, or `None` to delete.
 pub(super) struct Write {
-    pub(super) table: Table,
+    /// The full key.
     pub(super) key: Vec<u8>,
     pub(super) value: Option<Vec<u8>>,
+}
+
+/// The key of a row among the rows of all tables.
+pub(super) fn full_key(table: Table, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(key.len() + 1);
+    full.push(table as u8);
+    full.extend_from_slice(key);
+    full
 }
 
 impl Batch {
@@ -31,7 +39,7 @@ impl Batch {
 
     /// Writes `value` under `key`.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.writes.push(Write { table, key: key.into(), value: Some(value.into()) });
+        self.writes.push(Write { key: full_key(table, &key.into()), value: Some(value.into()) });
     }
 
     /// Writes `value` as JSON.
@@ -50,7 +58,7 @@ impl Batch {
 
     /// Removes `key`, if it is there.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.writes.push(Write { table, key: key.into(), value: None });
+        self.writes.push(Write { key: full_key(table, &key.into()), value: None });
     }
 
     /// Runs `then` once the batch is durable, before its [`Commit`](super::Commit) resolves and in
@@ -93,6 +101,12 @@ impl Batch {
     /// that are submitted in another order than their positions were taken.
     pub(crate) fn note_position(&mut self, position: u64) {
         self.first_position.get_or_insert(position);
+    }
+
+    /// How many bytes its keys and values have.
+    pub(super) fn bytes(&self) -> usize {
+        let value = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
+        self.writes.iter().map(|write| write.key.len() + value(write)).sum()
     }
 
     /// Whether there is nothing to write.

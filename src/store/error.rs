@@ -38,6 +38,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Another opening of the same database owns it now.
+    pub(super) fn taken_over() -> Self {
+        Self::Closed("another page has taken it over".to_owned())
+    }
+
     /// A value could not be encoded or decoded.
     pub fn encoding(cause: impl std::fmt::Display) -> Self {
         Self::Encoding(cause.to_string())

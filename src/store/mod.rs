@@ -6,60 +6,67 @@
 
 mod batch;
 mod blob;
+mod engine;
 mod error;
 mod key;
+pub mod memory;
+mod options;
 mod tables;
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    future::Future,
-    ops::Bound,
-    pin::Pin,
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use serde::de::DeserializeOwned;
 
 pub use self::{
     batch::Batch,
     blob::Blob,
+    engine::Commit,
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
+    options::{Durability, Options, Usage},
     tables::Table,
 };
+use self::{engine::Engine, memory::Memory};
 
 /// A handle to the one store of a homeserver; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    inner: Rc<Inner>,
-}
-
-struct Inner {
-    rows: RefCell<BTreeMap<(Table, Vec<u8>), Bytes>>,
-    blobs: RefCell<BTreeMap<String, Blob>>,
-    last_position: Cell<u64>,
+    engine: Rc<Engine>,
 }
 
 impl Store {
     /// A store in memory, gone with its last handle.
     pub fn memory() -> Self {
-        Self {
-            inner: Rc::new(Inner {
-                rows: RefCell::default(),
-                blobs: RefCell::default(),
-                last_position: Cell::new(0),
-            }),
-        }
+        let disk = memory::Disk::new();
+        let opening = Self::open_memory(&disk, Options::default());
+        // A disk in memory is taken over without waiting, and an empty one holds nothing that
+        // can't be read.
+        let store = opening.now_or_never().and_then(Result::ok);
+        store.expect("an empty disk in memory opens at once")
+    }
+
+    /// A store on a disk in memory, which may hold one from before.
+    ///
+    /// # Errors
+    /// When what is on the disk can't be read.
+    pub async fn open_memory(disk: &memory::Disk, options: Options) -> Result<Self> {
+        Ok(Self { engine: Engine::open(Memory::new(disk.clone()), options).await? })
     }
 
     /// The value under `key`.
+    ///
+    /// # Errors
+    /// When it can't be read.
     pub async fn get(&self, table: Table, key: impl AsRef<[u8]>) -> Result<Option<Bytes>> {
-        Ok(self.inner.rows.borrow().get(&(table, key.as_ref().to_vec())).cloned())
+        self.engine.get(&batch::full_key(table, key.as_ref())).await
     }
 
     /// The JSON value under `key`.
+    ///
+    /// # Errors
+    /// When it can't be read, or is not of that type.
     pub async fn get_json<T: DeserializeOwned>(
         &self,
         table: Table,
@@ -71,7 +78,11 @@ impl Store {
         }
     }
 
-    /// At most `limit` keys and values in `range`, in the order of `direction`.
+    /// At most `limit` keys and values in `range`, in the order of `direction`, as they were when
+    /// the scan began.
+    ///
+    /// # Errors
+    /// When they can't be read.
     pub async fn scan(
         &self,
         table: Table,
@@ -79,82 +90,66 @@ impl Store {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>> {
-        let rows = self.inner.rows.borrow();
-        let start = Bound::Included((table, range.start.clone().unwrap_or_default()));
-        let found = rows
-            .range((start, Bound::Unbounded))
-            .take_while(|((of, key), _)| *of == table && range.contains(key))
-            .map(|((_, key), value)| (Bytes::copy_from_slice(key), value.clone()));
-        Ok(match direction {
-            Direction::Forward => found.take(limit).collect(),
-            Direction::Backward => {
-                let mut all: Vec<_> = found.collect();
-                all.reverse();
-                all.truncate(limit);
-                all
-            }
-        })
+        let start = batch::full_key(table, &range.start.unwrap_or_default());
+        let end =
+            range.end.map_or_else(|| vec![table as u8 + 1], |end| batch::full_key(table, &end));
+        self.engine.scan(start..end, direction, limit).await
     }
 
     /// Hands a batch in, in this very moment; the [`Commit`] resolves when it is durable.
-    pub fn submit(&self, mut batch: Batch) -> Commit {
-        batch.complete();
-        if let Some(position) = batch.first_position
-            && self.inner.last_position.replace(position) > position
-        {
-            return Commit { outcome: Some(Err(Error::OutOfOrder)) };
-        }
-        let mut rows = self.inner.rows.borrow_mut();
-        for write in batch.writes {
-            match write.value {
-                Some(value) => rows.insert((write.table, write.key), value.into()),
-                None => rows.remove(&(write.table, write.key)),
-            };
-        }
-        drop(rows);
-        batch.on_durable.into_iter().for_each(|then| then());
-        Commit { outcome: Some(Ok(())) }
+    pub fn submit(&self, batch: Batch) -> Commit {
+        self.engine.submit(batch)
     }
 
     /// Submits a batch and waits until it is durable.
+    ///
+    /// # Errors
+    /// When it could not be written: then nothing of it was.
     pub async fn commit(&self, batch: Batch) -> Result<()> {
         self.submit(batch).await
     }
 
+    /// Grows each time that submitted batches failed: who has built something in memory on a batch
+    /// that was not yet durable has to begin again from what is stored.
+    pub fn epoch(&self) -> u64 {
+        self.engine.epoch()
+    }
+
     /// Keeps a large value by itself; durable when this returns.
+    ///
+    /// # Errors
+    /// When it could not be written.
     pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
-        self.inner.blobs.borrow_mut().insert(id.to_owned(), blob);
-        Ok(())
+        self.engine.backend()?.put_blob(id, blob).await
     }
 
     /// A large value.
+    ///
+    /// # Errors
+    /// When it can't be read.
     pub async fn blob(&self, id: &str) -> Result<Option<Blob>> {
-        Ok(self.inner.blobs.borrow().get(id).cloned())
+        self.engine.backend()?.blob(id).await
     }
 
     /// Removes a large value, if it is there.
+    ///
+    /// # Errors
+    /// When it could not be removed.
     pub async fn delete_blob(&self, id: &str) -> Result<()> {
-        self.inner.blobs.borrow_mut().remove(id);
-        Ok(())
+        self.engine.backend()?.delete_blob(id).await
     }
-}
 
-/// A submitted batch; resolves when it is durable or has failed. Dropping it changes nothing.
-#[must_use = "a batch is durable only when its commit has resolved"]
-pub struct Commit {
-    outcome: Option<Result<()>>,
-}
+    /// What the store takes.
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn usage(&self) -> Result<Usage> {
+        self.engine.usage().await
+    }
 
-impl Future for Commit {
-    type Output = Result<()>;
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<()>> {
-        match self.outcome.take() {
-            Some(outcome) => std::task::Poll::Ready(outcome),
-            None => std::task::Poll::Pending,
-        }
+    /// Makes everything that was submitted durable and closes the database; nothing is accepted
+    /// any more.
+    pub async fn close(&self) {
+        self.engine.close().await;
     }
 }

@@ -1,0 +1,257 @@
+//! Checkpoints: the rows of a full journal are merged into the leaves, then the journal is cleared.
+//!
+//! Commits go on meanwhile, to the other journal. Everything is written in small transactions that
+//! can be repeated: when a checkpoint is cut off, the journal is still there and the next start
+//! begins it again.
+
+use std::{rc::Rc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    Engine,
+    backend::{Change, Check, Space, Transaction},
+    leaf::Leaf,
+    overlay::Overlay,
+    recovery, split,
+};
+use crate::{
+    platform,
+    store::{Durability, Result, batch::Write},
+};
+
+/// A transaction takes no further leaves beyond this size.
+const CHUNK_BYTES: usize = 128 << 10;
+/// Nor beyond this number, since they are read one after the other.
+const CHUNK_LEAVES: usize = 32;
+/// Browsers keep larger records in files of their own, which only a strict transaction is sure to
+/// bring to the disk before the journal is cleared.
+const FILE_BYTES: usize = 48 << 10;
+/// How many times larger than due a journal may get while a checkpoint does not come to its end.
+const MOST_JOURNALS: usize = 4;
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+impl Engine {
+    /// Freezes the active journal and begins to work it off, if it is long enough and no other
+    /// checkpoint is under way. Only called while no transaction writes to the journal.
+    pub fn checkpoint_if_due(self: &Rc<Self>) {
+        let mut overlays = self.overlays.borrow_mut();
+        let active = &overlays.active;
+        let due = active.bytes() >= self.options.journal_bytes
+            || active.records() >= self.options.journal_records;
+        if !due || overlays.frozen.is_some() || self.check_accepting().is_err() {
+            return;
+        }
+        overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
+        drop(overlays);
+        self.journal.set(other(self.journal.get()));
+        self.scans.next_era();
+        self.start_checkpoint();
+    }
+
+    /// Begins to work off the frozen journal.
+    pub fn start_checkpoint(self: &Rc<Self>) {
+        platform::spawn(self.clone().checkpoint());
+    }
+
+    /// Holds commits up when journals would grow without bound because no checkpoint comes to its
+    /// end.
+    ///
+    /// # Errors
+    /// Why the checkpoint does not.
+    pub async fn wait_for_checkpoint(&self) -> Result<()> {
+        let most = MOST_JOURNALS * self.options.journal_bytes;
+        while self.overlays.borrow().active.bytes() >= most
+            && self.overlays.borrow().frozen.is_some()
+            && !self.only_carries()
+        {
+            if let Some(cause) = self.checkpoint_failure.borrow().clone() {
+                return Err(cause);
+            }
+            self.checkpointed.notified().await;
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(self: Rc<Self>) {
+        let Some(frozen) = self.overlays.borrow().frozen.clone() else { return };
+        self.scans.ended().await;
+        let mut work = Work { frozen, next: Bytes::new(), carried: Vec::new() };
+        let mut retry = FIRST_RETRY;
+        loop {
+            self.checkpointing.set(true);
+            let outcome = self.work_off(&mut work).await;
+            self.checkpointing.set(false);
+            self.settled.notify();
+            let Err(cause) = outcome else { break };
+            self.checkpoint_failure.replace(Some(cause.clone()));
+            self.checkpointed.notify();
+            if self.check_accepting().is_err() {
+                return;
+            }
+            tracing::warn!("a checkpoint is put off: {cause}");
+            platform::sleep(retry).await;
+            if self.check_accepting().is_err() {
+                return;
+            }
+            retry = LAST_RETRY.min(retry * 2);
+        }
+        self.overlays.borrow_mut().frozen = None;
+        self.checkpoint_failure.take();
+        self.checkpointed.notify();
+        if !self.writing.get() {
+            self.checkpoint_if_due();
+        }
+    }
+
+    async fn work_off(self: &Rc<Self>, work: &mut Work) -> Result<()> {
+        while let Some(key) = work.first_from(&work.next) {
+            let chunk = self.merge_chunk(work, key).await?;
+            if !chunk.changes.is_empty() {
+                self.leaves.writing();
+                let written = self.write_chunk(&chunk).await;
+                let new = if written.is_ok() { chunk.new } else { Vec::new() };
+                self.leaves.written(&chunk.old, new);
+                written?;
+            }
+            work.carried.extend(chunk.carried);
+            work.next = chunk.end;
+            self.check_accepting()?;
+        }
+        if !work.carried.is_empty() {
+            self.carry(std::mem::take(&mut work.carried)).await?;
+        }
+        let frozen = other(self.journal.get());
+        self.write_to_backend(recovery::clear(frozen, work.frozen.sequence(), self.owner)).await
+    }
+
+    async fn write_chunk(&self, chunk: &Chunk) -> Result<()> {
+        let durability = if chunk.new.iter().any(|leaf| leaf.packed_size() > FILE_BYTES) {
+            Durability::Strict
+        } else {
+            Durability::Relaxed
+        };
+        let changes = chunk.changes.clone();
+        self.write_to_backend(Transaction {
+            changes,
+            durability,
+            owner: self.owner,
+            check: Check::Before,
+        })
+        .await
+    }
+
+    /// Merges what the frozen journal has from `key` on into as many leaves as make a chunk.
+    async fn merge_chunk(&self, work: &Work, key: Bytes) -> Result<Chunk> {
+        let mut chunk = Chunk::default();
+        let (mut key, mut bytes) = (key, 0);
+        loop {
+            let leaf = self.leaves.at(&key).await?;
+            chunk.end = leaf.end.clone();
+            match split::merge(&leaf, &work.frozen) {
+                Ok(merged) if merged.changed => {
+                    let (old, merged, end) = self.fill_up(work, leaf, merged).await?;
+                    chunk.end = end.clone();
+                    let start = old[0].start.clone();
+                    let size = self.options.leaf_bytes;
+                    let new = split::pack(start, end, &merged.rows, size, merged.appended);
+                    bytes += chunk.replace(old, new);
+                }
+                Ok(_) => {}
+                Err(cause) => {
+                    tracing::error!("rows stay in the journal: {cause}");
+                    chunk.carry(&leaf, &work.frozen);
+                }
+            }
+            match work.first_from(&chunk.end) {
+                Some(next) if bytes < CHUNK_BYTES && chunk.old.len() < CHUNK_LEAVES => key = next,
+                _ => return Ok(chunk),
+            }
+        }
+    }
+
+    /// Adds the rows of the next leaf to those of one that has become small, if both fit in one.
+    async fn fill_up(
+        &self,
+        work: &Work,
+        leaf: Rc<Leaf>,
+        mut merged: split::Merged,
+    ) -> Result<(Vec<Rc<Leaf>>, split::Merged, Bytes)> {
+        let end = leaf.end.clone();
+        let size: usize = merged.rows.iter().map(super::leaf::row_size).sum();
+        if size >= self.options.leaf_bytes / 4 || end[..] == [leaf.start[0] + 1] {
+            return Ok((vec![leaf], merged, end));
+        }
+        let next = self.leaves.at(&end).await?;
+        if next.packed_size() + size > self.options.leaf_bytes * 3 / 4 {
+            return Ok((vec![leaf], merged, end));
+        }
+        // A damaged neighbour is left as it is.
+        let Ok(more) = split::merge(&next, &work.frozen) else {
+            return Ok((vec![leaf], merged, end));
+        };
+        merged.rows.extend(more.rows);
+        merged.appended = false;
+        let end = next.end.clone();
+        Ok((vec![leaf, next], merged, end))
+    }
+}
+
+/// The journal that is not `journal`.
+pub fn other(journal: Space) -> Space {
+    if journal == Space::JournalA { Space::JournalB } else { Space::JournalA }
+}
+
+/// A checkpoint under way.
+struct Work {
+    frozen: Rc<Overlay>,
+    /// Everything before this key is in the leaves.
+    next: Bytes,
+    /// Rows for which the leaves have no place, because theirs is damaged.
+    carried: Vec<Write>,
+}
+
+impl Work {
+    fn first_from(&self, key: &[u8]) -> Option<Bytes> {
+        self.frozen.range(key..&[u8::MAX]).next().map(|(key, _)| key.clone())
+    }
+}
+
+/// What one transaction changes in the leaves.
+#[derive(Default)]
+struct Chunk {
+    changes: Vec<Change>,
+    old: Vec<Rc<Leaf>>,
+    new: Vec<Leaf>,
+    carried: Vec<Write>,
+    /// Everything before this key is done with it.
+    end: Bytes,
+}
+
+impl Chunk {
+    /// Puts new leaves in the place of old ones; tells how many bytes are written.
+    fn replace(&mut self, old: Vec<Rc<Leaf>>, new: Vec<(Leaf, Bytes)>) -> usize {
+        for leaf in &old {
+            if leaf.stored && !new.iter().any(|(new, _)| new.start == leaf.start) {
+                self.changes.push(Change::Delete(Space::Leaves, leaf.start.clone()));
+            }
+        }
+        self.old.extend(old);
+        let mut written = 0;
+        for (leaf, bytes) in new {
+            written += bytes.len();
+            self.changes.push(Change::Put(Space::Leaves, leaf.start.clone(), bytes));
+            self.new.push(leaf);
+        }
+        written
+    }
+
+    fn carry(&mut self, leaf: &Leaf, frozen: &Overlay) {
+        let rows = frozen.range(&leaf.start..&leaf.end);
+        self.carried.extend(rows.map(|(key, value)| Write {
+            key: key.to_vec(),
+            value: value.as_ref().map(|value| value.to_vec()),
+        }));
+    }
+}

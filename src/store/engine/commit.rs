@@ -1,0 +1,189 @@
+//! Group commit: one transaction at a time, with everything that was submitted before it began.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use futures::channel::oneshot;
+
+use super::{
+    Engine,
+    backend::{Change, Check, Transaction},
+    journal::{Record, RecordId},
+};
+use crate::{
+    platform,
+    store::{Batch, Error, Result, batch::Write},
+};
+
+/// A group takes no further batches beyond this size; one batch may be larger.
+const GROUP_BYTES: usize = 1 << 20;
+
+/// A submitted batch; resolves when it is durable or has failed. Dropping it changes nothing.
+#[must_use = "a batch is durable only when its commit has resolved"]
+pub struct Commit {
+    state: State,
+}
+
+enum State {
+    Refused(Error),
+    Submitted(oneshot::Receiver<Result<()>>),
+}
+
+impl Future for Commit {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        match &mut self.state {
+            State::Refused(cause) => Poll::Ready(Err(cause.clone())),
+            State::Submitted(receiver) => {
+                let gone = || Err(Error::Closed("the store was dropped".to_owned()));
+                Pin::new(receiver).poll(context).map(|outcome| outcome.unwrap_or_else(|_| gone()))
+            }
+        }
+    }
+}
+
+/// A batch that waits for its transaction.
+pub struct Submitted {
+    batch: Batch,
+    outcome: oneshot::Sender<Result<()>>,
+    /// Whether its rows are older than everything in the active journal: they were in the frozen
+    /// one and have no place in the leaves.
+    carried: bool,
+}
+
+impl Engine {
+    /// Puts a batch in the queue.
+    pub fn submit(self: &Rc<Self>, mut batch: Batch) -> Commit {
+        if let Err(cause) = self.check_accepting() {
+            return Commit { state: State::Refused(cause) };
+        }
+        batch.complete();
+        if let Some(position) = batch.first_position {
+            if position < self.last_position.get() {
+                // What the batch did at its submission has to be undone.
+                self.epoch.set(self.epoch.get() + 1);
+                return Commit { state: State::Refused(Error::OutOfOrder) };
+            }
+            self.last_position.set(position);
+        }
+        let (outcome, receiver) = oneshot::channel();
+        self.queue.borrow_mut().push_back(Submitted { batch, outcome, carried: false });
+        self.start_writing();
+        Commit { state: State::Submitted(receiver) }
+    }
+
+    /// Puts rows of the frozen journal into the active one, where it has nothing newer.
+    pub fn carry(self: &Rc<Self>, writes: Vec<Write>) -> Commit {
+        let (outcome, receiver) = oneshot::channel();
+        let mut batch = Batch::new();
+        batch.writes = writes;
+        self.queue.borrow_mut().push_front(Submitted { batch, outcome, carried: true });
+        // Whoever waits for the checkpoint would wait for this.
+        self.checkpointed.notify();
+        self.start_writing();
+        Commit { state: State::Submitted(receiver) }
+    }
+
+    /// Whether nothing waits for a transaction but what the checkpoint carries over.
+    pub fn only_carries(&self) -> bool {
+        self.queue.borrow().front().is_none_or(|submitted| submitted.carried)
+    }
+
+    fn start_writing(self: &Rc<Self>) {
+        if !self.writing.replace(true) {
+            platform::spawn(self.clone().write());
+        }
+    }
+
+    async fn write(self: Rc<Self>) {
+        loop {
+            let held_up = self.wait_for_checkpoint().await;
+            let group = self.next_group();
+            if group.is_empty() {
+                break;
+            }
+            let outcome = match held_up {
+                Ok(()) => self.write_group(&group).await,
+                Err(cause) => Err(cause),
+            };
+            match outcome {
+                Ok(()) => settle(group),
+                Err(cause) => self.fail(group, &cause),
+            }
+            self.checkpoint_if_due();
+        }
+        self.writing.set(false);
+        self.settled.notify();
+    }
+
+    fn next_group(&self) -> VecDeque<Submitted> {
+        let mut queue = self.queue.borrow_mut();
+        let (mut count, mut bytes) = (0, 0);
+        for submitted in queue.iter() {
+            bytes += submitted.batch.bytes();
+            if count > 0 && bytes > GROUP_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        let rest = queue.split_off(count);
+        std::mem::replace(&mut *queue, rest)
+    }
+
+    /// Makes a group durable and visible. A group without writes needs no transaction.
+    async fn write_group(&self, group: &VecDeque<Submitted>) -> Result<()> {
+        if group.iter().all(|submitted| submitted.batch.is_empty()) {
+            return self.check_open();
+        }
+        let id = RecordId { owner: self.owner, sequence: self.sequence.get() };
+        let record = {
+            let overlays = self.overlays.borrow();
+            let writes = group.iter().flat_map(|submitted| {
+                let newer = |write: &&Write| {
+                    !submitted.carried || overlays.active.get(&write.key).is_none()
+                };
+                submitted.batch.writes.iter().filter(newer)
+            });
+            Record::pack(id, writes)
+        };
+        let transaction = Transaction {
+            changes: vec![Change::Put(self.journal.get(), id.key(), record.bytes().clone())],
+            durability: self.options.durability,
+            owner: self.owner,
+            check: Check::Alongside,
+        };
+        self.write_to_backend(transaction).await?;
+        self.sequence.set(id.sequence + 1);
+        self.overlays.borrow_mut().active.apply(id.sequence, &record);
+        Ok(())
+    }
+
+    /// Fails a group and everything submitted since, which may have been built on it.
+    fn fail(&self, group: VecDeque<Submitted>, cause: &Error) {
+        self.epoch.set(self.epoch.get() + 1);
+        let submitted_since = self.queue.take();
+        for submitted in group.into_iter().chain(submitted_since) {
+            // Who has dropped the commit does not want to know.
+            let _ = submitted.outcome.send(Err(cause.clone()));
+        }
+    }
+}
+
+/// Tells everybody that a group is durable: first what its batches wanted done, in order.
+fn settle(group: VecDeque<Submitted>) {
+    let mut outcomes = Vec::with_capacity(group.len());
+    for submitted in group {
+        submitted.batch.on_durable.into_iter().for_each(|then| then());
+        outcomes.push(submitted.outcome);
+    }
+    for outcome in outcomes {
+        // Who has dropped the commit does not want to know.
+        let _ = outcome.send(Ok(()));
+    }
+}

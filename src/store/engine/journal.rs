@@ -1,0 +1,108 @@
+//! Journal records: everything that one transaction made durable.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::codec::{Reader, Writer};
+use crate::store::{Error, Result, batch::Write};
+
+const FORMAT: u8 = 1;
+
+/// The place of a record in the order of all records, and the opening that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordId {
+    /// The opening of the database; each has a higher number than those before it.
+    pub owner: u32,
+    /// One more than the record before it, whoever wrote that.
+    pub sequence: u64,
+}
+
+impl RecordId {
+    /// The key of the record.
+    pub fn key(self) -> Bytes {
+        let mut key = Vec::with_capacity(12);
+        key.extend(self.owner.to_be_bytes());
+        key.extend(self.sequence.to_be_bytes());
+        key.into()
+    }
+
+    /// The record that has this key.
+    pub fn read(key: &[u8]) -> Option<Self> {
+        let (owner, sequence) = key.split_first_chunk::<4>()?;
+        Some(Self {
+            owner: u32::from_be_bytes(*owner),
+            sequence: u64::from_be_bytes(sequence.try_into().ok()?),
+        })
+    }
+}
+
+/// A record: its stored form, and where its rows are in it.
+#[derive(Debug)]
+pub struct Record {
+    bytes: Bytes,
+    rows: Vec<(Range<usize>, Option<Range<usize>>)>,
+}
+
+impl Record {
+    /// Packs writes: for each its full key and its value, or none to delete.
+    pub fn pack<'a>(id: RecordId, writes: impl Iterator<Item = &'a Write> + Clone) -> Self {
+        let size = |write: &Write| {
+            write.key.len() + write.value.as_ref().map_or(0, |value| value.len()) + 12
+        };
+        let mut rows = Vec::with_capacity(writes.clone().count());
+        let mut writer = Writer::new(FORMAT, writes.clone().map(size).sum::<usize>() + 24);
+        writer.number(u64::from(id.owner));
+        writer.number(id.sequence);
+        writer.number(rows.capacity() as u64);
+        for write in writes {
+            writer.number(write.key.len() as u64);
+            let key = writer.bytes(&write.key);
+            let value = match &write.value {
+                Some(value) => {
+                    writer.number(value.len() as u64 + 1);
+                    Some(writer.bytes(value))
+                }
+                None => {
+                    writer.number(0);
+                    None
+                }
+            };
+            rows.push((key, value));
+        }
+        Self { bytes: writer.finish().into(), rows }
+    }
+
+    /// Reads a stored record, which must be the one of this id.
+    pub fn read(id: RecordId, bytes: Bytes) -> Result<Self> {
+        let mut reader = Reader::new(FORMAT, &bytes)?;
+        if reader.number()? != u64::from(id.owner) || reader.number()? != id.sequence {
+            return Err(Error::Corrupt("it is in the wrong place".to_owned()));
+        }
+        let count = reader.length()?;
+        let mut rows = Vec::with_capacity(count.min(bytes.len()));
+        for _ in 0..count {
+            let length = reader.length()?;
+            let key = reader.range(length)?;
+            let value = match reader.length()? {
+                0 => None,
+                length => Some(reader.range(length - 1)?),
+            };
+            rows.push((key, value));
+        }
+        reader.end()?;
+        Ok(Self { bytes, rows })
+    }
+
+    /// Its stored form.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Its rows, sharing its memory: full key, and value or none when deleted.
+    pub fn rows(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
+        self.rows.iter().map(|(key, value)| {
+            (self.bytes.slice(key.clone()), value.clone().map(|value| self.bytes.slice(value)))
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Leaves: the rows of a stretch of keys, packed into one record.
+//!
+//! A leaf's record is kept under the key at which its stretch begins; it ends where the next leaf
+//! of the table begins, or with the table. A stretch without a record has no rows.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::codec::{Reader, Writer};
+use crate::store::{Error, Result};
+
+const FORMAT: u8 = 1;
+
+/// A leaf in memory, ready for binary search.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The first key of its stretch.
+    pub start: Bytes,
+    /// The first key after its stretch.
+    pub end: Bytes,
+    /// Whether there is a record of it.
+    pub stored: bool,
+    /// Why its rows can't be read, when they can't.
+    pub damage: Option<Error>,
+    bytes: Bytes,
+    keys: Bytes,
+    rows: Vec<Row>,
+}
+
+/// Where the key of a row is in `keys`, and its value in `bytes`.
+#[derive(Debug)]
+struct Row {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Leaf {
+    /// A stretch that has no record.
+    pub fn gap(start: Bytes, end: Bytes) -> Self {
+        Self {
+            start,
+            end,
+            stored: false,
+            damage: None,
+            bytes: Bytes::new(),
+            keys: Bytes::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Takes in the record of a leaf.
+    pub fn read(start: Bytes, end: Bytes, bytes: Bytes) -> Self {
+        let (keys, rows, damage) = match unpack(&start, &bytes) {
+            Ok((keys, rows)) => (keys, rows, None),
+            Err(cause) => {
+                let damage = format!("the leaf of key {}: {cause}", start.escape_ascii());
+                (Vec::new(), Vec::new(), Some(Error::Corrupt(damage)))
+            }
+        };
+        Self { start, end, stored: true, damage, bytes, keys: keys.into(), rows }
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the leaf is damaged.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.check()?;
+        let found = self.rows.binary_search_by(|row| self.keys[row.key.clone()].cmp(key));
+        Ok(found.ok().map(|row| self.bytes.slice(self.rows[row].value.clone())))
+    }
+
+    /// The rows from `range`, sharing the memory of the leaf.
+    ///
+    /// # Errors
+    /// When the leaf is damaged.
+    pub fn range(
+        &self,
+        range: Range<&[u8]>,
+    ) -> Result<impl DoubleEndedIterator<Item = (Bytes, Bytes)> + use<'_>> {
+        self.check()?;
+        let first =
+            |bound: &[u8]| self.rows.partition_point(|row| &self.keys[row.key.clone()] < bound);
+        let (start, end) = (first(range.start), first(range.end));
+        Ok(self.rows[start..end.max(start)]
+            .iter()
+            .map(|row| (self.keys.slice(row.key.clone()), self.bytes.slice(row.value.clone()))))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.damage.clone().map_or(Ok(()), Err)
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The size of its record.
+    pub fn packed_size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Roughly what it takes in memory.
+    pub fn memory(&self) -> usize {
+        self.bytes.len()
+            + self.keys.len()
+            + self.start.len()
+            + self.end.len()
+            + self.rows.len() * size_of::<Row>()
+            + size_of::<Self>()
+    }
+}
+
+fn unpack(start: &[u8], bytes: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
+    let mut reader = Reader::new(FORMAT, bytes)?;
+    let length = reader.length()?;
+    if reader.bytes(length)? != start {
+        return Err(Error::Corrupt("it is in the wrong place".to_owned()));
+    }
+    let count = reader.length()?;
+    let mut keys = Vec::with_capacity(bytes.len());
+    let mut rows: Vec<Row> = Vec::with_capacity(count.min(bytes.len()));
+    for _ in 0..count {
+        let shared = reader.length()?;
+        let previous = rows.last().map_or(0..0, |row| row.key.clone());
+        if shared > previous.len() {
+            return Err(Error::Corrupt("a key shares more than there is".to_owned()));
+        }
+        let at = keys.len();
+        keys.extend_from_within(previous.start..previous.start + shared);
+        let length = reader.length()?;
+        keys.extend_from_slice(reader.bytes(length)?);
+        let length = reader.length()?;
+        rows.push(Row { key: at..keys.len(), value: reader.range(length)? });
+    }
+    reader.end()?;
+    Ok((keys, rows))
+}
+
+/// Packs rows into the record of the leaf that begins at `start`.
+pub fn pack(start: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
+    let size: usize = rows.iter().map(row_size).sum();
+    let mut writer = Writer::new(FORMAT, size + start.len() + 8);
+    writer.number(start.len() as u64);
+    writer.bytes(start);
+    writer.number(rows.len() as u64);
+    let mut previous: &[u8] = &[];
+    for (key, value) in rows {
+        let shared = shared_prefix(previous, key);
+        writer.number(shared as u64);
+        writer.number((key.len() - shared) as u64);
+        writer.bytes(&key[shared..]);
+        writer.number(value.len() as u64);
+        writer.bytes(value);
+        previous = key;
+    }
+    writer.finish().into()
+}
+
+/// How many bytes `a` and `b` have in common at their beginning.
+pub fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// At most what a row takes in a packed leaf, but for huge lengths.
+pub fn row_size((key, value): &(Bytes, Bytes)) -> usize {
+    key.len() + value.len() + 6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize) -> Vec<(Bytes, Bytes)> {
+        (0..count).map(|n| (format!("\u{1}room/{n:04}").into(), format!("v{n}").into())).collect()
+    }
+
+    #[test]
+    fn rows_read_back_and_are_found() {
+        let rows = rows(100);
+        let packed = pack(&[1], &rows);
+        let plain: usize = rows.iter().map(|(key, value)| key.len() + value.len()).sum();
+        assert!(packed.len() < plain, "prefixes are shared");
+        let leaf = Leaf::read(vec![1].into(), vec![2].into(), packed);
+        assert_eq!(leaf.range(&[1]..&[2]).unwrap().collect::<Vec<_>>(), rows);
+        assert_eq!(leaf.get(&rows[42].0).unwrap().unwrap(), rows[42].1);
+        assert_eq!(leaf.get(b"\x01room/").unwrap(), None);
+        let some: Vec<_> = leaf.range(&rows[3].0..&rows[5].0).unwrap().rev().collect();
+        assert_eq!(some, [rows[4].clone(), rows[3].clone()]);
+        assert_eq!(leaf.range(b"b"..b"a").unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_leaf_in_the_wrong_place_is_corrupt() {
+        let packed = pack(&[1], &rows(3));
+        let leaf = Leaf::read(vec![2].into(), vec![3].into(), packed);
+        assert!(matches!(leaf.get(&[2]), Err(Error::Corrupt(_))));
+        assert!(leaf.range(&[2]..&[3]).is_err());
+    }
+}

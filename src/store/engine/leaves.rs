@@ -1,0 +1,105 @@
+//! Reads of leaves, through the cache.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    backend::{Backend, LeafQuery, LeafRun},
+    cache::Cache,
+    leaf::Leaf,
+};
+use crate::store::Result;
+
+/// The leaves of all tables.
+pub struct Leaves {
+    backend: Rc<dyn Backend>,
+    cache: RefCell<Cache>,
+    /// Grows whenever leaves begin or end to be written, so that what was read meanwhile is not
+    /// kept in the cache.
+    version: Cell<u64>,
+}
+
+impl Leaves {
+    /// The leaves in `backend`, with a cache of so many bytes.
+    pub fn new(backend: Rc<dyn Backend>, cache_bytes: usize) -> Self {
+        Self { backend, cache: RefCell::new(Cache::new(cache_bytes)), version: Cell::new(0) }
+    }
+
+    /// The leaf whose stretch has `key` in it.
+    pub async fn at(&self, key: &[u8]) -> Result<Rc<Leaf>> {
+        let mut run = self.run_from(key, 0).await?;
+        // A run is never empty: it begins with the stretch of the key.
+        Ok(run.swap_remove(0))
+    }
+
+    /// Leaves that follow each other, in key order; the first has `key` in its stretch. There are
+    /// at least one and at most `more` others.
+    pub async fn run_from(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+        if let Some(leaf) = self.cache.borrow().at(key) {
+            return Ok(vec![leaf]);
+        }
+        self.read(LeafQuery { table: key[0], key, backward: false, more }).await
+    }
+
+    /// Leaves that follow each other, in key order; the last has in its stretch the keys just
+    /// before `key`, which is in `table` or its end. At least one and at most `more` others.
+    pub async fn run_before(&self, table: u8, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+        if let Some(leaf) = self.cache.borrow().before(key) {
+            return Ok(vec![leaf]);
+        }
+        self.read(LeafQuery { table, key, backward: true, more }).await
+    }
+
+    async fn read(&self, query: LeafQuery<'_>) -> Result<Vec<Rc<Leaf>>> {
+        let version = self.version.get();
+        let run = self.backend.leaves(query).await?;
+        let leaves = unpack(query, run);
+        if version == self.version.get() {
+            let mut cache = self.cache.borrow_mut();
+            leaves.iter().for_each(|leaf| cache.insert(leaf.clone()));
+        }
+        Ok(leaves)
+    }
+
+    /// Leaves are about to be written.
+    pub fn writing(&self) {
+        self.version.set(self.version.get() + 1);
+    }
+
+    /// Leaves were written: `new` in place of `old`.
+    pub fn written(&self, old: &[Rc<Leaf>], new: Vec<Leaf>) {
+        self.version.set(self.version.get() + 1);
+        let mut cache = self.cache.borrow_mut();
+        let mut in_use = false;
+        for leaf in old {
+            in_use |= cache.contains(&leaf.start);
+            cache.remove(&leaf.start);
+        }
+        if in_use {
+            new.into_iter().for_each(|leaf| cache.insert(Rc::new(leaf)));
+        }
+    }
+
+    /// How many bytes the cache holds.
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.borrow().bytes()
+    }
+}
+
+/// The leaves of a run, or the gap that has the key asked for in it.
+fn unpack(query: LeafQuery<'_>, run: LeafRun) -> Vec<Rc<Leaf>> {
+    let table_end = Bytes::copy_from_slice(&[query.table + 1]);
+    let end = run.next.unwrap_or(table_end);
+    let mut starts = run.records.iter().map(|(start, _)| start.clone());
+    if !run.records.iter().any(|(start, _)| query.covers(start)) {
+        let start = Bytes::copy_from_slice(&[query.table]);
+        return vec![Rc::new(Leaf::gap(start, starts.next().unwrap_or(end)))];
+    }
+    let ends: Vec<_> = starts.skip(1).chain([end]).collect();
+    let records = run.records.into_iter().zip(ends);
+    records.map(|((start, bytes), end)| Rc::new(Leaf::read(start, end, bytes))).collect()
+}

@@ -1,0 +1,190 @@
+//! The engine: a journal, an overlay in memory, tables packed as leaves.
+//!
+//! A commit is one record in the journal, however many rows it has. Its rows are kept in memory,
+//! in the overlay, until a checkpoint merges them into the leaves and clears the journal. Reads
+//! look into the overlay first, then into the leaf that has the key in its stretch.
+//!
+//! All tables share one order of full keys: the number of the table, then the key in it.
+
+pub mod backend;
+mod cache;
+mod checkpoint;
+mod codec;
+mod commit;
+mod journal;
+mod leaf;
+mod leaves;
+mod notify;
+mod overlay;
+mod recovery;
+mod scan;
+mod split;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
+
+use bytes::Bytes;
+
+pub use self::commit::Commit;
+use self::{
+    backend::{Backend, Space, Transaction},
+    commit::Submitted,
+    leaves::Leaves,
+    notify::Notify,
+    overlay::Overlays,
+    scan::Scans,
+};
+use super::{Error, Options, Result, Usage};
+
+/// The engine over one backend.
+pub struct Engine {
+    backend: Rc<dyn Backend>,
+    options: Options,
+    /// The number of this opening of the database.
+    owner: u32,
+    /// The journal that commits go to.
+    journal: Cell<Space>,
+    /// The sequence number of the next journal record.
+    sequence: Cell<u64>,
+    overlays: RefCell<Overlays>,
+    leaves: Leaves,
+    scans: Scans,
+    queue: RefCell<VecDeque<Submitted>>,
+    /// Whether a task works off the queue.
+    writing: Cell<bool>,
+    /// Whether a checkpoint is reading or writing.
+    checkpointing: Cell<bool>,
+    /// Why the frozen journal is not yet worked off, after an attempt that failed.
+    checkpoint_failure: RefCell<Option<Error>>,
+    /// An attempt at a checkpoint has ended.
+    checkpointed: Notify,
+    /// The queue is empty, or a checkpoint pauses.
+    settled: Notify,
+    epoch: Cell<u64>,
+    last_position: Cell<u64>,
+    /// Why nothing is accepted any more.
+    closed: RefCell<Option<Error>>,
+    closing: Cell<bool>,
+}
+
+impl Engine {
+    /// Takes over the database in `backend`.
+    ///
+    /// # Errors
+    /// When its journals can't be read; then nothing was changed.
+    pub async fn open(backend: Rc<dyn Backend>, options: Options) -> Result<Rc<Self>> {
+        let mut recovered = None;
+        let claim = backend.claim(Box::new(|records| {
+            let (state, changes) = recovery::recover(&records)?;
+            recovered = Some(state);
+            Ok(changes)
+        }));
+        claim.await?;
+        let Some(recovered) = recovered else {
+            return Err(Error::Backend("the database was not claimed".to_owned()));
+        };
+        let interrupted = recovered.overlays.frozen.is_some();
+        let engine = Rc::new(Self {
+            leaves: Leaves::new(backend.clone(), options.cache_bytes),
+            backend,
+            options,
+            owner: recovered.owner,
+            journal: Cell::new(recovered.journal),
+            sequence: Cell::new(recovered.sequence),
+            overlays: RefCell::new(recovered.overlays),
+            scans: Scans::default(),
+            queue: RefCell::default(),
+            writing: Cell::new(false),
+            checkpointing: Cell::new(false),
+            checkpoint_failure: RefCell::default(),
+            checkpointed: Notify::default(),
+            settled: Notify::default(),
+            epoch: Cell::new(0),
+            last_position: Cell::new(0),
+            closed: RefCell::default(),
+            closing: Cell::new(false),
+        });
+        if interrupted {
+            engine.start_checkpoint();
+        } else {
+            engine.checkpoint_if_due();
+        }
+        Ok(engine)
+    }
+
+    /// The value of a full key.
+    pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.check_open()?;
+        if let Some(row) = self.overlays.borrow().get(key) {
+            return Ok(row.clone());
+        }
+        self.leaves.at(key).await?.get(key)
+    }
+
+    /// Where large values are.
+    pub fn backend(&self) -> Result<&dyn Backend> {
+        self.check_open()?;
+        Ok(&*self.backend)
+    }
+
+    /// Grows each time that submitted batches failed.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// What is in use.
+    pub async fn usage(&self) -> Result<Usage> {
+        self.check_open()?;
+        let room = self.backend.room().await?;
+        let overlays = self.overlays.borrow();
+        let frozen = overlays.frozen.as_deref();
+        Ok(Usage {
+            usage: room.usage,
+            quota: room.quota,
+            journal_records: overlays.active.records() + frozen.map_or(0, |o| o.records()),
+            journal_bytes: overlays.active.bytes() + frozen.map_or(0, |o| o.bytes()),
+            journal_rows: overlays.active.rows() + frozen.map_or(0, |o| o.rows()),
+            cached_bytes: self.leaves.cached_bytes(),
+        })
+    }
+
+    /// Makes everything that was submitted durable, and ends.
+    pub async fn close(&self) {
+        self.closing.set(true);
+        while self.writing.get() || self.checkpointing.get() {
+            self.settled.notified().await;
+        }
+        self.closed.borrow_mut().get_or_insert_with(|| Error::Closed("it was stopped".to_owned()));
+        self.backend.close();
+    }
+
+    /// # Errors
+    /// When the database is no longer there to be read.
+    fn check_open(&self) -> Result<()> {
+        if let Some(cause) = self.backend.closed() {
+            return Err(cause);
+        }
+        self.closed.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// # Errors
+    /// When nothing new is accepted any more.
+    fn check_accepting(&self) -> Result<()> {
+        if self.closing.get() {
+            return Err(Error::Closed("it is being stopped".to_owned()));
+        }
+        self.check_open()
+    }
+
+    /// Writes; once the database turns out to be gone or another's, nothing is accepted any more.
+    async fn write_to_backend(&self, transaction: Transaction) -> Result<()> {
+        let outcome = self.backend.write(transaction).await;
+        if let Err(cause @ Error::Closed(_)) = &outcome {
+            self.closed.borrow_mut().get_or_insert_with(|| cause.clone());
+        }
+        outcome
+    }
+}

@@ -1,0 +1,132 @@
+//! Start: what the journals hold, and taking the database over.
+//!
+//! Each opening of the database is an owner with a higher number. It writes its number beside the
+//! records, and every later transaction checks that it is still there: whoever was the owner
+//! before (a tab that was frozen while another one took over) notices at its next commit, and
+//! tells nobody that this commit is durable. A record that it may have added is ignored, because
+//! the new owner's first record takes the same place in the sequence.
+
+use bytes::Bytes;
+
+use super::{
+    backend::{Change, Check, OWNER_KEY, Records, Space, Transaction},
+    checkpoint::other,
+    journal::{Record, RecordId},
+    overlay::{Overlay, Overlays},
+};
+use crate::store::{Durability, Error, Result};
+
+/// The key, in the facts, of the sequence number up to which the leaves hold everything.
+const FLOOR_KEY: &[u8] = &[1];
+
+/// What an opening finds.
+pub struct Recovered {
+    /// Its number.
+    pub owner: u32,
+    /// The sequence number of its next record.
+    pub sequence: u64,
+    /// The journal that commits go on with.
+    pub journal: Space,
+    /// What is in the journals.
+    pub overlays: Overlays,
+}
+
+/// Reads the journals; tells what is there, and what the new owner writes.
+///
+/// # Errors
+/// When a record is damaged or missing.
+pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
+    let owner = number(records.get(Space::Meta, OWNER_KEY))? as u32 + 1;
+    let floor = number(records.get(Space::Meta, FLOOR_KEY))?;
+    let found = legitimate(records, floor)?;
+    let mut sequence = floor;
+    let mut parts: Vec<(Space, Overlay)> = Vec::new();
+    for (id, space, bytes) in found {
+        sequence += 1;
+        if id.sequence != sequence {
+            return Err(Error::Corrupt(format!("journal record {sequence} is missing")));
+        }
+        let record = Record::read(id, bytes)
+            .map_err(|cause| Error::Corrupt(format!("journal record {sequence}: {cause}")))?;
+        match parts.last_mut() {
+            Some((last, overlay)) if *last == space => overlay.apply(sequence, &record),
+            _ => {
+                let mut overlay = Overlay::default();
+                overlay.apply(sequence, &record);
+                parts.push((space, overlay));
+            }
+        }
+    }
+    if parts.len() > 2 {
+        return Err(Error::Corrupt("the journals are interleaved".to_owned()));
+    }
+    let (journal, mut active) = parts.pop().unwrap_or((Space::JournalA, Overlay::default()));
+    let frozen = parts.pop().map(|(_, overlay)| std::rc::Rc::new(overlay));
+    let opening = RecordId { owner, sequence: sequence + 1 };
+    let record = Record::pack(opening, std::iter::empty());
+    active.apply(opening.sequence, &record);
+    let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
+    changes.push(Change::Put(journal, opening.key(), record.bytes().clone()));
+    let overlays = Overlays { active, frozen };
+    let sequence = opening.sequence + 1;
+    Ok((Recovered { owner, sequence, journal, overlays }, changes))
+}
+
+/// The transaction that ends a checkpoint.
+pub fn clear(journal: Space, floor: u64, owner: u32) -> Transaction {
+    let last = RecordId { owner: u32::MAX, sequence: u64::MAX };
+    Transaction {
+        changes: vec![
+            Change::DeleteThrough(journal, last.key()),
+            Change::Put(
+                Space::Meta,
+                Bytes::from_static(FLOOR_KEY),
+                Bytes::copy_from_slice(&floor.to_be_bytes()),
+            ),
+        ],
+        durability: Durability::Strict,
+        owner,
+        check: Check::Before,
+    }
+}
+
+fn owner_record(space: Space, owner: u32) -> Change {
+    let owner = u64::from(owner).to_be_bytes();
+    Change::Put(space, Bytes::from_static(OWNER_KEY), Bytes::copy_from_slice(&owner))
+}
+
+fn number(record: Option<&Bytes>) -> Result<u64> {
+    match record {
+        None => Ok(0),
+        Some(bytes) => bytes[..]
+            .try_into()
+            .map(u64::from_be_bytes)
+            .map_err(|_| Error::Corrupt("a fact about the database".to_owned())),
+    }
+}
+
+/// The records after `floor`, in sequence, without those that an earlier owner added after it was
+/// taken over from.
+fn legitimate(records: &Records, floor: u64) -> Result<Vec<(RecordId, Space, Bytes)>> {
+    let mut found = Vec::new();
+    for space in [Space::JournalA, other(Space::JournalA)] {
+        for (key, bytes) in records.of(space) {
+            let id = RecordId::read(key)
+                .ok_or_else(|| Error::Corrupt("a journal has a foreign key".to_owned()))?;
+            found.push((id, space, bytes.clone()));
+        }
+    }
+    // The newest owner first: where it begins, those before it have ended.
+    found.sort_by_key(|(id, ..)| std::cmp::Reverse(*id));
+    let (mut owner, mut end, mut first_of_owner) = (u32::MAX, u64::MAX, u64::MAX);
+    found.retain(|(id, ..)| {
+        if id.owner != owner {
+            end = end.min(first_of_owner);
+            owner = id.owner;
+        }
+        first_of_owner = id.sequence;
+        id.sequence > floor && id.sequence < end
+    });
+    found.reverse();
+    Ok(found)
+}

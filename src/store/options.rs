@@ -1,0 +1,57 @@
+//! How a store behaves, and what it tells about itself.
+
+/// When a commit counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk: it survives a power cut.
+    #[default]
+    Strict,
+    /// When the operating system has it: it survives the end of the browser.
+    Relaxed,
+}
+
+/// The options of a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When a commit counts as durable.
+    pub durability: Durability,
+    /// A journal of so many bytes is merged into the tables. It is read at start and kept in
+    /// memory until then.
+    pub journal_bytes: usize,
+    /// The same for the number of its records, one a group of commits.
+    pub journal_records: usize,
+    /// The size of the records that tables are packed into.
+    pub leaf_bytes: usize,
+    /// How much of the tables is kept in memory.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Strict,
+            journal_bytes: 4 << 20,
+            journal_records: 1024,
+            leaf_bytes: 12 << 10,
+            cache_bytes: 16 << 20,
+        }
+    }
+}
+
+/// What a store takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Bytes that the browser counts for the whole origin.
+    pub usage: Option<u64>,
+    /// Bytes that the browser allows for the whole origin.
+    pub quota: Option<u64>,
+    /// Records of the journals, each a group of commits.
+    pub journal_records: usize,
+    /// Their bytes, all in memory too.
+    pub journal_bytes: usize,
+    /// Keys written in them.
+    pub journal_rows: usize,
+    /// Bytes of tables in memory.
+    pub cached_bytes: usize,
+}

@@ -1,0 +1,12 @@
+//! The store: one suite, natively on the memory backend and in browsers on IndexedDB too.
+
+mod support;
+
+mod store {
+    mod api;
+    mod faults;
+    #[cfg(not(target_arch = "wasm32"))]
+    mod model;
+    pub mod place;
+    mod recovery;
+}

@@ -1,0 +1,262 @@
+//! What callers of the store rely on.
+
+use std::{cell::RefCell, rc::Rc};
+
+use futures::future::join_all;
+use neurite::store::{Batch, Blob, Direction, Error, KeyRange};
+
+use crate::{
+    on_every_backend,
+    store::place::{OTHER, TABLE, checkpointed, key, put, read, scan, small},
+};
+
+on_every_backend! {
+    async fn what_was_committed_is_read_and_survives_opening_again(place) {
+        let store = place.open().await;
+        assert_eq!(read(&store, "a").await, None);
+        store.commit(put(TABLE, "a", "1")).await.unwrap();
+        store.commit(put(TABLE, "b", "2")).await.unwrap();
+        let mut batch = Batch::new();
+        batch.delete(TABLE, "a");
+        batch.put(TABLE, "c", "3");
+        batch.put(TABLE, "c", "4");
+        store.commit(batch).await.unwrap();
+        for store in [store.clone(), { store.close().await; place.open().await }] {
+            if store.get(TABLE, "a").await.is_err() {
+                continue;
+            }
+            assert_eq!(read(&store, "a").await, None);
+            assert_eq!(read(&store, "b").await.as_deref(), Some("2"));
+            assert_eq!(read(&store, "c").await.as_deref(), Some("4"), "the last write counts");
+        }
+    }
+
+    async fn tables_are_apart(place) {
+        let store = place.open().await;
+        store.commit(put(TABLE, "k", "1")).await.unwrap();
+        store.commit(put(OTHER, "k", "2")).await.unwrap();
+        let all = |table| store.scan(table, KeyRange::all(), Direction::Forward, usize::MAX);
+        assert_eq!(all(TABLE).await.unwrap(), [("k".into(), "1".into())]);
+        assert_eq!(all(OTHER).await.unwrap(), [("k".into(), "2".into())]);
+    }
+
+    async fn nothing_is_visible_before_it_is_durable(place) {
+        let store = place.open().await;
+        let commit = store.submit(put(TABLE, "a", "1"));
+        assert_eq!(read(&store, "nothing").await, None);
+        commit.await.unwrap();
+        assert_eq!(read(&store, "a").await.as_deref(), Some("1"));
+    }
+
+    async fn hooks_run_in_order_when_the_batch_can_be_read(place) {
+        let store = place.open().await;
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let commits: Vec<_> = (0..20)
+            .map(|n| {
+                // Every third one has nothing to write, and keeps its place.
+                let mut batch = if n % 3 == 0 { Batch::new() } else { put(TABLE, key(n), "v") };
+                let seen = seen.clone();
+                batch.on_durable(move || seen.borrow_mut().push(n));
+                store.submit(batch)
+            })
+            .collect();
+        assert!(seen.borrow().is_empty(), "never inside of submit");
+        for (n, commit) in commits.into_iter().enumerate() {
+            commit.await.unwrap();
+            assert!(seen.borrow().contains(&n));
+        }
+        assert!(seen.borrow().is_sorted() && seen.borrow().len() == 20);
+    }
+
+    async fn batches_submitted_together_share_records(place) {
+        let store = place.open().await;
+        let before = store.usage().await.unwrap().journal_records;
+        let commits = (0..100).map(|n| store.submit(put(TABLE, key(n), "v")));
+        for outcome in join_all(commits.collect::<Vec<_>>()).await {
+            outcome.unwrap();
+        }
+        let records = store.usage().await.unwrap().journal_records - before;
+        assert!(records <= 2, "{records} records for 100 batches");
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 1000).await.len(), 100);
+    }
+
+    async fn scans_go_both_ways_within_range_and_limit(place) {
+        let store = place.open().await;
+        for n in 0..10 {
+            store.commit(put(TABLE, key(n), n.to_string())).await.unwrap();
+        }
+        let keys = |rows: Vec<(String, String)>| {
+            rows.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join("")
+        };
+        let range = || KeyRange::between(key(2), key(7));
+        for (range, direction, limit, expected) in [
+            (KeyRange::all(), Direction::Forward, usize::MAX, "0123456789"),
+            (KeyRange::all(), Direction::Backward, 3, "987"),
+            (range(), Direction::Forward, usize::MAX, "23456"),
+            (range(), Direction::Backward, usize::MAX, "65432"),
+            (range(), Direction::Forward, 2, "23"),
+            (range(), Direction::Forward, 0, ""),
+            (KeyRange::prefix("key/00000"), Direction::Backward, 1, "9"),
+            (KeyRange::prefix("none"), Direction::Forward, 1, ""),
+            (KeyRange::between(key(7), key(2)), Direction::Forward, 9, ""),
+        ] {
+            assert_eq!(keys(scan(&store, range, direction, limit).await), expected);
+        }
+    }
+
+    async fn scans_merge_what_is_packed_with_what_is_not(place) {
+        let store = place.open_small().await;
+        for n in (0..300).step_by(2) {
+            store.commit(put(TABLE, key(n), "old")).await.unwrap();
+        }
+        checkpointed(&store, &small()).await;
+        // Over the packed rows: new ones between them, changed ones, and deleted ones.
+        let mut batch = Batch::new();
+        batch.put(TABLE, key(101), "new");
+        batch.put(TABLE, key(102), "changed");
+        batch.delete(TABLE, key(104));
+        batch.put(TABLE, key(107), "new");
+        store.commit(batch).await.unwrap();
+        let expected = [(100, "old"), (101, "new"), (102, "changed"), (106, "old"), (107, "new")]
+            .map(|(n, value)| (key(n), value.to_owned()));
+        let range = || KeyRange::between(key(100), key(108));
+        let forward = scan(&store, range(), Direction::Forward, 100).await;
+        assert_eq!(forward, expected);
+        let mut backward = scan(&store, range(), Direction::Backward, 100).await;
+        backward.reverse();
+        assert_eq!(backward, expected);
+        assert_eq!(scan(&store, range(), Direction::Forward, 3).await, expected[..3]);
+        let newest = scan(&store, range(), Direction::Backward, 2).await;
+        assert_eq!(newest, [expected[4].clone(), expected[3].clone()]);
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 1000).await.len(), 151);
+    }
+
+    async fn large_values_are_kept(place) {
+        let store = place.open_small().await;
+        let sizes = [0, 1, 299, 300, 5_000, 70_000, 1_500_000];
+        for (n, size) in sizes.into_iter().enumerate() {
+            store.commit(put(TABLE, key(n), vec![n as u8; size])).await.unwrap();
+        }
+        for n in 100..150 {
+            store.commit(put(TABLE, key(n), "small")).await.unwrap();
+        }
+        checkpointed(&store, &small()).await;
+        store.close().await;
+        let store = place.open_small().await;
+        for (n, size) in sizes.into_iter().enumerate() {
+            let value = store.get(TABLE, key(n)).await.unwrap().unwrap();
+            assert!(value.len() == size && value.iter().all(|byte| *byte == n as u8));
+        }
+        let rows = store.scan(TABLE, KeyRange::all(), Direction::Backward, 1000).await.unwrap();
+        assert_eq!(rows.len(), sizes.len() + 50);
+    }
+
+    async fn rows_are_read_right_while_they_are_packed(place) {
+        let store = place.open_small().await;
+        let writer = async {
+            for round in 0..5 {
+                for n in 0..60 {
+                    let value = format!("{round} {}", "x".repeat(n));
+                    store.commit(put(TABLE, key(n), value)).await.unwrap();
+                }
+            }
+        };
+        let reader = async {
+            for _ in 0..200 {
+                let rows = scan(&store, KeyRange::all(), Direction::Forward, 1000).await;
+                // Rows are written in the order of their keys, round after round: a scan that
+                // sees one moment finds no row of a later round behind one of an earlier.
+                let rounds: Vec<_> = rows.iter().map(|(_, value)| &value[..1]).collect();
+                assert!(rounds.is_sorted_by(|a, b| a >= b), "{rounds:?}");
+                let backward = scan(&store, KeyRange::all(), Direction::Backward, 7).await;
+                assert!(backward.is_sorted_by(|a, b| a.0 > b.0));
+            }
+        };
+        futures::join!(writer, reader);
+        checkpointed(&store, &small()).await;
+        for n in 0..60 {
+            assert_eq!(read(&store, key(n)).await, Some(format!("4 {}", "x".repeat(n))));
+        }
+    }
+
+    async fn rows_that_were_deleted_leave_nothing(place) {
+        let store = place.open_small().await;
+        for n in 0..200 {
+            store.commit(put(TABLE, key(n), "v")).await.unwrap();
+        }
+        for n in 0..200 {
+            let mut batch = Batch::new();
+            batch.delete(TABLE, key(n));
+            store.commit(batch).await.unwrap();
+        }
+        for n in 1000..1030 {
+            store.commit(put(OTHER, key(n), "v")).await.unwrap();
+        }
+        checkpointed(&store, &small()).await;
+        assert!(scan(&store, KeyRange::all(), Direction::Forward, 10).await.is_empty());
+        store.close().await;
+        let store = place.open_small().await;
+        assert!(scan(&store, KeyRange::all(), Direction::Backward, 10).await.is_empty());
+    }
+
+    async fn blobs_are_kept_apart(place) {
+        let store = place.open().await;
+        assert!(store.blob("id").await.unwrap().is_none());
+        store.put_blob("id", Blob::new(vec![7; 100_000].into())).await.unwrap();
+        store.close().await;
+        let store = place.open().await;
+        let blob = store.blob("id").await.unwrap().unwrap();
+        assert_eq!(blob.len(), 100_000);
+        assert_eq!(blob.bytes().await.unwrap(), vec![7; 100_000]);
+        store.delete_blob("id").await.unwrap();
+        assert!(store.blob("id").await.unwrap().is_none());
+        store.delete_blob("id").await.unwrap();
+    }
+
+    async fn closing_waits_for_what_was_submitted_and_refuses_the_rest(place) {
+        let store = place.open_small().await;
+        let commits: Vec<_> = (0..50).map(|n| store.submit(put(TABLE, key(n), "v"))).collect();
+        let late = {
+            let store = store.clone();
+            async move { store.commit(put(TABLE, "late", "v")).await }
+        };
+        let (_, late) = futures::join!(store.close(), late);
+        assert!(matches!(late, Err(Error::Closed(_))));
+        for outcome in join_all(commits).await {
+            outcome.unwrap();
+        }
+        assert!(matches!(store.get(TABLE, key(1)).await, Err(Error::Closed(_))));
+        assert!(matches!(store.blob("id").await, Err(Error::Closed(_))));
+        let store = place.open_small().await;
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 100).await.len(), 50);
+    }
+
+    async fn a_store_that_was_taken_over_from_acknowledges_nothing(place) {
+        let old = place.open().await;
+        old.commit(put(TABLE, "a", "old")).await.unwrap();
+        let new = place.open().await;
+        let outcome = old.commit(put(TABLE, "a", "too late")).await;
+        assert!(matches!(outcome, Err(Error::Closed(_))), "{outcome:?}");
+        assert!(matches!(old.commit(put(TABLE, "b", "")).await, Err(Error::Closed(_))));
+        assert!(matches!(old.get(TABLE, "a").await, Err(Error::Closed(_))));
+        assert_eq!(read(&new, "a").await.as_deref(), Some("old"));
+        new.commit(put(TABLE, "c", "new")).await.unwrap();
+        new.close().await;
+        let again = place.open().await;
+        assert_eq!(read(&again, "a").await.as_deref(), Some("old"));
+        assert_eq!(read(&again, "b").await, None);
+        assert_eq!(read(&again, "c").await.as_deref(), Some("new"));
+    }
+
+    async fn a_finished_checkpoint_leaves_a_short_journal(place) {
+        let store = place.open_small().await;
+        for n in 0..500 {
+            store.commit(put(TABLE, key(n), "v")).await.unwrap();
+        }
+        checkpointed(&store, &small()).await;
+        let usage = store.usage().await.unwrap();
+        assert!(usage.journal_records < 20 && usage.journal_bytes < 2000, "{usage:?}");
+        assert!(usage.cached_bytes <= 4000, "{usage:?}");
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 1000).await.len(), 500);
+    }
+}

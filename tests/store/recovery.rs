@@ -1,0 +1,105 @@
+//! Kills and power cuts: what was acknowledged is there, and no batch is half there.
+
+use neurite::store::{
+    Batch, Direction, KeyRange, Options, Store,
+    memory::{Disk, Fault},
+};
+
+use crate::{
+    store::place::{OTHER, TABLE, key, put, small},
+    tests,
+};
+
+/// Commits batches, each of two rows in two tables, until the disk is killed; tells how many were
+/// acknowledged.
+async fn commit_until_killed(store: &Store, most: usize) -> usize {
+    for n in 0..most {
+        let mut batch = put(TABLE, key(n * 13 % 97), n.to_string());
+        batch.put(OTHER, key(n * 13 % 97), n.to_string());
+        if store.commit(batch).await.is_err() {
+            return n;
+        }
+    }
+    most
+}
+
+/// Checks that exactly the first `count` batches are there, or one more.
+async fn check(store: &Store, count: usize, context: &str) {
+    let all = |table| store.scan(table, KeyRange::all(), Direction::Forward, usize::MAX);
+    let rows = all(TABLE).await.unwrap();
+    assert_eq!(rows, all(OTHER).await.unwrap(), "no batch is half there: {context}");
+    let expected = |count: usize| {
+        let mut rows = std::collections::BTreeMap::new();
+        for n in 0..count {
+            rows.insert(key(n * 13 % 97).into(), n.to_string().into());
+        }
+        rows.into_iter().collect::<Vec<_>>()
+    };
+    assert!(rows == expected(count) || rows == expected(count + 1), "{context}");
+}
+
+async fn killed_at(options: &Options, at: u64, fault: Fault, lose: usize) -> bool {
+    let context = format!("operation {at}, {fault:?}");
+    let disk = Disk::new();
+    let store = Store::open_memory(&disk, options.clone()).await.unwrap();
+    disk.fault_after(at, fault);
+    let count = commit_until_killed(&store, 80).await;
+    let killed = count < 80;
+    disk.power_cut(lose);
+    // The next start is killed too, soon after it has taken up the work.
+    disk.fault_after(3, Fault::KillBefore);
+    if let Ok(store) = Store::open_memory(&disk, options.clone()).await {
+        commit_nothing_until_killed(&store, &disk).await;
+    }
+    let store = Store::open_memory(&disk, options.clone()).await.unwrap();
+    check(&store, count, &context).await;
+    killed
+}
+
+async fn commit_nothing_until_killed(store: &Store, disk: &Disk) {
+    for _ in 0..20 {
+        // Lets the checkpoint that was taken up run, if there is one.
+        if store.get(TABLE, "nothing").await.is_err() || store.commit(Batch::new()).await.is_err() {
+            return;
+        }
+    }
+    disk.kill();
+}
+
+tests! {
+    async fn a_kill_at_any_operation_loses_nothing() {
+        let mut at = 0;
+        while killed_at(&small(), at, Fault::KillBefore, 0).await {
+            assert!(killed_at(&small(), at, Fault::KillAfter, 0).await);
+            at += 1;
+        }
+        assert!(at > 100, "the kills went through checkpoints: {at}");
+    }
+
+    async fn a_power_cut_at_any_operation_loses_nothing() {
+        for at in (0..).step_by(3) {
+            if !killed_at(&small(), at, Fault::KillAfter, usize::MAX).await {
+                break;
+            }
+            killed_at(&small(), at, Fault::KillBefore, 1).await;
+        }
+    }
+
+    async fn start_reads_no_more_for_a_larger_database() {
+        let mut operations = Vec::new();
+        for rows in [100, 2000] {
+            let disk = Disk::new();
+            let store = Store::open_memory(&disk, small()).await.unwrap();
+            for n in 0..rows {
+                store.commit(put(TABLE, key(n), "v")).await.unwrap();
+            }
+            store.close().await;
+            assert!(disk.journal_records() <= 2 * small().journal_records);
+            let before = disk.operations();
+            let store = Store::open_memory(&disk, Options::default()).await.unwrap();
+            operations.push(disk.operations() - before);
+            store.close().await;
+        }
+        assert_eq!(operations[0], operations[1]);
+    }
+}
