@@ -1,14 +1,20 @@
 //! HTTP as the specification has it: one file for each module of the Client-Server API.
 
 mod account;
+mod account_data;
 mod body;
+mod capabilities;
+mod devices;
+mod filter;
 mod incoming;
 mod media;
+mod profile;
 mod registration;
 mod router;
 mod session;
 mod uia;
 mod versions;
+mod well_known;
 
 pub use self::{
     body::Body,
@@ -20,9 +26,15 @@ pub use self::{
 pub(crate) fn router() -> Router {
     let mut router = Router::new();
     account::routes(&mut router);
+    account_data::routes(&mut router);
+    capabilities::routes(&mut router);
+    devices::routes(&mut router);
+    filter::routes(&mut router);
     media::routes(&mut router);
+    profile::routes(&mut router);
     registration::routes(&mut router);
     session::routes(&mut router);
     versions::routes(&mut router);
+    well_known::routes(&mut router);
     router.finish()
 }

@@ -64,6 +64,38 @@ pub enum Table {
     Devices = 82,
     /// Hash of a login token → whom it logs in.
     LoginTokens = 83,
+    /// User → profile.
+    Profiles = 84,
+    /// User, room or nothing, type → content of account data, position.
+    AccountData = 85,
+    /// User, position → room and type of the account data that was set there last.
+    AccountDataPositions = 86,
+    /// User, filter id → filter.
+    Filters = 87,
+    /// User, device → device keys.
+    DeviceKeys = 88,
+    /// User, device, algorithm, position, place → one-time key.
+    OneTimeKeys = 89,
+    /// User, device, algorithm → fallback key.
+    FallbackKeys = 90,
+    /// User, usage → cross-signing key.
+    CrossSigningKeys = 91,
+    /// User, key, signing user, signing key → signature.
+    Signatures = 92,
+    /// User → position at which the user's devices or their keys changed last.
+    DeviceListPositions = 93,
+    /// Position → user whose devices or their keys changed there last.
+    DeviceListChanges = 94,
+    /// User, device, position, place → to-device message.
+    ToDevice = 95,
+    /// User, device, transaction id → place among the device's last to-device transactions.
+    ToDeviceTransactions = 96,
+    /// User, version → key backup.
+    Backups = 97,
+    /// User, version, room, session → backed-up key.
+    BackupKeys = 98,
+    /// Hash of an OpenID token → whose it is.
+    OpenIdTokens = 99,
     /// Media id → what is known of the file.
     Media = 140,
     /// Media ids whose blob may be there without being finished.

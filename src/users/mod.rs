@@ -1,10 +1,13 @@
 //! Accounts and what belongs to them.
 
+mod account_data;
 mod accounts;
 mod devices;
+mod filters;
 mod interactive;
 mod login_tokens;
 mod passwords;
+mod profiles;
 mod sessions;
 mod tokens;
 
@@ -13,10 +16,12 @@ use std::rc::Rc;
 use ruma::{OwnedServerName, OwnedUserId};
 
 pub use self::{
+    account_data::AccountData,
     accounts::{Account, NewAccount},
     devices::Device,
     interactive::Stages,
     login_tokens::LOGIN_TOKEN_LIFETIME,
+    profiles::Profile,
     sessions::{Login, NewDevice, Session},
 };
 use self::{interactive::Interactive, sessions::SessionCache};
@@ -30,7 +35,6 @@ pub struct Users {
 
 struct Inner {
     store: Store,
-    #[expect(dead_code, reason = "the parts that record changes come with the next commits")]
     feed: Feed,
     server_name: OwnedServerName,
     /// Held from reading what belongs to a user until what was made of it is durable.

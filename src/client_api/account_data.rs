@@ -1,0 +1,170 @@
+//! spec: client-server §Client Config, §Room Tagging
+
+use http::StatusCode;
+use ruma::{
+    RoomId, UserId,
+    api::{
+        client::{
+            config::{
+                get_global_account_data, get_room_account_data, set_global_account_data,
+                set_room_account_data,
+            },
+            tag::{create_tag, delete_tag, get_tags},
+        },
+        error::ErrorKind,
+    },
+    events::tag::TagEventContent,
+    serde::Raw,
+};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result, users::Session};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(set_global);
+    router.add(get_global);
+    router.add(set_for_room);
+    router.add(get_for_room);
+    router.add(get_tags);
+    router.add(create_tag);
+    router.add(delete_tag);
+}
+
+/// The types that only the homeserver sets.
+const MANAGED: [&str; 2] = ["m.fully_read", "m.push_rules"];
+const TAGS: &str = "m.tag";
+
+fn own(sender: &Session, user_id: &UserId) -> Result<()> {
+    if sender.user_id == user_id {
+        Ok(())
+    } else {
+        Err(Error::forbidden("The account data is somebody else's"))
+    }
+}
+
+async fn set(
+    server: &Homeserver,
+    user_id: &UserId,
+    room_id: Option<&RoomId>,
+    event_type: &str,
+    content: Box<RawValue>,
+) -> Result<()> {
+    if MANAGED.contains(&event_type) {
+        let message = format!("{event_type} can't be set here");
+        return Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, ErrorKind::BadJson, message));
+    }
+    if !content.get().starts_with('{') {
+        return Err(Error::bad_json("The content is not an object"));
+    }
+    server.users.set_account_data(user_id, room_id, event_type, content).await
+}
+
+async fn get<T>(
+    server: &Homeserver,
+    user_id: &UserId,
+    room_id: Option<&RoomId>,
+    event_type: &str,
+) -> Result<Raw<T>> {
+    let content = server.users.account_data(user_id, room_id, event_type).await?;
+    let content = content.ok_or_else(|| Error::not_found("There is no such account data"))?;
+    Ok(Raw::from_json(content))
+}
+
+/// `PUT /_matrix/client/v3/user/{userId}/account_data/{type}`
+async fn set_global(
+    server: &Homeserver,
+    request: Incoming<set_global_account_data::v3::Request>,
+) -> Result<set_global_account_data::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let request = request.request;
+    let event_type = request.event_type.to_string();
+    set(server, &request.user_id, None, &event_type, request.data.into_json()).await?;
+    Ok(set_global_account_data::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/user/{userId}/account_data/{type}`
+async fn get_global(
+    server: &Homeserver,
+    request: Incoming<get_global_account_data::v3::Request>,
+) -> Result<get_global_account_data::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let content = get(server, &request.user_id, None, &request.event_type.to_string()).await?;
+    Ok(get_global_account_data::v3::Response::new(content))
+}
+
+/// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
+async fn set_for_room(
+    server: &Homeserver,
+    request: Incoming<set_room_account_data::v3::Request>,
+) -> Result<set_room_account_data::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let request = request.request;
+    let (room_id, event_type) = (&request.room_id, request.event_type.to_string());
+    set(server, &request.user_id, Some(room_id), &event_type, request.data.into_json()).await?;
+    Ok(set_room_account_data::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
+async fn get_for_room(
+    server: &Homeserver,
+    request: Incoming<get_room_account_data::v3::Request>,
+) -> Result<get_room_account_data::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let (room_id, event_type) = (&request.room_id, request.event_type.to_string());
+    let content = get(server, &request.user_id, Some(room_id), &event_type).await?;
+    Ok(get_room_account_data::v3::Response::new(content))
+}
+
+/// The tags in a content; a content without any that can be read has none.
+fn tags(content: Option<&RawValue>) -> TagEventContent {
+    content
+        .and_then(|content| serde_json::from_str(content.get()).ok())
+        .unwrap_or_else(|| TagEventContent::new(Default::default()))
+}
+
+/// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags`
+async fn get_tags(
+    server: &Homeserver,
+    request: Incoming<get_tags::v3::Request>,
+) -> Result<get_tags::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let content = server.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
+    Ok(get_tags::v3::Response::new(tags(content.as_deref()).tags))
+}
+
+/// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
+async fn create_tag(
+    server: &Homeserver,
+    request: Incoming<create_tag::v3::Request>,
+) -> Result<create_tag::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let request = request.request;
+    server
+        .users
+        .update_account_data(&request.user_id, Some(&request.room_id), TAGS, |content| {
+            let mut content = tags(content);
+            content.tags.insert(request.tag.into(), request.tag_info);
+            to_raw_value(&content).map_err(Error::internal)
+        })
+        .await?;
+    Ok(create_tag::v3::Response::new())
+}
+
+/// `DELETE /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
+async fn delete_tag(
+    server: &Homeserver,
+    request: Incoming<delete_tag::v3::Request>,
+) -> Result<delete_tag::v3::Response> {
+    own(&request.auth, &request.user_id)?;
+    let request = request.request;
+    server
+        .users
+        .update_account_data(&request.user_id, Some(&request.room_id), TAGS, |content| {
+            let mut content = tags(content);
+            content.tags.remove(&request.tag.into());
+            to_raw_value(&content).map_err(Error::internal)
+        })
+        .await?;
+    Ok(delete_tag::v3::Response::new())
+}

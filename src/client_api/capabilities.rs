@@ -1,0 +1,36 @@
+//! spec: client-server §Capabilities negotiation
+
+use ruma::{
+    RoomVersionId,
+    api::client::discovery::get_capabilities::v3::{
+        Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, Response,
+        RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
+    },
+};
+
+use super::{Incoming, Router};
+use crate::{Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_capabilities);
+}
+
+/// The room versions that rooms can be made with here.
+const ROOM_VERSIONS: [RoomVersionId; 3] =
+    [RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12];
+
+/// `GET /_matrix/client/v3/capabilities`
+async fn get_capabilities(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+    let mut capabilities = Capabilities::new();
+    let has_password = server.users.has_password(&request.auth.user_id).await?;
+    capabilities.change_password.enabled = has_password;
+    capabilities.get_login_token = GetLoginTokenCapability::new(has_password);
+    let versions = ROOM_VERSIONS.map(|version| (version, RoomVersionStability::Stable));
+    capabilities.room_versions = RoomVersionsCapability::new(
+        server.config.default_room_version.clone(),
+        versions.into_iter().collect(),
+    );
+    capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
+    capabilities.profile_fields = Some(ProfileFieldsCapability::new(true));
+    Ok(Response::new(capabilities))
+}

@@ -1,0 +1,85 @@
+//! spec: client-server §Device Management
+
+use ruma::{
+    MilliSecondsSinceUnixEpoch,
+    api::client::device::{
+        self, delete_device, delete_devices, get_device, get_devices, update_device,
+    },
+};
+
+use super::{Incoming, Router, uia};
+use crate::{Homeserver, Result, users};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_devices);
+    router.add(get_device);
+    router.add(update_device);
+    router.add(delete_device);
+    router.add(delete_devices);
+}
+
+fn shown(device: users::Device) -> device::Device {
+    let mut shown = device::Device::new(device.device_id);
+    shown.display_name = device.display_name;
+    shown.last_seen_ts =
+        device.last_seen.and_then(|seen| seen.try_into().ok()).map(MilliSecondsSinceUnixEpoch);
+    shown
+}
+
+/// `GET /_matrix/client/v3/devices`
+async fn get_devices(
+    server: &Homeserver,
+    request: Incoming<get_devices::v3::Request>,
+) -> Result<get_devices::v3::Response> {
+    let devices = server.users.devices(&request.auth.user_id).await?;
+    Ok(get_devices::v3::Response::new(devices.into_iter().map(shown).collect()))
+}
+
+/// `GET /_matrix/client/v3/devices/{deviceId}`
+async fn get_device(
+    server: &Homeserver,
+    request: Incoming<get_device::v3::Request>,
+) -> Result<get_device::v3::Response> {
+    let device = server.users.device(&request.auth.user_id, &request.device_id).await?;
+    Ok(get_device::v3::Response::new(shown(device)))
+}
+
+/// `PUT /_matrix/client/v3/devices/{deviceId}`
+async fn update_device(
+    server: &Homeserver,
+    request: Incoming<update_device::v3::Request>,
+) -> Result<update_device::v3::Response> {
+    let user_id = &request.auth.user_id;
+    match &request.display_name {
+        Some(name) => {
+            server.users.rename_device(user_id, &request.device_id, name.clone()).await?;
+        }
+        None => {
+            server.users.device(user_id, &request.device_id).await?;
+        }
+    }
+    Ok(update_device::v3::Response::new())
+}
+
+/// `DELETE /_matrix/client/v3/devices/{deviceId}`
+async fn delete_device(
+    server: &Homeserver,
+    request: Incoming<delete_device::v3::Request>,
+) -> Result<delete_device::v3::Response> {
+    let (sender, asked) = (&request.auth, &request.request);
+    let device = std::slice::from_ref(&asked.device_id);
+    uia::confirm(server, sender, "delete_devices", &device, asked.auth.as_ref()).await?;
+    server.users.delete_devices(&sender.user_id, device).await?;
+    Ok(delete_device::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/delete_devices`
+async fn delete_devices(
+    server: &Homeserver,
+    request: Incoming<delete_devices::v3::Request>,
+) -> Result<delete_devices::v3::Response> {
+    let (sender, asked) = (&request.auth, &request.request);
+    uia::confirm(server, sender, "delete_devices", &asked.devices, asked.auth.as_ref()).await?;
+    server.users.delete_devices(&sender.user_id, &asked.devices).await?;
+    Ok(delete_devices::v3::Response::new())
+}

@@ -1,0 +1,112 @@
+//! spec: client-server §Profiles
+
+use std::rc::Rc;
+
+use futures::FutureExt;
+use http::Method;
+use ruma::{
+    UserId,
+    api::{
+        Metadata,
+        auth_scheme::AccessToken,
+        client::profile::{
+            delete_profile_field, get_profile, get_profile_field, set_profile_field,
+        },
+        path_builder::PathBuilder,
+    },
+};
+use serde_json::{Value, json};
+
+use super::{Authenticate, Body, Incoming, Router};
+use crate::{Error, Homeserver, Result, users::Profile};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_profile);
+    for path in get_profile_field::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, _, args| get_field(server, args).boxed_local());
+    }
+    for path in set_profile_field::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::PUT, path, |server, request, args| {
+            set_field(server, request, args).boxed_local()
+        });
+    }
+    router.add(delete_field);
+}
+
+fn no_profile() -> Error {
+    Error::not_found("There is no such user or no such field")
+}
+
+/// The profile of somebody who has or had an account here.
+async fn profile(server: &Homeserver, user_id: &UserId) -> Result<Profile> {
+    server.users.account(user_id).await?.ok_or_else(no_profile)?;
+    server.users.profile(user_id).await
+}
+
+/// `GET /_matrix/client/v3/profile/{userId}`
+async fn get_profile(
+    server: &Homeserver,
+    request: Incoming<get_profile::v3::Request>,
+) -> Result<get_profile::v3::Response> {
+    Ok(profile(server, &request.user_id).await?.into_fields().collect())
+}
+
+/// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
+async fn get_field(server: &Rc<Homeserver>, args: Vec<String>) -> Result<http::Response<Body>> {
+    let (user_id, field) = path(&args)?;
+    let profile = profile(server, user_id).await?;
+    let value = profile.get(field).ok_or_else(no_profile)?;
+    Ok(answer(&json!({ field: value })))
+}
+
+/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`; ruma's type takes no `null`, by which
+/// older clients remove a name.
+async fn set_field(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let head = http::Request::from_parts(parts, ());
+    let sender = AccessToken::authenticate(server, &head).await?;
+    let (user_id, field) = path(&args)?;
+    if sender.user_id != *user_id {
+        return Err(Error::forbidden("The profile is somebody else's"));
+    }
+    let body: Value = serde_json::from_slice(&body.bytes().await?)
+        .map_err(|cause| Error::not_json(cause.to_string()))?;
+    let Value::Object(mut body) = body else {
+        return Err(Error::bad_json("The body is not an object"));
+    };
+    let value = body.remove(field);
+    let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
+    server.users.set_profile_field(user_id, field, Some(value)).await?;
+    Ok(answer(&json!({})))
+}
+
+/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
+async fn delete_field(
+    server: &Homeserver,
+    request: Incoming<delete_profile_field::v3::Request>,
+) -> Result<delete_profile_field::v3::Response> {
+    if request.auth.user_id != request.user_id {
+        return Err(Error::forbidden("The profile is somebody else's"));
+    }
+    server.users.set_profile_field(&request.user_id, request.field.as_str(), None).await?;
+    Ok(delete_profile_field::v3::Response::new())
+}
+
+fn path(args: &[String]) -> Result<(&UserId, &str)> {
+    // The paths that are registered have two variables.
+    let [user_id, field] = args else { return Err(no_profile()) };
+    let user_id = <&UserId>::try_from(user_id.as_str())
+        .map_err(|cause| Error::invalid_param(cause.to_string()))?;
+    Ok((user_id, field))
+}
+
+fn answer(body: &Value) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::from(body.to_string().into_bytes()));
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+}
