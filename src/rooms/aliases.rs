@@ -196,6 +196,19 @@ impl Rooms {
         Ok(())
     }
 
+    /// Lets an alias name another room.
+    pub(super) fn move_alias(
+        &self,
+        batch: &mut Batch,
+        alias: &RoomAliasId,
+        from: &RoomId,
+        to: &RoomId,
+        creator: &UserId,
+    ) -> Result<()> {
+        batch.delete(Table::RoomAliases, Key::new().str(from).str(alias));
+        self.write_alias(batch, alias, to, creator)
+    }
+
     /// Refuses what the specification has the server check in the content of an event.
     /// spec: client-server §PUT state (M_BAD_ALIAS, M_INVALID_PARAM)
     pub(super) async fn check_content(&self, room_id: &RoomId, new: &NewEvent) -> Result<()> {

@@ -54,7 +54,7 @@ impl Rooms {
             let needs = self.prepare(&live, sender, &new).await?;
             // From here to the submission nothing waits.
             let draft = Draft::new(self, &live);
-            if live.broken.get() || !draft.missing(sender, &new)?.is_empty() {
+            if live.broken() || !draft.missing(sender, &new)?.is_empty() {
                 continue;
             }
             return match self.finish(draft, sender, &new, needs)? {

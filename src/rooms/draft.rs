@@ -261,8 +261,20 @@ impl Draft {
     /// # Errors
     /// When a value has no stored form; nothing is handed in then.
     pub(super) fn submit(mut self) -> Result<Submitted> {
-        let room_id = self.live.room_id.clone();
+        let rooms = self.rooms.clone();
         let mut batch = std::mem::take(&mut self.batch);
+        let live = [self.stage(&mut batch)?];
+        let commit = rooms.inner.store.submit(batch);
+        Ok(Submitted { rooms, live, commit })
+    }
+
+    /// The part of [`Draft::submit`] before the store: from here to the submission of the batch
+    /// there must be no `.await`.
+    ///
+    /// # Errors
+    /// When a value has no stored form: then the batch must not be submitted.
+    pub(super) fn stage(mut self, batch: &mut Batch) -> Result<Rc<LiveRoom>> {
+        let room_id = self.live.room_id.clone();
         for event in &mut self.events {
             if event.status != Status::Accepted {
                 continue;
@@ -276,24 +288,24 @@ impl Draft {
                 event_id: event.pdu.event_id.clone(),
                 member,
             };
-            event.position = self.rooms.inner.feed.record(&mut batch, change);
+            event.position = self.rooms.inner.feed.record(batch, change);
             self.view.head.position = event.position;
         }
         let members = self.members();
         for event in self.events.iter().chain(&self.rewritten) {
-            event.write(&mut batch)?;
+            event.write(batch)?;
         }
         for event in &self.events {
-            event.write_index(&mut batch);
+            event.write_index(batch);
             if event.status == Status::Accepted
                 && let Some(relation) = Relation::of(&event.pdu)
             {
-                relation.write(&mut batch, event)?;
+                relation.write(batch, event)?;
             }
         }
         for (root, (before, thread)) in &mut self.threads {
             thread.settle(&self.events);
-            thread.write(&mut batch, &room_id, root, before.as_ref())?;
+            thread.write(batch, &room_id, root, before.as_ref())?;
             let thread = thread.clone();
             self.live.threads.borrow_mut().insert(root.clone(), thread, 1, |_| false);
         }
@@ -338,7 +350,6 @@ impl Draft {
         for event in self.events.iter().filter(|event| event.pdu.state_key.is_some()) {
             self.live.keep_auth_event(event.pdu.clone());
         }
-        let event_ids = self.events.iter().map(|event| event.pdu.event_id.clone()).collect();
         let (rooms, live) = (self.rooms.clone(), self.live.clone());
         let (events, rewritten, groups) = (self.events, self.rewritten, self.groups);
         batch.on_durable(move || {
@@ -353,8 +364,7 @@ impl Draft {
             // Until here the states could not be read from the store.
             drop(groups);
         });
-        let commit = self.rooms.inner.store.submit(batch);
-        Ok(Submitted { rooms: self.rooms, live: self.live, event_ids, commit })
+        Ok(self.live)
     }
 
     /// What changes in the rows of members, by comparing the new current state with the rows'.
@@ -390,26 +400,36 @@ fn subject<'a>(sender: &'a UserId, new: &'a NewEvent) -> Subject<'a> {
     Subject { kind: &new.kind, sender, state_key: new.state_key.as_deref(), content: &new.content }
 }
 
-/// A draft on its way to the store.
-pub(super) struct Submitted {
+/// Submits the batch into which drafts were staged, and waits until it is durable.
+///
+/// # Errors
+/// When the store fails: then nothing of it was written.
+pub(super) async fn submit<const N: usize>(
+    rooms: &Rooms,
+    batch: Batch,
+    live: [Rc<LiveRoom>; N],
+) -> Result<()> {
+    let commit = rooms.inner.store.submit(batch);
+    Submitted { rooms: rooms.clone(), live, commit }.durable().await
+}
+
+/// Drafts on their way to the store.
+pub(super) struct Submitted<const N: usize = 1> {
     rooms: Rooms,
-    live: Rc<LiveRoom>,
-    event_ids: Vec<OwnedEventId>,
+    live: [Rc<LiveRoom>; N],
     commit: Commit,
 }
 
-impl Submitted {
-    /// Waits until it is durable; gives the ids of the events.
+impl<const N: usize> Submitted<N> {
+    /// Waits until they are durable.
     ///
     /// # Errors
-    /// When the store fails: then nothing of it was written.
-    pub(super) async fn durable(self) -> Result<Vec<OwnedEventId>> {
-        match self.commit.await {
-            Ok(()) => Ok(self.event_ids),
-            Err(cause) => {
-                self.rooms.forget_live(&self.live);
-                Err(cause.into())
-            }
+    /// When the store fails: then nothing of them was written.
+    pub(super) async fn durable(self) -> Result<()> {
+        let outcome = self.commit.await;
+        if outcome.is_err() {
+            self.live.iter().for_each(|live| self.rooms.forget_live(live));
         }
+        Ok(outcome?)
     }
 }

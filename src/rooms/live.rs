@@ -92,7 +92,7 @@ pub(super) struct LiveRoom {
     /// Summaries of threads with everything submitted.
     pub(super) threads: RefCell<Cache<OwnedEventId, Thread>>,
     /// Set when a commit failed: what is in `tip` is not what is stored.
-    pub(super) broken: Cell<bool>,
+    broken: Cell<bool>,
 }
 
 impl LiveRoom {
@@ -118,6 +118,11 @@ impl LiveRoom {
             threads: RefCell::new(Cache::new(THREADS)),
             broken: Cell::new(false),
         }
+    }
+
+    /// Whether what is in memory is no longer what the store has or will have.
+    pub(super) fn broken(&self) -> bool {
+        self.broken.get()
     }
 
     /// What the next event is built on.
@@ -229,7 +234,7 @@ impl Rooms {
     }
 
     fn live_in_memory(&self, room_id: &ruma::RoomId) -> Option<Rc<LiveRoom>> {
-        self.inner.live.borrow_mut().get(room_id).filter(|live| !live.broken.get())
+        self.inner.live.borrow_mut().get(room_id).filter(|live| !live.broken())
     }
 
     /// Keeps a room in memory.

@@ -21,8 +21,10 @@ mod relations;
 mod room;
 mod signing;
 mod state;
+mod summary;
 mod threads;
 mod transactions;
+mod upgrade;
 mod visibility;
 
 use std::{
@@ -40,6 +42,7 @@ pub use self::{
     auth::PowerLevels,
     client_event::{Format, stripped},
     creation::{CreateRoom, ROOM_VERSIONS},
+    directory::{DirectoryFilter, DirectoryPage},
     event::{Event, NewEvent, Status, Txn},
     members::{Member, UserRoom, UserRooms},
     membership::Profile,
