@@ -13,7 +13,7 @@
 //                             looks for it
 
 import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { filesOf, fingerprint, whenChanged } from "./fingerprint.mjs";
@@ -131,7 +131,9 @@ async function demo() {
   const { build: esbuild } = await import("esbuild");
   const files = await filesOf("www");
   // A script directly in www/ is what a page loads; those in folders below are its parts.
-  const entryPoints = files.filter((file) => /^www\/[^/]+\.ts$/.test(file));
+  const entryPoints = files.filter(
+    (file) => /^www\/[^/]+(?<!\.d)\.tsx?$/.test(file) && file !== demoServiceWorker,
+  );
   await esbuild({
     ...shared,
     entryPoints,
@@ -141,7 +143,7 @@ async function demo() {
     outdir: wwwDir,
     define: { global: "globalThis" },
   });
-  for (const file of files.filter((file) => !/\.ts$/.test(file))) {
+  for (const file of files.filter((file) => !/\.(tsx?|css)$/.test(file))) {
     await copy(join(root, file), join(distDir, file));
   }
   for (const file of ["worker.js", "worker.js.map", "neurite_bg.wasm"]) {
@@ -155,6 +157,30 @@ async function demo() {
     join(root, "node_modules/@matrix-org/matrix-sdk-crypto-wasm", crypto),
     join(wwwDir, crypto),
   );
+  await offlineDemo();
+}
+
+const demoServiceWorker = "www/demo-service-worker.ts";
+
+/** The demo's service worker, which is told all the files that the demo needs offline. */
+async function offlineDemo() {
+  const { build: esbuild } = await import("esbuild");
+  const folder = relative(root, wwwDir);
+  const files = (await filesOf(folder))
+    .map((file) => relative(folder, file))
+    .filter((file) => !/\.map$|\.LEGAL\.txt$|^bare\.|^service-worker\./.test(file));
+  const build = await fingerprint(files.map((file) => join(folder, file)));
+  await esbuild({
+    ...shared,
+    entryPoints: [demoServiceWorker],
+    format: "iife",
+    minify: true,
+    outdir: wwwDir,
+    define: {
+      ASSETS: JSON.stringify(["./", ...files]),
+      BUILD: JSON.stringify(build.slice(0, 12)),
+    },
+  });
 }
 
 async function copy(from, to) {
