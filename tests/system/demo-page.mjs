@@ -1,0 +1,184 @@
+// The demo as its users know it: by what they see and by accessible names, never by its classes.
+
+/** Longest wait for anything on the page, in milliseconds. */
+const PATIENCE = 30_000;
+
+/** One of the demo's two halves: `label` is its name on the page. */
+export class Pane {
+  constructor(page, label) {
+    this.page = page;
+    this.label = label;
+    this.root = `section[aria-label="${label}"]`;
+  }
+
+  /** The dialog that is open in it, all else being out of reach then. */
+  get dialog() {
+    const dialog = new Pane(this.page, this.label);
+    dialog.root = `${this.root} dialog`;
+    return dialog;
+  }
+
+  async signUp(username, password = `${username}'s password`) {
+    await this.fill("Username", username);
+    await this.fill("Password", password);
+    await this.press("Sign up");
+    await this.signedIn();
+  }
+
+  async signIn(username, password = `${username}'s password`) {
+    await this.press("Sign in instead");
+    await this.fill("Username", username);
+    await this.fill("Password", password);
+    await this.press("Sign in");
+    await this.signedIn();
+  }
+
+  async signOut() {
+    await this.press("Sign out");
+    await this.dialog.press("Sign out");
+    await this.find("textbox", "Username");
+  }
+
+  signedIn() {
+    return this.find("button", "New room");
+  }
+
+  /** Makes a room and opens it. */
+  async createRoom(name, { encrypted = false, invite } = {}) {
+    await this.press("New room");
+    await this.dialog.fill("Name", name);
+    if (invite) await this.dialog.fill("Invite (optional)", invite, "combobox");
+    if (encrypted) await this.dialog.press("End-to-end encrypted", "switch");
+    await this.dialog.press("Create room");
+    await this.roomOpen(name);
+  }
+
+  async invite(username) {
+    await this.press("People and invitations");
+    await this.dialog.fill("Invite somebody", username, "combobox");
+    await this.dialog.press("Invite");
+    await this.see("was invited.");
+    await this.dialog.press("Close");
+  }
+
+  async accept(room) {
+    await this.find("article", `Invitation to ${room}`);
+    await this.press("Accept");
+    await this.roomOpen(room);
+  }
+
+  async decline(room) {
+    await this.find("article", `Invitation to ${room}`);
+    await this.press("Decline");
+    await this.gone(`article[aria-label="Invitation to ${room}"]`);
+  }
+
+  roomOpen(name) {
+    return this.wait(`section[aria-label="${name}"] [role="log"]`);
+  }
+
+  async write(text) {
+    await this.fill("Message", text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Does something with the message that says `text`, by its toolbar. */
+  async act(text, action) {
+    const message = await this.message(text);
+    await message.focus();
+    const button = await message.waitForSelector(`button[aria-label="${action}"]`, { timeout: PATIENCE });
+    await button.click();
+  }
+
+  async edit(text, replacement) {
+    await this.act(text, "Edit");
+    await this.fill("Edit message", replacement);
+    await this.page.keyboard.press("Enter");
+  }
+
+  async reply(text, answer) {
+    await this.act(text, "Reply");
+    await this.write(answer);
+  }
+
+  async react(text, name) {
+    await this.act(text, "React");
+    await this.act(text, name);
+  }
+
+  async delete(text) {
+    await this.act(text, "Delete");
+    await this.dialog.press("Delete");
+  }
+
+  async sendFile(path) {
+    const input = await this.wait('input[type="file"]');
+    await input.uploadFile(path);
+  }
+
+  /** Waits for a message that says `text`. */
+  async message(text) {
+    const found = await this.page.waitForFunction(
+      (root, text) => {
+        const messages = document.querySelectorAll(`${root} [role="log"] article`);
+        return [...messages].findLast((message) => message.innerText.includes(text));
+      },
+      { timeout: PATIENCE, polling: "mutation" },
+      this.root,
+      text,
+    );
+    return found.asElement();
+  }
+
+  /** Waits until `text` is on the page. */
+  see(text) {
+    return this.until((pane, text) => pane.innerText.includes(text), text);
+  }
+
+  /** Waits until it is not. */
+  seeNoMore(text) {
+    return this.until((pane, text) => !pane.innerText.includes(text), text);
+  }
+
+  /** Waits until `condition(pane, ...args)`, run in the page, holds. */
+  until(condition, ...args) {
+    return this.page.waitForFunction(
+      `(() => { const pane = document.querySelector(${JSON.stringify(this.root)});
+        return pane && (${condition})(pane, ...${JSON.stringify(args)}); })()`,
+      { timeout: PATIENCE },
+    );
+  }
+
+  async fill(name, text, role = "textbox") {
+    const field = await this.find(role, name);
+    await field.click();
+    await this.page.keyboard.down("Control");
+    await this.page.keyboard.press("a");
+    await this.page.keyboard.up("Control");
+    await field.type(text);
+  }
+
+  async press(name, role = "button") {
+    const button = await this.find(role, name);
+    await button.click();
+  }
+
+  /** Waits for something by its accessible role and name. */
+  find(role, name) {
+    return this.wait(`::-p-aria([name="${name}"][role="${role}"])`);
+  }
+
+  wait(selector) {
+    return this.page.waitForSelector(`${this.root} ${selector}`, { timeout: PATIENCE, visible: !selector.includes("file") });
+  }
+
+  gone(selector) {
+    return this.page.waitForSelector(`${this.root} ${selector}`, { timeout: PATIENCE, hidden: true });
+  }
+}
+
+/** Presses one of the buttons above the panes. */
+export async function pressTop(page, name) {
+  const button = await page.waitForSelector(`header ::-p-aria([name="${name}"][role="button"])`, { timeout: PATIENCE });
+  await button.click();
+}
