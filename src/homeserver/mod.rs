@@ -10,6 +10,7 @@ use crate::{
     client_api::{self, Body, Router},
     feed::Feed,
     media::Media,
+    queue::Queue,
     rooms::Rooms,
     store::Store,
     users::Users,
@@ -23,6 +24,8 @@ pub struct Homeserver {
     pub store: Store,
     /// The order of everything that clients see.
     pub feed: Feed,
+    /// Streams and consumers.
+    pub queue: Queue,
     /// Rooms and their events.
     pub rooms: Rooms,
     /// Accounts and what belongs to them.
@@ -39,6 +42,7 @@ impl Homeserver {
     /// When the store can't be read or written.
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
         let feed = Feed::open(store.clone()).await?;
+        let queue = Queue::open(store.clone()).await?;
         let rooms = Rooms::open(
             store.clone(),
             feed.clone(),
@@ -49,7 +53,7 @@ impl Homeserver {
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, rooms, users, media, router }))
+        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, router }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

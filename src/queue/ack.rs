@@ -1,0 +1,162 @@
+//! Acknowledgements, which join a batch.
+
+use std::rc::Rc;
+
+use super::{
+    config::{AckPolicy, Retention},
+    consumer,
+    stream::{Stage, Stream},
+};
+use crate::store::Batch;
+
+/// What an acknowledgement means for a work queue's message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Done with: it goes.
+    Processed,
+    /// Delivered as often as is allowed: it stays, for somebody to look at.
+    Exhausted,
+}
+
+/// An acknowledgement under way; takes itself back when its batch fails or is dropped.
+pub(super) struct Ack {
+    stream: Rc<Stream>,
+    consumer: Rc<consumer::Inner>,
+    sequences: Vec<u64>,
+    outcome: Outcome,
+    /// Sequence number and size of what goes with it.
+    removed: Vec<(u64, u64)>,
+    stage: Stage,
+}
+
+/// Acknowledges those of `sequences` that are pending, with the batch.
+pub(super) fn acknowledge(
+    stream: &Rc<Stream>,
+    consumer: &Rc<consumer::Inner>,
+    batch: &mut Batch,
+    sequences: impl IntoIterator<Item = u64>,
+    outcome: Outcome,
+) {
+    let mut deliveries = consumer.deliveries.borrow_mut();
+    let mut held = Vec::new();
+    for sequence in sequences {
+        let free = deliveries.pending.get(&sequence).is_some_and(|pending| !pending.held);
+        if free {
+            deliveries.change(sequence, |pending| pending.held = true);
+            held.push(sequence);
+        }
+    }
+    drop(deliveries);
+    if held.is_empty() {
+        return;
+    }
+    let ack = Ack {
+        stream: stream.clone(),
+        consumer: consumer.clone(),
+        sequences: held,
+        outcome,
+        removed: Vec::new(),
+        stage: Stage::Prepared,
+    };
+    batch.on_submit(move |batch| ack.submit(batch));
+}
+
+impl Ack {
+    fn submit(mut self, batch: &mut Batch) {
+        self.stage = Stage::Submitted;
+        self.take_earlier();
+        let mut unknown = false;
+        let (stream, consumer) = (self.stream.clone(), self.consumer.clone());
+        let keeps = stream.config.borrow().retention == Retention::WorkQueue
+            && self.outcome == Outcome::Exhausted;
+        for &sequence in &self.sequences {
+            let mut deliveries = consumer.deliveries.borrow_mut();
+            let Some(pending) = deliveries.remove(sequence) else { continue };
+            let about = pending.about.clone();
+            deliveries.acking.insert(sequence, pending);
+            drop(deliveries);
+            match about {
+                _ if keeps => {}
+                Some((subject, size)) if stream.releases(sequence, &subject) => {
+                    let mut counts = stream.counts.borrow_mut();
+                    if counts.removing.insert(sequence) {
+                        counts.subtract(sequence, size);
+                        self.removed.push((sequence, size));
+                        drop(counts);
+                        stream.delete_rows(batch, sequence, &subject);
+                    }
+                }
+                Some(_) => {}
+                // What it is about is not known until it is read.
+                None => unknown = stream.config.borrow().retention == Retention::Interest,
+            }
+        }
+        if unknown {
+            stream.counts.borrow_mut().ask_sweep();
+        }
+        if unknown || !self.removed.is_empty() {
+            stream.write_counts(batch);
+        }
+        consumer.write(&stream, batch);
+        consumer.wake.wake();
+        batch.on_durable(move || self.durable());
+    }
+
+    /// Where an acknowledgement stands for all before it, these too.
+    fn take_earlier(&mut self) {
+        let all = self.consumer.config.borrow().ack_policy == AckPolicy::All;
+        if let (true, Outcome::Processed, Some(last)) =
+            (all, self.outcome, self.sequences.iter().copied().max())
+        {
+            self.sequences =
+                self.consumer.deliveries.borrow().pending.range(..=last).map(|(s, _)| *s).collect();
+        }
+    }
+
+    fn durable(mut self) {
+        self.stage = Stage::Durable;
+        let mut deliveries = self.consumer.deliveries.borrow_mut();
+        for sequence in &self.sequences {
+            deliveries.acking.remove(sequence);
+        }
+        drop(deliveries);
+        let mut counts = self.stream.counts.borrow_mut();
+        for (sequence, _) in &self.removed {
+            counts.removing.remove(sequence);
+        }
+        if counts.sweep {
+            self.stream.untidy.wake();
+        }
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        let mut deliveries = self.consumer.deliveries.borrow_mut();
+        match self.stage {
+            Stage::Durable => return,
+            Stage::Prepared => {
+                for sequence in &self.sequences {
+                    deliveries.change(*sequence, |pending| pending.held = false);
+                }
+            }
+            Stage::Submitted => {
+                let now = self.stream.clock.now();
+                for sequence in &self.sequences {
+                    if let Some(mut pending) = deliveries.acking.remove(sequence) {
+                        pending.held = false;
+                        pending.deadline = now;
+                        deliveries.insert(*sequence, pending);
+                    }
+                }
+                let mut counts = self.stream.counts.borrow_mut();
+                for (sequence, size) in &self.removed {
+                    counts.removing.remove(sequence);
+                    counts.add(*sequence, *size);
+                }
+            }
+        }
+        drop(deliveries);
+        self.consumer.wake.wake();
+    }
+}

@@ -1,0 +1,152 @@
+//! Messages, as they are stored and as a consumer is delivered them.
+
+use std::{rc::Rc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    ack::{self, Outcome},
+    error::Result,
+    fetch::Consumer,
+    headers::Headers,
+    row::MessageRow,
+};
+use crate::store::Batch;
+
+/// A message as the stream holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// Its subject.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// What it says.
+    pub payload: Bytes,
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub time: u64,
+}
+
+impl StoredMessage {
+    pub(super) fn new(sequence: u64, row: &MessageRow<'_>) -> Self {
+        Self {
+            sequence,
+            subject: row.subject.to_owned(),
+            headers: Headers::decode(row.headers),
+            payload: Bytes::copy_from_slice(row.payload),
+            time: row.time,
+        }
+    }
+}
+
+/// A message as it was delivered; to be acknowledged.
+pub struct Message {
+    consumer: Consumer,
+    /// Its subject.
+    pub subject: Rc<str>,
+    /// Its headers.
+    pub headers: Headers,
+    /// What it says.
+    pub payload: Bytes,
+    /// Its sequence number in the stream.
+    pub stream_sequence: u64,
+    /// The number of this delivery among all of the consumer.
+    pub consumer_sequence: u64,
+    /// How often it has been delivered, with this time.
+    pub num_delivered: u64,
+    /// How many messages the consumer has still to be delivered.
+    pub num_pending: u64,
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub time: u64,
+}
+
+impl Message {
+    pub(super) fn new(
+        consumer: Consumer,
+        subject: Rc<str>,
+        row: &MessageRow<'_>,
+        (stream_sequence, consumer_sequence, num_delivered, num_pending): (u64, u64, u64, u64),
+    ) -> Self {
+        Self {
+            consumer,
+            subject,
+            headers: Headers::decode(row.headers),
+            payload: Bytes::copy_from_slice(row.payload),
+            stream_sequence,
+            consumer_sequence,
+            num_delivered,
+            num_pending,
+            time: row.time,
+        }
+    }
+
+    /// Acknowledges it with the batch: with what was derived from it, or not at all. When the batch
+    /// fails or is dropped, it is delivered again.
+    pub fn ack(&self, batch: &mut Batch) {
+        self.finish(batch);
+    }
+
+    /// Acknowledges several messages of one consumer with the batch, as one.
+    pub fn ack_all(messages: &[Self], batch: &mut Batch) {
+        if let Some(Self { consumer, .. }) = messages.first() {
+            let sequences = messages.iter().map(|message| message.stream_sequence);
+            ack::acknowledge(
+                &consumer.stream,
+                &consumer.inner,
+                batch,
+                sequences,
+                Outcome::Processed,
+            );
+        }
+    }
+
+    /// Acknowledges it by itself; durable when this returns.
+    ///
+    /// # Errors
+    /// When the store can't be written; it is delivered again then.
+    pub async fn ack_now(&self) -> Result<()> {
+        let mut batch = Batch::new();
+        self.ack(&mut batch);
+        Ok(self.consumer.stream.store.commit(batch).await?)
+    }
+
+    /// Gives it up for good, with the batch: it can't be processed, and is not delivered again.
+    pub fn term(&self, batch: &mut Batch) {
+        self.finish(batch);
+    }
+
+    fn finish(&self, batch: &mut Batch) {
+        let Consumer { stream, inner } = &self.consumer;
+        ack::acknowledge(stream, inner, batch, [self.stream_sequence], Outcome::Processed);
+    }
+
+    /// Has it delivered again: now, or after `delay`, which outlasts a restart.
+    pub fn nak(&self, delay: Option<Duration>) {
+        let Consumer { stream, inner } = &self.consumer;
+        let wait = delay.unwrap_or_default().as_millis() as u64;
+        let deadline = stream.clock.now().saturating_add(wait);
+        let put_off = inner.deliveries.borrow_mut().change(self.stream_sequence, |pending| {
+            pending.deadline = deadline;
+            pending.delayed = wait > 0;
+        });
+        if put_off && wait > 0 {
+            let mut batch = Batch::new();
+            inner.write(stream, &mut batch);
+            // When it fails, a restart delivers it before its time.
+            drop(stream.store.submit(batch));
+        }
+        inner.wake.wake();
+    }
+
+    /// Says that it is still being worked on: the wait for its acknowledgement begins anew.
+    pub fn in_progress(&self) {
+        let Consumer { stream, inner } = &self.consumer;
+        let now = stream.clock.now();
+        let wait = inner.config.borrow().wait(self.num_delivered).as_millis() as u64;
+        inner.deliveries.borrow_mut().change(self.stream_sequence, |pending| {
+            pending.deadline = now.saturating_add(wait);
+            pending.delayed = false;
+        });
+    }
+}
