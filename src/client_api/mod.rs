@@ -5,16 +5,22 @@ mod account_data;
 mod body;
 mod capabilities;
 mod devices;
+mod events;
 mod filter;
 mod incoming;
 mod media;
+mod membership;
+mod pagination;
 mod profile;
+mod readable;
 mod registration;
+mod room;
 mod router;
 mod session;
 mod uia;
 mod versions;
 mod well_known;
+
 
 pub use self::{
     body::Body,
@@ -29,10 +35,13 @@ pub(crate) fn router() -> Router {
     account_data::routes(&mut router);
     capabilities::routes(&mut router);
     devices::routes(&mut router);
+    events::routes(&mut router);
     filter::routes(&mut router);
     media::routes(&mut router);
+    membership::routes(&mut router);
     profile::routes(&mut router);
     registration::routes(&mut router);
+    room::routes(&mut router);
     session::routes(&mut router);
     versions::routes(&mut router);
     well_known::routes(&mut router);

@@ -44,23 +44,48 @@ impl Router {
     {
         let handler = Rc::new(handler);
         for path in R::PATH_BUILDER.all_paths() {
-            let handler = handler.clone();
-            self.add_raw(R::METHOD, path, move |server, request, args| {
-                let handler = handler.clone();
-                async move {
-                    let (parts, body) = request.into_parts();
-                    let head = http::Request::from_parts(parts, ());
-                    let auth = R::Authentication::authenticate(server, &head).await?;
-                    let body = body.bytes().await?;
-                    let request = parse::<R>(&head, &body, &args)?;
-                    let response = handler(server, Incoming { request, auth }).await?;
-                    let response =
-                        response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
-                    Ok(response.map(Body::from))
-                }
-                .boxed_local()
-            });
+            self.add_parsed(path, handler.clone(), |_| {});
         }
+    }
+
+    /// Registers a handler of a state event under its paths without the state key, which is empty
+    /// then. spec: client-server §PUT /rooms/{roomId}/state/{eventType}/{stateKey}
+    pub(super) fn add_with_empty_state_key<R, H>(&mut self, handler: H)
+    where
+        R: IncomingRequest + 'static,
+        R::Authentication: Authenticate,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+    {
+        let handler = Rc::new(handler);
+        for path in R::PATH_BUILDER.all_paths() {
+            if let Some(path) = path.strip_suffix("/{state_key}") {
+                self.add_parsed(path, handler.clone(), |args| args.push(String::new()));
+            }
+        }
+    }
+
+    fn add_parsed<R, H>(&mut self, path: &str, handler: Rc<H>, complete: fn(&mut Vec<String>))
+    where
+        R: IncomingRequest + 'static,
+        R::Authentication: Authenticate,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+    {
+        self.add_raw(R::METHOD, path, move |server, request, mut args| {
+            let handler = handler.clone();
+            async move {
+                complete(&mut args);
+                let (parts, body) = request.into_parts();
+                let head = http::Request::from_parts(parts, ());
+                let auth = R::Authentication::authenticate(server, &head).await?;
+                let body = body.bytes().await?;
+                let request = parse::<R>(&head, &body, &args)?;
+                let response = handler(server, Incoming { request, auth }).await?;
+                let response =
+                    response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
+                Ok(response.map(Body::from))
+            }
+            .boxed_local()
+        });
     }
 
     /// Registers a handler that reads the request itself: what ruma has no type for, and bodies
@@ -125,7 +150,7 @@ impl Router {
             return Ok(http::Response::new(Body::empty()));
         }
         let path = request.uri().path();
-        // Trailing slashes mean an empty last variable only for state events, which register it.
+        // A trailing slash adds nothing: an empty last variable has a path of its own.
         let found = self
             .paths
             .at(path)

@@ -1,0 +1,83 @@
+//! spec: client-server §Sending events to a room; §Redactions
+
+use ruma::{
+    RoomId,
+    api::client::{message::send_message_event, redact::redact_event, state::send_state_event},
+    events::TimelineEventType,
+};
+use serde_json::value::RawValue;
+
+use super::{Incoming, Router};
+use crate::{
+    Error, Homeserver, Result,
+    rooms::{NewEvent, Txn},
+    users::Session,
+};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(send_message);
+    router.add(send_state);
+    router.add_with_empty_state_key(send_state);
+    router.add(redact);
+}
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
+async fn send_message(
+    server: &Homeserver,
+    request: Incoming<send_message_event::v3::Request>,
+) -> Result<send_message_event::v3::Response> {
+    let content = object(request.body.json())?;
+    let kind = TimelineEventType::from(request.event_type.to_string());
+    let mut event = NewEvent::message(kind, content);
+    event.txn = Some(txn(&request.auth, &request.txn_id));
+    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    Ok(send_message_event::v3::Response::new(event_id))
+}
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
+async fn send_state(
+    server: &Homeserver,
+    request: Incoming<send_state_event::v3::Request>,
+) -> Result<send_state_event::v3::Response> {
+    let content = object(request.body.json())?;
+    let event = NewEvent::state(request.event_type.clone(), &request.state_key, content);
+    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    Ok(send_state_event::v3::Response::new(event_id))
+}
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
+async fn redact(
+    server: &Homeserver,
+    request: Incoming<redact_event::v3::Request>,
+) -> Result<redact_event::v3::Response> {
+    let event = NewEvent::redaction(request.event_id.clone(), request.reason.as_deref())?
+        .with_txn(Some(txn(&request.auth, &request.txn_id)));
+    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    Ok(redact_event::v3::Response::new(event_id))
+}
+
+async fn send(
+    server: &Homeserver,
+    session: &Session,
+    room_id: &RoomId,
+    event: NewEvent,
+) -> Result<ruma::OwnedEventId> {
+    server.rooms.append(room_id, &session.user_id, event).await
+}
+
+fn txn(session: &Session, txn_id: &ruma::TransactionId) -> Txn {
+    Txn {
+        user_id: session.user_id.clone(),
+        device_id: session.device_id.clone(),
+        txn_id: txn_id.to_owned(),
+    }
+}
+
+/// A content is a JSON object. spec: client-server §Room event format
+fn object(content: &RawValue) -> Result<Box<RawValue>> {
+    if content.get().starts_with('{') {
+        Ok(content.to_owned())
+    } else {
+        Err(Error::bad_json("The content of an event is an object"))
+    }
+}

@@ -1,0 +1,159 @@
+//! spec: client-server §Room membership
+
+use ruma::{
+    OwnedRoomId, RoomOrAliasId, UserId,
+    api::client::{
+        knock::knock_room,
+        membership::{
+            ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
+            joined_rooms, kick_user, leave_room, unban_user,
+        },
+    },
+};
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result, rooms::Profile};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_joined_rooms);
+    router.add(invite);
+    router.add(join);
+    router.add(join_by_id_or_alias);
+    router.add(knock);
+    router.add(leave);
+    router.add(forget);
+    router.add(kick);
+    router.add(ban);
+    router.add(unban);
+}
+
+/// `GET /_matrix/client/v3/joined_rooms`
+async fn get_joined_rooms(
+    server: &Homeserver,
+    request: Incoming<joined_rooms::v3::Request>,
+) -> Result<joined_rooms::v3::Response> {
+    let joined = server.rooms.joined_rooms(&request.auth.user_id).await?;
+    Ok(joined_rooms::v3::Response::new(joined))
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/invite`
+async fn invite(
+    server: &Homeserver,
+    request: Incoming<invite_user::v3::Request>,
+) -> Result<invite_user::v3::Response> {
+    let invite_user::v3::InvitationRecipient::UserId(invited) = &request.recipient else {
+        return Err(Error::forbidden("No identity server can be reached to find who that is"));
+    };
+    let profile = member_profile(server, &invited.user_id).await?;
+    let (sender, reason) = (&request.auth.user_id, invited.reason.clone());
+    server.rooms.invite(sender, &request.room_id, &invited.user_id, profile, reason).await?;
+    Ok(invite_user::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/join`
+async fn join(
+    server: &Homeserver,
+    request: Incoming<join_room_by_id::v3::Request>,
+) -> Result<join_room_by_id::v3::Response> {
+    let room_id = request.room_id.clone();
+    join_room(server, &request.auth.user_id, &room_id, request.reason.clone()).await?;
+    Ok(join_room_by_id::v3::Response::new(room_id))
+}
+
+/// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
+async fn join_by_id_or_alias(
+    server: &Homeserver,
+    request: Incoming<join_room_by_id_or_alias::v3::Request>,
+) -> Result<join_room_by_id_or_alias::v3::Response> {
+    let room_id = resolve(server, &request.room_id_or_alias).await?;
+    join_room(server, &request.auth.user_id, &room_id, request.reason.clone()).await?;
+    Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
+}
+
+/// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`
+async fn knock(
+    server: &Homeserver,
+    request: Incoming<knock_room::v3::Request>,
+) -> Result<knock_room::v3::Response> {
+    let room_id = resolve(server, &request.room_id_or_alias).await?;
+    let user_id = &request.auth.user_id;
+    let profile = member_profile(server, user_id).await?;
+    server.rooms.knock(user_id, &room_id, profile, request.reason.clone()).await?;
+    Ok(knock_room::v3::Response::new(room_id))
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/leave`
+async fn leave(
+    server: &Homeserver,
+    request: Incoming<leave_room::v3::Request>,
+) -> Result<leave_room::v3::Response> {
+    let reason = request.reason.clone();
+    server.rooms.leave(&request.auth.user_id, &request.room_id, reason).await?;
+    Ok(leave_room::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/forget`
+async fn forget(
+    server: &Homeserver,
+    request: Incoming<forget_room::v3::Request>,
+) -> Result<forget_room::v3::Response> {
+    server.rooms.forget(&request.auth.user_id, &request.room_id).await?;
+    Ok(forget_room::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/kick`
+async fn kick(
+    server: &Homeserver,
+    request: Incoming<kick_user::v3::Request>,
+) -> Result<kick_user::v3::Response> {
+    let (sender, reason) = (&request.auth.user_id, request.reason.clone());
+    server.rooms.kick(sender, &request.room_id, &request.user_id, reason).await?;
+    Ok(kick_user::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/ban`
+async fn ban(
+    server: &Homeserver,
+    request: Incoming<ban_user::v3::Request>,
+) -> Result<ban_user::v3::Response> {
+    let (sender, reason) = (&request.auth.user_id, request.reason.clone());
+    server.rooms.ban(sender, &request.room_id, &request.user_id, reason).await?;
+    Ok(ban_user::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/unban`
+async fn unban(
+    server: &Homeserver,
+    request: Incoming<unban_user::v3::Request>,
+) -> Result<unban_user::v3::Response> {
+    let (sender, reason) = (&request.auth.user_id, request.reason.clone());
+    server.rooms.unban(sender, &request.room_id, &request.user_id, reason).await?;
+    Ok(unban_user::v3::Response::new())
+}
+
+async fn join_room(
+    server: &Homeserver,
+    user_id: &UserId,
+    room_id: &ruma::RoomId,
+    reason: Option<String>,
+) -> Result<()> {
+    let profile = member_profile(server, user_id).await?;
+    server.rooms.join(user_id, room_id, profile, reason).await
+}
+
+/// What a user's membership events tell of them.
+pub(super) async fn member_profile(_: &Homeserver, _: &UserId) -> Result<Profile> {
+    Ok(Profile::default())
+}
+
+/// The room that an id or alias names.
+pub(super) async fn resolve(server: &Homeserver, name: &RoomOrAliasId) -> Result<OwnedRoomId> {
+    match <&ruma::RoomId>::try_from(name) {
+        Ok(room_id) => Ok(room_id.to_owned()),
+        Err(alias) => server
+            .rooms
+            .resolve_alias(alias)
+            .await?
+            .ok_or_else(|| Error::not_found(format!("There is no alias {alias}"))),
+    }
+}

@@ -1,0 +1,111 @@
+//! spec: client-server §Creation; §Room aliases; §Published room directory; §Room upgrades
+
+use ruma::{
+    api::client::{
+        alias::{create_alias, delete_alias, get_alias},
+        directory::{get_room_visibility, set_room_visibility},
+        room::{Visibility, aliases, create_room},
+    },
+    events::{StateEventType, TimelineEventType},
+};
+
+use super::{Incoming, Router, membership::member_profile, readable};
+use crate::{Error, Homeserver, Result, rooms::CreateRoom};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(create);
+    router.add(put_alias);
+    router.add(get_room_of_alias);
+    router.add(remove_alias);
+    router.add(get_aliases);
+    router.add(get_visibility);
+    router.add(set_visibility);
+}
+
+/// `POST /_matrix/client/v3/createRoom`
+async fn create(
+    server: &Homeserver,
+    request: Incoming<create_room::v3::Request>,
+) -> Result<create_room::v3::Response> {
+    let Incoming { request, auth } = request;
+    if !request.invite_3pid.is_empty() {
+        return Err(Error::forbidden("No identity server can be reached to find whom to invite"));
+    }
+    let mut room = CreateRoom::try_from(request)?;
+    for user_id in room.invite.iter().chain([&auth.user_id]) {
+        let profile = member_profile(server, user_id).await?;
+        room.profiles.insert(user_id.clone(), profile);
+    }
+    let room_id = server.rooms.create(&auth.user_id, room).await?;
+    Ok(create_room::v3::Response::new(room_id))
+}
+
+/// `PUT /_matrix/client/v3/directory/room/{roomAlias}`
+async fn put_alias(
+    server: &Homeserver,
+    request: Incoming<create_alias::v3::Request>,
+) -> Result<create_alias::v3::Response> {
+    let user_id = &request.auth.user_id;
+    server.rooms.set_alias(user_id, &request.room_alias, &request.room_id).await?;
+    Ok(create_alias::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/directory/room/{roomAlias}`
+async fn get_room_of_alias(
+    server: &Homeserver,
+    request: Incoming<get_alias::v3::Request>,
+) -> Result<get_alias::v3::Response> {
+    let alias = &request.room_alias;
+    let room_id = server.rooms.resolve_alias(alias).await?;
+    let room_id = room_id.ok_or_else(|| Error::not_found(format!("There is no alias {alias}")))?;
+    Ok(get_alias::v3::Response::new(room_id, vec![server.config.server_name.clone()]))
+}
+
+/// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`
+async fn remove_alias(
+    server: &Homeserver,
+    request: Incoming<delete_alias::v3::Request>,
+) -> Result<delete_alias::v3::Response> {
+    server.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
+    Ok(delete_alias::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/aliases`
+async fn get_aliases(
+    server: &Homeserver,
+    request: Incoming<aliases::v3::Request>,
+) -> Result<aliases::v3::Response> {
+    readable::room(server, &request.auth.user_id, &request.room_id).await?;
+    Ok(aliases::v3::Response::new(server.rooms.aliases(&request.room_id).await?))
+}
+
+/// `GET /_matrix/client/v3/directory/list/room/{roomId}`
+async fn get_visibility(
+    server: &Homeserver,
+    request: Incoming<get_room_visibility::v3::Request>,
+) -> Result<get_room_visibility::v3::Response> {
+    server.rooms.room(&request.room_id).await?;
+    let visibility = match server.rooms.is_published(&request.room_id).await? {
+        true => Visibility::Public,
+        false => Visibility::Private,
+    };
+    Ok(get_room_visibility::v3::Response::new(visibility))
+}
+
+/// `PUT /_matrix/client/v3/directory/list/room/{roomId}`: for those who may set the room's
+/// canonical alias.
+async fn set_visibility(
+    server: &Homeserver,
+    request: Incoming<set_room_visibility::v3::Request>,
+) -> Result<set_room_visibility::v3::Response> {
+    let room = server.rooms.room(&request.room_id).await?;
+    let user_id = &request.auth.user_id;
+    let kind = TimelineEventType::from(StateEventType::RoomCanonicalAlias.to_string());
+    let levels = room.power_levels().await?;
+    if !room.is_joined(user_id).await? || !levels.allow_send(user_id, &kind, Some("")) {
+        return Err(Error::forbidden("You may not publish this room"));
+    }
+    let published = request.visibility == Visibility::Public;
+    server.rooms.set_published(&request.room_id, published).await?;
+    Ok(set_room_visibility::v3::Response::new())
+}
