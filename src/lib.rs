@@ -17,6 +17,7 @@ pub mod platform;
 pub mod queue;
 pub mod rooms;
 pub mod store;
+pub mod sync;
 pub mod users;
 #[cfg(target_arch = "wasm32")]
 mod web;

@@ -142,8 +142,12 @@ async fn join_room(
 }
 
 /// What a user's membership events tell of them.
-pub(super) async fn member_profile(_: &Homeserver, _: &UserId) -> Result<Profile> {
-    Ok(Profile::default())
+pub(super) async fn member_profile(server: &Homeserver, user_id: &UserId) -> Result<Profile> {
+    let profile = server.users.profile(user_id).await?;
+    Ok(Profile {
+        displayname: profile.display_name().map(ToOwned::to_owned),
+        avatar_url: profile.avatar_url(),
+    })
 }
 
 /// The room that an id or alias names.

@@ -11,16 +11,24 @@ mod incoming;
 mod media;
 mod membership;
 mod pagination;
+mod presence;
 mod profile;
 mod readable;
+mod receipts;
 mod registration;
+mod relations;
+mod reporting;
 mod room;
 mod router;
 mod session;
+mod spaces;
+mod state;
+mod sync;
+mod timeline;
+mod typing;
 mod uia;
 mod versions;
 mod well_known;
-
 
 pub use self::{
     body::Body,
@@ -39,10 +47,19 @@ pub(crate) fn router() -> Router {
     filter::routes(&mut router);
     media::routes(&mut router);
     membership::routes(&mut router);
+    presence::routes(&mut router);
     profile::routes(&mut router);
+    receipts::routes(&mut router);
     registration::routes(&mut router);
+    relations::routes(&mut router);
+    reporting::routes(&mut router);
     room::routes(&mut router);
     session::routes(&mut router);
+    spaces::routes(&mut router);
+    state::routes(&mut router);
+    sync::routes(&mut router);
+    timeline::routes(&mut router);
+    typing::routes(&mut router);
     versions::routes(&mut router);
     well_known::routes(&mut router);
     router.finish()

@@ -3,23 +3,35 @@
 use ruma::{
     api::client::{
         alias::{create_alias, delete_alias, get_alias},
-        directory::{get_room_visibility, set_room_visibility},
-        room::{Visibility, aliases, create_room},
+        directory::{
+            get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
+        },
+        room::{Visibility, aliases, create_room, upgrade_room},
     },
+    directory::RoomNetwork,
     events::{StateEventType, TimelineEventType},
 };
 
-use super::{Incoming, Router, membership::member_profile, readable};
-use crate::{Error, Homeserver, Result, rooms::CreateRoom};
+use super::{Incoming, Router, membership::member_profile, readable, timeline::limit};
+use crate::{
+    Error, Homeserver, Result,
+    rooms::{CreateRoom, DirectoryFilter},
+};
+
+/// How many rooms a page of the directory has, when the client does not say.
+const DEFAULT_LIMIT: u32 = 100;
 
 pub(super) fn routes(router: &mut Router) {
     router.add(create);
+    router.add(upgrade);
     router.add(put_alias);
     router.add(get_room_of_alias);
     router.add(remove_alias);
     router.add(get_aliases);
     router.add(get_visibility);
     router.add(set_visibility);
+    router.add(public_rooms);
+    router.add(public_rooms_filtered);
 }
 
 /// `POST /_matrix/client/v3/createRoom`
@@ -38,6 +50,26 @@ async fn create(
     }
     let room_id = server.rooms.create(&auth.user_id, room).await?;
     Ok(create_room::v3::Response::new(room_id))
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/upgrade`
+async fn upgrade(
+    server: &Homeserver,
+    request: Incoming<upgrade_room::v3::Request>,
+) -> Result<upgrade_room::v3::Response> {
+    let Incoming { request, auth } = request;
+    let profile = member_profile(server, &auth.user_id).await?;
+    let replacement = server
+        .rooms
+        .upgrade(
+            &auth.user_id,
+            &request.room_id,
+            request.new_version,
+            &request.additional_creators,
+            profile,
+        )
+        .await?;
+    Ok(upgrade_room::v3::Response::new(replacement))
 }
 
 /// `PUT /_matrix/client/v3/directory/room/{roomAlias}`
@@ -75,7 +107,7 @@ async fn get_aliases(
     server: &Homeserver,
     request: Incoming<aliases::v3::Request>,
 ) -> Result<aliases::v3::Response> {
-    readable::room(server, &request.auth.user_id, &request.room_id).await?;
+    readable::room(server, &request.auth, &request.room_id).await?;
     Ok(aliases::v3::Response::new(server.rooms.aliases(&request.room_id).await?))
 }
 
@@ -108,4 +140,54 @@ async fn set_visibility(
     let published = request.visibility == Visibility::Public;
     server.rooms.set_published(&request.room_id, published).await?;
     Ok(set_room_visibility::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/publicRooms`
+async fn public_rooms(
+    server: &Homeserver,
+    request: Incoming<get_public_rooms::v3::Request>,
+) -> Result<get_public_rooms::v3::Response> {
+    let mut filtered = get_public_rooms_filtered::v3::Request::new();
+    filtered.limit = request.limit;
+    filtered.since = request.since.clone();
+    filtered.server = request.server.clone();
+    let found = directory(server, &filtered).await?;
+    let mut response = get_public_rooms::v3::Response::new(found.chunk);
+    response.next_batch = found.next_batch;
+    response.prev_batch = found.prev_batch;
+    response.total_room_count_estimate = found.total_room_count_estimate;
+    Ok(response)
+}
+
+/// `POST /_matrix/client/v3/publicRooms`
+async fn public_rooms_filtered(
+    server: &Homeserver,
+    request: Incoming<get_public_rooms_filtered::v3::Request>,
+) -> Result<get_public_rooms_filtered::v3::Response> {
+    directory(server, &request).await
+}
+
+async fn directory(
+    server: &Homeserver,
+    request: &get_public_rooms_filtered::v3::Request,
+) -> Result<get_public_rooms_filtered::v3::Response> {
+    if request.server.as_ref().is_some_and(|name| *name != server.config.server_name) {
+        return Err(Error::not_found("The directory of another server can't be reached"));
+    }
+    // There are no bridges, so no third-party networks.
+    if matches!(&request.room_network, RoomNetwork::ThirdParty(_)) {
+        return Ok(get_public_rooms_filtered::v3::Response::new());
+    }
+    let filter = DirectoryFilter {
+        term: request.filter.generic_search_term.clone(),
+        room_types: request.filter.room_types.clone(),
+    };
+    let limit = limit(request.limit.unwrap_or(DEFAULT_LIMIT.into()));
+    let page = server.rooms.public_rooms(&filter, limit, request.since.as_deref()).await?;
+    let mut response = get_public_rooms_filtered::v3::Response::new();
+    response.chunk = page.chunk;
+    response.prev_batch = page.prev_batch;
+    response.next_batch = page.next_batch;
+    response.total_room_count_estimate = Some(page.total);
+    Ok(response)
 }

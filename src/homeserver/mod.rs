@@ -13,6 +13,7 @@ use crate::{
     queue::Queue,
     rooms::Rooms,
     store::Store,
+    sync::Sync,
     users::Users,
 };
 
@@ -32,6 +33,8 @@ pub struct Homeserver {
     pub users: Users,
     /// Uploads, downloads, thumbnails.
     pub media: Media,
+    /// What changed for whom.
+    pub sync: Sync,
     router: Router,
 }
 
@@ -52,8 +55,9 @@ impl Homeserver {
         .await?;
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
+        let sync = Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone());
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, router }))
+        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, sync, router }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

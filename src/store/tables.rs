@@ -96,6 +96,8 @@ pub enum Table {
     BackupKeys = 98,
     /// Hash of an OpenID token → whose it is.
     OpenIdTokens = 99,
+    /// Room, user, receipt type, thread → receipt.
+    Receipts = 120,
     /// Media id → what is known of the file.
     Media = 140,
     /// Media ids whose blob may be there without being finished.

@@ -1,0 +1,45 @@
+//! spec: client-server §Presence
+
+use ruma::api::client::presence::{get_presence, set_presence};
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get);
+    router.add(set);
+}
+
+/// `GET /_matrix/client/v3/presence/{userId}/status`
+async fn get(
+    server: &Homeserver,
+    request: Incoming<get_presence::v3::Request>,
+) -> Result<get_presence::v3::Response> {
+    let (own, user_id) = (&request.auth.user_id, &request.user_id);
+    if own != user_id && !server.rooms.shares_room(own, user_id).await? {
+        return Err(Error::forbidden("You share no room with this user"));
+    }
+    let presence = server
+        .sync
+        .presence()
+        .get(user_id)
+        .ok_or_else(|| Error::not_found("Nothing is known of this user's presence"))?;
+    let mut response = get_presence::v3::Response::new(presence.state.clone());
+    response.status_msg = presence.status_msg.clone();
+    response.currently_active = Some(presence.currently_active());
+    response.last_active_ago = Some(presence.last_active_ago());
+    Ok(response)
+}
+
+/// `PUT /_matrix/client/v3/presence/{userId}/status`
+async fn set(
+    server: &Homeserver,
+    request: Incoming<set_presence::v3::Request>,
+) -> Result<set_presence::v3::Response> {
+    if request.auth.user_id != request.user_id {
+        return Err(Error::forbidden("You can't set somebody else's presence"));
+    }
+    let (state, status) = (request.presence.clone(), request.status_msg.clone());
+    server.sync.presence().set(&request.user_id, state, status).await?;
+    Ok(set_presence::v3::Response::new())
+}

@@ -1,0 +1,116 @@
+//! spec: client-server §Receipts; §Fully read markers
+
+use ruma::{
+    EventId, RoomId,
+    api::client::{
+        read_marker::set_read_marker,
+        receipt::create_receipt::{self, v3::ReceiptType as Asked},
+    },
+    events::{
+        fully_read::FullyReadEventContent,
+        receipt::{ReceiptThread, ReceiptType},
+    },
+};
+use serde_json::value::to_raw_value;
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result, rooms::Room, users::Session};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(post_receipt);
+    router.add(post_read_markers);
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}`
+async fn post_receipt(
+    server: &Homeserver,
+    request: Incoming<create_receipt::v3::Request>,
+) -> Result<create_receipt::v3::Response> {
+    let room = joined(server, &request.auth, &request.room_id).await?;
+    let event_id = &request.event_id;
+    match &request.receipt_type {
+        Asked::FullyRead => {
+            if request.thread != ReceiptThread::Unthreaded {
+                return Err(Error::invalid_param("m.fully_read is not for a thread"));
+            }
+            fully_read(server, &request.auth, &room, event_id).await?;
+        }
+        Asked::Read => {
+            read(server, &request.auth, &room, ReceiptType::Read, &request.thread, event_id)
+                .await?;
+        }
+        Asked::ReadPrivate => {
+            let private = ReceiptType::ReadPrivate;
+            read(server, &request.auth, &room, private, &request.thread, event_id).await?;
+        }
+        other => {
+            return Err(Error::invalid_param(format!("{other:?} is no type of receipt")));
+        }
+    }
+    Ok(create_receipt::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/read_markers`
+async fn post_read_markers(
+    server: &Homeserver,
+    request: Incoming<set_read_marker::v3::Request>,
+) -> Result<set_read_marker::v3::Response> {
+    let room = joined(server, &request.auth, &request.room_id).await?;
+    let unthreaded = ReceiptThread::Unthreaded;
+    if let Some(event_id) = &request.fully_read {
+        fully_read(server, &request.auth, &room, event_id).await?;
+    }
+    if let Some(event_id) = &request.read_receipt {
+        read(server, &request.auth, &room, ReceiptType::Read, &unthreaded, event_id).await?;
+    }
+    if let Some(event_id) = &request.private_read_receipt {
+        let private = ReceiptType::ReadPrivate;
+        read(server, &request.auth, &room, private, &unthreaded, event_id).await?;
+    }
+    Ok(set_read_marker::v3::Response::new())
+}
+
+async fn joined(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<Room> {
+    let forbidden = || Error::forbidden("You are not in this room");
+    let room = server.rooms.room(room_id).await.map_err(|_| forbidden())?;
+    match room.is_joined(&session.user_id).await? {
+        true => Ok(room),
+        false => Err(forbidden()),
+    }
+}
+
+async fn read(
+    server: &Homeserver,
+    session: &Session,
+    room: &Room,
+    receipt_type: ReceiptType,
+    thread: &ReceiptThread,
+    event_id: &EventId,
+) -> Result<()> {
+    let event = room.event(event_id).await?;
+    let event = event.ok_or_else(|| Error::not_found("The room has no such event"))?;
+    if let ReceiptThread::Thread(root) = thread {
+        let in_thread = crate::rooms::thread_root(&event.pdu).as_ref() == Some(root);
+        if !in_thread && event.pdu.event_id != *root {
+            return Err(Error::invalid_param("The event is not in the thread"));
+        }
+    }
+    server
+        .sync
+        .receipts()
+        .set(room.id(), &session.user_id, receipt_type, thread.clone(), &event)
+        .await
+}
+
+/// The read marker is account data of the room. spec: client-server §Fully read markers
+async fn fully_read(
+    server: &Homeserver,
+    session: &Session,
+    room: &Room,
+    event_id: &EventId,
+) -> Result<()> {
+    let content = to_raw_value(&FullyReadEventContent::new(event_id.to_owned()));
+    let content = content.map_err(Error::internal)?;
+    let user_id = &session.user_id;
+    server.users.set_account_data(user_id, Some(room.id()), "m.fully_read", content).await
+}

@@ -1,0 +1,53 @@
+//! spec: client-server §Reporting content
+//!
+//! There is no administrator who would read reports but the person at this browser, so they go to
+//! its console, where the rest of what the homeserver has to say goes.
+
+use ruma::api::client::{
+    reporting::report_user,
+    room::{report_content, report_room},
+};
+
+use super::{Incoming, Router, readable, timeline::visible_event};
+use crate::{Error, Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(report_event);
+    router.add(report_a_room);
+    router.add(report_a_user);
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/report/{eventId}`
+async fn report_event(
+    server: &Homeserver,
+    request: Incoming<report_content::v3::Request>,
+) -> Result<report_content::v3::Response> {
+    let missing = |_| Error::not_found("There is no such event, or you may not see it");
+    let readable = readable::room(server, &request.auth, &request.room_id);
+    visible_event(&readable.await.map_err(missing)?.viewer, &request.event_id).await?;
+    let (user_id, event_id) = (&request.auth.user_id, &request.event_id);
+    let reason = &request.reason;
+    tracing::warn!("{user_id} reports the event {event_id}: {reason:?}");
+    Ok(report_content::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/report`
+async fn report_a_room(
+    server: &Homeserver,
+    request: Incoming<report_room::v3::Request>,
+) -> Result<report_room::v3::Response> {
+    server.rooms.room(&request.room_id).await?;
+    let (user_id, room_id, reason) = (&request.auth.user_id, &request.room_id, &request.reason);
+    tracing::warn!("{user_id} reports the room {room_id}: {reason:?}");
+    Ok(report_room::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/users/{userId}/report`: whether there is such a user is not told.
+async fn report_a_user(
+    _: &Homeserver,
+    request: Incoming<report_user::v3::Request>,
+) -> Result<report_user::v3::Response> {
+    let (reporter, user_id, reason) = (&request.auth.user_id, &request.user_id, &request.reason);
+    tracing::warn!("{reporter} reports {user_id}: {reason:?}");
+    Ok(report_user::v3::Response::new())
+}

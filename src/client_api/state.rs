@@ -1,0 +1,122 @@
+//! spec: client-server §Getting events for a room: its state and members
+
+use std::collections::BTreeMap;
+
+use ruma::{
+    api::client::{
+        membership::{get_member_events, joined_members},
+        state::{
+            get_state_event_for_key::{self, v3::StateEventFormat},
+            get_state_events,
+        },
+    },
+    events::{AnyStateEvent, StateEventType, room::member::MembershipState},
+};
+
+use super::{Incoming, Router, pagination::Token, readable};
+use crate::{Error, Homeserver, Result, rooms::Format, store::Direction};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_state);
+    router.add(get_state_event);
+    router.add_with_empty_state_key(get_state_event);
+    router.add(get_members);
+    router.add(get_joined_members);
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/state`
+async fn get_state(
+    server: &Homeserver,
+    request: Incoming<get_state_events::v3::Request>,
+) -> Result<get_state_events::v3::Response> {
+    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let mut events = Vec::new();
+    for (_, _, event_id) in readable.state().await?.iter() {
+        if let Some(event) = readable.viewer.room().event(event_id).await? {
+            events.push(readable.viewer.event(&event, Format::Timeline).await?);
+        }
+    }
+    Ok(get_state_events::v3::Response::new(events))
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
+async fn get_state_event(
+    server: &Homeserver,
+    request: Incoming<get_state_event_for_key::v3::Request>,
+) -> Result<get_state_event_for_key::v3::Response> {
+    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let pdu = readable
+        .state_event(&request.event_type, &request.state_key)
+        .await?
+        .ok_or_else(|| Error::not_found("The room has no such state event"))?;
+    if request.format == StateEventFormat::Event {
+        let event = readable.viewer.room().event(&pdu.event_id).await?;
+        let event = event.ok_or_else(|| Error::not_found("The room has no such state event"))?;
+        let event = readable.viewer.event::<AnyStateEvent>(&event, Format::Timeline).await?;
+        return Ok(event.into());
+    }
+    Ok(get_state_event_for_key::v3::Response::new(pdu.content.clone()))
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/members`
+async fn get_members(
+    server: &Homeserver,
+    request: Incoming<get_member_events::v3::Request>,
+) -> Result<get_member_events::v3::Response> {
+    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let state = match &request.at {
+        None => readable.state().await?,
+        Some(token) => {
+            let at = Token::parse(token)?.0;
+            let room = readable.viewer.room();
+            let last = room.timeline(0, at + 1, Direction::Backward, 1).await?;
+            match last.first() {
+                Some(event) => room.state_at(event.state_after).await?,
+                None => return Ok(get_member_events::v3::Response::new(Vec::new())),
+            }
+        }
+    };
+    let mut chunk = Vec::new();
+    for (_, event_id) in state.of_type(&StateEventType::RoomMember) {
+        let Some(event) = readable.viewer.room().event(event_id).await? else { continue };
+        let membership = event.pdu.content_as::<Membership>().map(|content| content.membership);
+        let wanted = request
+            .membership
+            .as_ref()
+            .is_none_or(|only| membership.as_ref() == Some(only))
+            && request.not_membership.as_ref().is_none_or(|not| membership.as_ref() != Some(not));
+        if wanted {
+            chunk.push(readable.viewer.event(&event, Format::Timeline).await?);
+        }
+    }
+    Ok(get_member_events::v3::Response::new(chunk))
+}
+
+#[derive(serde::Deserialize)]
+struct Membership {
+    membership: MembershipState,
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`
+async fn get_joined_members(
+    server: &Homeserver,
+    request: Incoming<joined_members::v3::Request>,
+) -> Result<joined_members::v3::Response> {
+    let forbidden = || Error::forbidden("You are not in this room");
+    let room = server.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    if !room.is_joined(&request.auth.user_id).await? {
+        return Err(forbidden());
+    }
+    let members = room.members().await?;
+    let joined: BTreeMap<_, _> = members
+        .iter()
+        .filter(|(_, member)| member.membership == MembershipState::Join)
+        .map(|(user_id, member)| {
+            let mut joined = joined_members::v3::RoomMember::new();
+            joined.display_name = member.displayname.clone();
+            joined.avatar_url = member.avatar_url.clone();
+            (user_id.clone(), joined)
+        })
+        .collect();
+    Ok(joined_members::v3::Response::new(joined))
+}

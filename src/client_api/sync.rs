@@ -1,0 +1,85 @@
+//! spec: client-server §Syncing
+
+use std::rc::Rc;
+
+use futures::FutureExt;
+use http::{HeaderValue, Method, header};
+use percent_encoding::percent_decode_str;
+use ruma::api::{
+    Metadata,
+    auth_scheme::AccessToken,
+    client::{
+        filter::FilterDefinition,
+        sync::sync_events::v3::{self, Filter},
+    },
+    path_builder::PathBuilder,
+};
+
+use super::{Authenticate, Body, Router, pagination::Token, router::parse};
+use crate::{
+    Error, Homeserver, Result,
+    sync::{StateForm, SyncRequest},
+    users::Session,
+};
+
+pub(super) fn routes(router: &mut Router) {
+    for path in v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, request, _| {
+            get_sync(server, request).boxed_local()
+        });
+    }
+}
+
+/// `GET /_matrix/client/v3/sync`
+async fn get_sync(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let (parts, _) = request.into_parts();
+    let head = http::Request::from_parts(parts, ());
+    let session = AccessToken::authenticate(server, &head).await?;
+    let asked = parse::<v3::Request>(&head, &[], &[])?;
+    let state_form = match () {
+        // matrix-js-sdk asks by the name of MSC4222 alone.
+        () if has_flag(&head, "org.matrix.msc4222.use_state_after") => StateForm::UnstableAfter,
+        () if asked.use_state_after => StateForm::After,
+        () => StateForm::Before,
+    };
+    let request = SyncRequest {
+        since: asked.since.as_deref().map(Token::parse).transpose()?.map(|token| token.0),
+        full_state: asked.full_state,
+        filter: filter(server, &session, asked.filter).await?,
+        timeout: asked.timeout.unwrap_or_default(),
+        state_form,
+        set_presence: asked.set_presence,
+    };
+    let response = server.sync.sync(&session, &request).await?;
+    let body = serde_json::to_vec(&response).map_err(Error::internal)?;
+    let mut response = http::Response::new(Body::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+/// The filter that a request names or holds.
+async fn filter(
+    server: &Homeserver,
+    session: &Session,
+    asked: Option<Filter>,
+) -> Result<FilterDefinition> {
+    match asked {
+        None => Ok(FilterDefinition::default()),
+        Some(Filter::FilterDefinition(filter)) => Ok(filter),
+        Some(Filter::FilterId(id)) => server.users.filter(&session.user_id, &id).await,
+        Some(_) => Err(Error::invalid_param("The filter is neither an id nor a definition")),
+    }
+}
+
+/// Whether a query parameter that ruma does not know is `true`.
+fn has_flag(head: &http::Request<()>, name: &str) -> bool {
+    head.uri().query().unwrap_or_default().split('&').any(|pair| {
+        pair.split_once('=').is_some_and(|(key, value)| {
+            percent_decode_str(key).decode_utf8().is_ok_and(|key| key == name) && value == "true"
+        })
+    })
+}

@@ -1,0 +1,77 @@
+//! What concerns the syncing device: messages for it, its keys, and whose devices changed.
+//! spec: client-server §End-to-end encryption, Extensions to /sync
+
+use std::collections::BTreeSet;
+
+use ruma::{OwnedUserId, events::room::member::MembershipState};
+
+use super::{
+    Sync, SyncRequest,
+    changes::Changes,
+    response::{DeviceLists, Response},
+};
+use crate::{Result, feed::Position, rooms::UserRooms, users::Session};
+
+impl Sync {
+    pub(super) async fn add_device(
+        &self,
+        response: &mut Response,
+        session: &Session,
+        request: &SyncRequest,
+        rooms: &UserRooms,
+        changes: &Changes,
+    ) -> Result<()> {
+        if let Some(since) = request.since {
+            response.device_lists = self.device_lists(session, rooms, changes, since).await?;
+        }
+        Ok(())
+    }
+
+    /// Users whose devices changed or who came to share a room, and those who share none any more.
+    async fn device_lists(
+        &self,
+        session: &Session,
+        rooms: &UserRooms,
+        changes: &Changes,
+        since: Position,
+    ) -> Result<DeviceLists> {
+        let own = &session.user_id;
+        let mut candidates = BTreeSet::new();
+        let mut left = BTreeSet::new();
+        for (room_id, changed) in &changes.rooms {
+            let Some(membership) = rooms.get(room_id) else { continue };
+            let joined = membership.membership == MembershipState::Join;
+            let moved = changed.members.contains(own) && membership.position > since;
+            if changed.members.is_empty() || (!joined && !moved) {
+                continue;
+            }
+            let room = self.inner.rooms.room(room_id).await?;
+            let others = match moved {
+                true => room.joined_members().await?,
+                false => changed.members.clone(),
+            };
+            for user_id in others {
+                match joined && room.is_joined(&user_id).await? {
+                    true => candidates.insert(user_id),
+                    false => left.insert(user_id),
+                };
+            }
+        }
+        let mut lists = DeviceLists::default();
+        for user_id in changes.device_lists.union(&candidates) {
+            if self.shares(own, user_id).await? {
+                lists.changed.push(user_id.clone());
+            }
+        }
+        for user_id in left {
+            if user_id != *own && !self.shares(own, &user_id).await? {
+                lists.left.push(user_id);
+            }
+        }
+        Ok(lists)
+    }
+
+    async fn shares(&self, own: &OwnedUserId, other: &OwnedUserId) -> Result<bool> {
+        Ok(own == other || self.inner.rooms.shares_room(own, other).await?)
+    }
+}

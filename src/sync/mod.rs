@@ -1,0 +1,444 @@
+//! `/sync`: what changed for a user since a position.
+//!
+//! spec: client-server §Syncing
+//!
+//! A token is a position of the feed. An answer is made from the feed's entries after it and from
+//! reads of what they name; nothing goes through all rooms or all members but the first sync. The
+//! same token gives the same answer, or one with more in it.
+
+mod changes;
+mod device;
+mod filter;
+mod presence;
+mod receipts;
+mod response;
+mod room;
+mod told_members;
+mod typing;
+
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
+
+use ruma::{
+    OwnedUserId, RoomId, UserId,
+    api::client::filter::{EventFormat, FilterDefinition},
+    events::{GlobalAccountDataEventType, room::member::MembershipState},
+    presence::PresenceState,
+    serde::Raw,
+};
+use serde_json::value::to_raw_value;
+
+pub(crate) use self::filter::event_passes;
+use self::{
+    changes::{Changes, RoomChanges},
+    response::{Events, JoinedRoom, Json, LeftRoom, StrippedRoom},
+    room::Span,
+    told_members::ToldMembers,
+};
+pub use self::{
+    presence::{Presence, UserPresence},
+    receipts::{Receipt, Receipts},
+    response::{Response, StateForm},
+    typing::Typing,
+};
+use crate::{
+    Error, Result,
+    feed::{Feed, Position},
+    platform,
+    rooms::{Room, Rooms, UserRoom, UserRooms},
+    store::Store,
+    users::{Session, Users},
+};
+
+/// The longest time that a sync waits, in all: browsers end what a service worker has not answered
+/// for much longer.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a client asks.
+#[derive(Debug, Default)]
+pub struct SyncRequest {
+    /// The token of the sync before; `None` for the first.
+    pub since: Option<Position>,
+    /// Tell the whole state of rooms.
+    pub full_state: bool,
+    /// What to tell.
+    pub filter: FilterDefinition,
+    /// How long to wait for something to tell.
+    pub timeout: Duration,
+    /// Which state to tell.
+    pub state_form: StateForm,
+    /// How the user is while they sync.
+    pub set_presence: PresenceState,
+}
+
+/// A handle to what syncs need; clones share it.
+#[derive(Clone)]
+pub struct Sync {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    feed: Feed,
+    rooms: Rooms,
+    users: Users,
+    typing: Typing,
+    presence: Presence,
+    receipts: Receipts,
+    told_members: ToldMembers,
+}
+
+impl Sync {
+    /// Syncs over the parts that hold what changes.
+    pub fn new(store: Store, feed: Feed, rooms: Rooms, users: Users) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                typing: Typing::new(feed.clone()),
+                presence: Presence::new(feed.clone()),
+                receipts: Receipts::new(store, feed.clone()),
+                told_members: ToldMembers::default(),
+                feed,
+                rooms,
+                users,
+            }),
+        }
+    }
+
+    /// Who types where.
+    pub fn typing(&self) -> &Typing {
+        &self.inner.typing
+    }
+
+    /// Who is online.
+    pub fn presence(&self) -> &Presence {
+        &self.inner.presence
+    }
+
+    /// Who has read what.
+    pub fn receipts(&self) -> &Receipts {
+        &self.inner.receipts
+    }
+
+    /// Answers a sync: at once if there is something to tell or nothing to wait for, else as soon
+    /// as there is.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` for a token that was never given out; when the store can't be read.
+    pub async fn sync(&self, session: &Session, request: &SyncRequest) -> Result<Response> {
+        let inner = &self.inner;
+        if let Some(since) = request.since {
+            if since > inner.feed.current() {
+                return Err(Error::invalid_param("The token is from no sync of this server"));
+            }
+        }
+        if request.set_presence != PresenceState::Offline {
+            inner.presence.set(&session.user_id, request.set_presence.clone(), None).await?;
+        }
+        let response = self.wait_for_something(session, request).await;
+        inner.presence.seen(&session.user_id);
+        response
+    }
+
+    async fn wait_for_something(
+        &self,
+        session: &Session,
+        request: &SyncRequest,
+    ) -> Result<Response> {
+        let waits = request.since.is_some() && !request.full_state;
+        let timeout = if waits { request.timeout.min(MAX_TIMEOUT) } else { Duration::ZERO };
+        let mut time_is_up = std::pin::pin!(futures::FutureExt::fuse(platform::sleep(timeout)));
+        let mut waited = timeout.is_zero();
+        loop {
+            let to = self.inner.feed.current();
+            let response = self.answer(session, request, to).await?;
+            if waited || !response.is_empty() {
+                return Ok(response);
+            }
+            let mut news = std::pin::pin!(futures::FutureExt::fuse(self.news(session, to)));
+            futures::select_biased! {
+                outcome = news => outcome?,
+                () = time_is_up => waited = true,
+            }
+        }
+    }
+
+    /// Waits until the feed has something after `from` that may concern the user.
+    async fn news(&self, session: &Session, mut from: Position) -> Result<()> {
+        let feed = &self.inner.feed;
+        loop {
+            feed.wait_beyond(from).await;
+            let to = feed.current();
+            let rooms = self.inner.rooms.memberships(&session.user_id).await?;
+            let changes = Changes::of(feed.since(from, to).await?, session, &rooms);
+            if !changes.are_empty() {
+                return Ok(());
+            }
+            from = to;
+        }
+    }
+
+    async fn answer(
+        &self,
+        session: &Session,
+        request: &SyncRequest,
+        to: Position,
+    ) -> Result<Response> {
+        let rooms = self.inner.rooms.memberships(&session.user_id).await?;
+        let changes = match request.since {
+            Some(since) => Changes::of(self.inner.feed.since(since, to).await?, session, &rooms),
+            None => Changes::default(),
+        };
+        let mut response = Response { next_batch: format!("s{to}"), ..Response::default() };
+        self.add_rooms(&mut response, session, request, &rooms, &changes, to).await?;
+        self.add_account_data(&mut response, session, request, &changes).await?;
+        self.add_presence(&mut response, session, request, &changes).await?;
+        self.add_device(&mut response, session, request, &rooms, &changes).await?;
+        Ok(response)
+    }
+
+    async fn add_rooms(
+        &self,
+        response: &mut Response,
+        session: &Session,
+        request: &SyncRequest,
+        rooms: &UserRooms,
+        changes: &Changes,
+        to: Position,
+    ) -> Result<()> {
+        let filter = &request.filter.room;
+        let wanted = |room_id: &RoomId| {
+            filter.rooms.as_ref().is_none_or(|only| only.iter().any(|of| of == room_id))
+                && !filter.not_rooms.iter().any(|of| of == room_id)
+        };
+        let nothing = RoomChanges::default();
+        for (room_id, membership) in rooms.iter().filter(|(room_id, _)| wanted(room_id)) {
+            let changed = changes.rooms.get(room_id);
+            // After the moment that this answer is of: the next one tells it.
+            let whole = request.since.is_none() || request.full_state;
+            if membership.forgotten || (changed.is_none() && !whole) {
+                continue;
+            }
+            let changed = changed.unwrap_or(&nothing);
+            let is_new = request.since.is_none_or(|since| membership.position > since);
+            let span = Span {
+                session,
+                filter,
+                federation_format: request.filter.event_format == EventFormat::Federation,
+                since: request.since,
+                to,
+                state_form: request.state_form,
+                full_state: request.full_state,
+            };
+            match membership.membership {
+                MembershipState::Join => {
+                    let room = self.joined_room(room_id, &span, changed).await?;
+                    if whole || !room.is_empty() {
+                        response.rooms.join.insert(room_id.clone(), room);
+                    }
+                }
+                MembershipState::Invite if is_new => {
+                    let room = self.stripped_room(&session.user_id, membership, "invite_state");
+                    if let Some(room) = room.await? {
+                        response.rooms.invite.insert(room_id.clone(), room);
+                    }
+                }
+                MembershipState::Knock if is_new => {
+                    let room = self.stripped_room(&session.user_id, membership, "knock_state");
+                    if let Some(room) = room.await? {
+                        response.rooms.knock.insert(room_id.clone(), room);
+                    }
+                }
+                MembershipState::Leave | MembershipState::Ban if is_new => {
+                    if request.since.is_some() || filter.include_leave {
+                        let room = self.left_room(membership, span).await?;
+                        response.rooms.leave.insert(room_id.clone(), room);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn joined_room(
+        &self,
+        room_id: &RoomId,
+        span: &Span<'_>,
+        changed: &RoomChanges,
+    ) -> Result<JoinedRoom> {
+        let user_id = &span.session.user_id;
+        let room = self.inner.rooms.room(room_id).await?;
+        let viewer = room.viewer(user_id, Some(&span.session.device_id)).await?;
+        let mut joined = JoinedRoom::default();
+        let mut whole = span.since.is_none() || span.full_state;
+        if whole || changed.events {
+            let part = self.room_events(&viewer, span).await?;
+            whole |= part.whole;
+            joined.events = part.events;
+        } else {
+            joined.events.state_form = span.state_form;
+        }
+        if whole || !changed.members.is_empty() {
+            joined.summary = Some(self.summary(&room, user_id).await?);
+        }
+        self.add_ephemeral(&mut joined, &room, span, changed, whole).await?;
+        joined.account_data.events = self.room_account_data(&room, span, changed, whole).await?;
+        Ok(joined)
+    }
+
+    async fn add_ephemeral(
+        &self,
+        joined: &mut JoinedRoom,
+        room: &Room,
+        span: &Span<'_>,
+        changed: &RoomChanges,
+        whole: bool,
+    ) -> Result<()> {
+        let user_id = &span.session.user_id;
+        let filter = &span.filter.ephemeral;
+        if !filter::room_passes(filter, room.id()) {
+            return Ok(());
+        }
+        let typists = self.inner.typing.typists(room.id());
+        if filter::kind_passes(filter, "m.typing")
+            && (changed.typing || (whole && !typists.is_empty()))
+        {
+            let content = serde_json::json!({ "user_ids": typists });
+            joined.ephemeral.events.push(event("m.typing", &content)?);
+        }
+        if !filter::kind_passes(filter, "m.receipt") {
+            return Ok(());
+        }
+        let mut moved = Vec::new();
+        if whole {
+            moved = self.inner.receipts.all(room.id()).await?;
+        } else {
+            for (of, receipt_type, thread) in &changed.receipts {
+                moved.extend(self.inner.receipts.get(room.id(), of, receipt_type, thread).await?);
+            }
+        }
+        if let Some(receipts) = receipts::event(&moved, user_id) {
+            joined.ephemeral.events.push(to_raw_value(&receipts).map_err(Error::internal)?);
+        }
+        Ok(())
+    }
+
+    async fn room_account_data(
+        &self,
+        room: &Room,
+        span: &Span<'_>,
+        changed: &RoomChanges,
+        whole: bool,
+    ) -> Result<Vec<Json>> {
+        let filter = &span.filter.account_data;
+        let mut events = Vec::new();
+        if (!whole && changed.account_data.is_empty()) || !filter::room_passes(filter, room.id()) {
+            return Ok(events);
+        }
+        let user_id = &span.session.user_id;
+        for data in self.inner.users.all_account_data(user_id, Some(room.id())).await? {
+            if (whole || changed.account_data.contains(&data.event_type))
+                && filter::kind_passes(filter, &data.event_type)
+            {
+                events.push(event(&data.event_type, &data.content)?);
+            }
+        }
+        Ok(events)
+    }
+
+    /// What a user who is not in a room is shown of it; `None` for an invite from somebody whom
+    /// the user ignores. spec: client-server §Stripped state, §Ignoring users
+    async fn stripped_room(
+        &self,
+        user_id: &UserId,
+        membership: &UserRoom,
+        name: &'static str,
+    ) -> Result<Option<StrippedRoom>> {
+        if self.ignored_users(user_id).await?.contains(&membership.sender) {
+            return Ok(None);
+        }
+        let room = self.inner.rooms.room(&membership.room_id).await?;
+        let Some(own) = room.event(&membership.event_id).await? else { return Ok(None) };
+        let events = room.stripped_state(&own).await?.into_iter().map(Raw::into_json).collect();
+        Ok(Some(StrippedRoom { name, state: Events { events } }))
+    }
+
+    async fn left_room(&self, membership: &UserRoom, span: Span<'_>) -> Result<LeftRoom> {
+        let room = self.inner.rooms.room(&membership.room_id).await?;
+        let session = span.session;
+        let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+        // Nothing after the leaving.
+        let span = Span { to: membership.position.min(span.to), ..span };
+        let part = self.room_events(&viewer, &span).await?;
+        Ok(LeftRoom { events: part.events, ..LeftRoom::default() })
+    }
+
+    async fn add_account_data(
+        &self,
+        response: &mut Response,
+        session: &Session,
+        request: &SyncRequest,
+        changes: &Changes,
+    ) -> Result<()> {
+        let first = request.since.is_none();
+        if !first && changes.account_data.is_empty() {
+            return Ok(());
+        }
+        for data in self.inner.users.all_account_data(&session.user_id, None).await? {
+            if (first || changes.account_data.contains(&data.event_type))
+                && filter::passes(&request.filter.account_data, &data.event_type, None)
+            {
+                response.account_data.events.push(event(&data.event_type, &data.content)?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_presence(
+        &self,
+        response: &mut Response,
+        session: &Session,
+        request: &SyncRequest,
+        changes: &Changes,
+    ) -> Result<()> {
+        let users: Vec<OwnedUserId> = match request.since {
+            Some(_) => changes.presence.iter().cloned().collect(),
+            None => self.inner.presence.known_users(),
+        };
+        for user_id in users {
+            if !filter::passes(&request.filter.presence, "m.presence", Some(&user_id)) {
+                continue;
+            }
+            let is_own = user_id == session.user_id;
+            if !is_own && !self.inner.rooms.shares_room(&session.user_id, &user_id).await? {
+                continue;
+            }
+            if let Some(presence) = self.inner.presence.get(&user_id) {
+                let event = presence.event(&user_id);
+                response.presence.events.push(to_raw_value(&event).map_err(Error::internal)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose messages a user does not want to see. spec: client-server §Ignoring users
+    pub(super) async fn ignored_users(&self, user_id: &UserId) -> Result<BTreeSet<OwnedUserId>> {
+        #[derive(serde::Deserialize)]
+        struct Content {
+            ignored_users: std::collections::BTreeMap<OwnedUserId, serde::de::IgnoredAny>,
+        }
+        let kind = GlobalAccountDataEventType::IgnoredUserList.to_string();
+        let content = self.inner.users.account_data(user_id, None, &kind).await?;
+        let content = content.and_then(|json| serde_json::from_str::<Content>(json.get()).ok());
+        Ok(content.map(|content| content.ignored_users.into_keys().collect()).unwrap_or_default())
+    }
+}
+
+/// An event that has only a type and a content.
+fn event(kind: &str, content: &impl serde::Serialize) -> Result<Json> {
+    #[derive(serde::Serialize)]
+    struct Event<'a, T> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        content: &'a T,
+    }
+    to_raw_value(&Event { kind, content }).map_err(Error::internal)
+}

@@ -1,0 +1,147 @@
+//! Who is online. spec: client-server §Presence
+//!
+//! Only in memory: when the server starts, nobody is online until they say or sync.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedUserId, UserId, presence::PresenceState};
+use serde_json::{Value, json};
+
+use crate::{
+    feed::{Change, Feed},
+    platform, store,
+};
+
+/// How long after the end of their last sync a user is still online.
+const GRACE: Duration = Duration::from_secs(60);
+/// How long after they were active a user counts as active now.
+const CURRENTLY_ACTIVE: Duration = Duration::from_secs(5 * 60);
+
+/// What is known of a user's presence.
+#[derive(Clone, Debug)]
+pub struct UserPresence {
+    /// Whether they are online.
+    pub state: PresenceState,
+    /// What they say of it.
+    pub status_msg: Option<String>,
+    /// When they were active last.
+    pub last_active: MilliSecondsSinceUnixEpoch,
+    /// How often they were seen: the timer of an older sight does nothing.
+    sights: u64,
+}
+
+impl UserPresence {
+    /// How long ago they were active.
+    pub fn last_active_ago(&self) -> Duration {
+        let now = u64::from(platform::now().get());
+        Duration::from_millis(now.saturating_sub(self.last_active.get().into()))
+    }
+
+    /// Whether they are active now.
+    pub fn currently_active(&self) -> bool {
+        self.state == PresenceState::Online && self.last_active_ago() < CURRENTLY_ACTIVE
+    }
+
+    /// The `m.presence` event.
+    pub(super) fn event(&self, user_id: &UserId) -> Value {
+        let mut content = json!({
+            "presence": self.state,
+            "last_active_ago": self.last_active_ago().as_millis() as u64,
+            "currently_active": self.currently_active(),
+        });
+        if let Some(status) = &self.status_msg {
+            content["status_msg"] = status.as_str().into();
+        }
+        json!({ "type": "m.presence", "sender": user_id, "content": content })
+    }
+}
+
+/// A handle to the presence of users; clones share it.
+#[derive(Clone)]
+pub struct Presence {
+    feed: Feed,
+    users: Rc<RefCell<BTreeMap<OwnedUserId, UserPresence>>>,
+}
+
+impl Presence {
+    pub(super) fn new(feed: Feed) -> Self {
+        Self { feed, users: Rc::default() }
+    }
+
+    /// What is known of a user's presence.
+    pub fn get(&self, user_id: &UserId) -> Option<UserPresence> {
+        self.users.borrow().get(user_id).cloned()
+    }
+
+    /// Everybody whose presence is known.
+    pub(super) fn known_users(&self) -> Vec<OwnedUserId> {
+        self.users.borrow().keys().cloned().collect()
+    }
+
+    /// A user says how they are; `status_msg` as it was when `None`.
+    ///
+    /// # Errors
+    /// When the store can't take the change.
+    pub async fn set(
+        &self,
+        user_id: &UserId,
+        state: PresenceState,
+        status_msg: Option<String>,
+    ) -> store::Result<()> {
+        let changed = {
+            let mut users = self.users.borrow_mut();
+            let before = users.get(user_id).cloned();
+            let after = UserPresence {
+                state: state.clone(),
+                status_msg: status_msg
+                    .or_else(|| before.as_ref().and_then(|before| before.status_msg.clone())),
+                last_active: match (&state, &before) {
+                    (PresenceState::Online, _) | (_, None) => platform::now(),
+                    (_, Some(before)) => before.last_active,
+                },
+                sights: before.as_ref().map_or(0, |before| before.sights) + 1,
+            };
+            let changed = before.is_none_or(|before| {
+                before.state != after.state || before.status_msg != after.status_msg
+            });
+            users.insert(user_id.to_owned(), after);
+            changed
+        };
+        match changed {
+            true => self.announce(user_id).await,
+            false => Ok(()),
+        }
+    }
+
+    /// A sync of a user ended; unless another sight follows, they are offline after a while.
+    pub(super) fn seen(&self, user_id: &UserId) {
+        let sights = {
+            let mut users = self.users.borrow_mut();
+            let Some(user) = users.get_mut(user_id) else { return };
+            user.sights += 1;
+            user.sights
+        };
+        let (presence, user_id) = (self.clone(), user_id.to_owned());
+        platform::spawn(async move {
+            platform::sleep(GRACE).await;
+            let gone = {
+                let mut users = presence.users.borrow_mut();
+                match users.get_mut(&user_id) {
+                    Some(user) if user.sights == sights && user.state != PresenceState::Offline => {
+                        user.state = PresenceState::Offline;
+                        true
+                    }
+                    _ => false,
+                }
+            };
+            if gone && let Err(cause) = presence.announce(&user_id).await {
+                tracing::warn!("that {user_id} is offline is not announced: {cause}");
+            }
+        });
+    }
+
+    async fn announce(&self, user_id: &UserId) -> store::Result<()> {
+        self.feed.announce(Change::Presence { user_id: user_id.to_owned() }).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! How far users have read. spec: client-server §Receipts
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use ruma::{
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedUserId, RoomId, UserId,
+    events::receipt::{ReceiptThread, ReceiptType},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    Result,
+    feed::{Change, Feed, Position},
+    platform::{self, KeyedMutex},
+    rooms::Event,
+    store::{self, Batch, Direction, Key, KeyRange, Store, Table},
+};
+
+/// A handle to the receipts; clones share it.
+#[derive(Clone)]
+pub struct Receipts {
+    store: Store,
+    feed: Feed,
+    /// One receipt of a user at a time.
+    users: Rc<KeyedMutex<OwnedUserId>>,
+}
+
+/// A receipt as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Whose it is.
+    pub user_id: OwnedUserId,
+    /// Public or private.
+    pub receipt_type: ReceiptType,
+    /// Which part of the room it is for.
+    pub thread: ReceiptThread,
+    /// The event that was read.
+    pub event_id: OwnedEventId,
+    /// Where that event is.
+    pub event_position: Position,
+    /// When it was read.
+    pub ts: MilliSecondsSinceUnixEpoch,
+}
+
+fn key(room_id: &RoomId, user_id: &UserId, of: &ReceiptType, thread: &ReceiptThread) -> Key {
+    let thread = thread.as_str().unwrap_or_default();
+    Key::new().str(room_id).str(user_id).str(of.as_str()).str(thread)
+}
+
+impl Receipts {
+    pub(super) fn new(store: Store, feed: Feed) -> Self {
+        Self { store, feed, users: Rc::default() }
+    }
+
+    /// A user has read up to `event`. Receipts never go back: one for an older event than before
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        receipt_type: ReceiptType,
+        thread: ReceiptThread,
+        event: &Event,
+    ) -> Result<()> {
+        let _only = self.users.lock(user_id.to_owned()).await;
+        let standing = self.get(room_id, user_id, &receipt_type, &thread).await?;
+        if standing.is_some_and(|standing| standing.event_position >= event.position) {
+            return Ok(());
+        }
+        let receipt = Receipt {
+            user_id: user_id.to_owned(),
+            receipt_type,
+            thread,
+            event_id: event.pdu.event_id.clone(),
+            event_position: event.position,
+            ts: platform::now(),
+        };
+        let key = key(room_id, user_id, &receipt.receipt_type, &receipt.thread);
+        let mut batch = Batch::new();
+        batch.put_json(Table::Receipts, key, &receipt)?;
+        let change = Change::Receipt {
+            room_id: room_id.to_owned(),
+            user_id: receipt.user_id,
+            receipt_type: receipt.receipt_type,
+            thread: receipt.thread,
+        };
+        self.feed.record(&mut batch, change);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// A user's receipt of a type in a part of a room.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn get(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        receipt_type: &ReceiptType,
+        thread: &ReceiptThread,
+    ) -> Result<Option<Receipt>> {
+        let key = key(room_id, user_id, receipt_type, thread);
+        Ok(self.store.get_json(Table::Receipts, key).await?)
+    }
+
+    /// All receipts of a room.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn all(&self, room_id: &RoomId) -> Result<Vec<Receipt>> {
+        let range = KeyRange::prefix(Key::new().str(room_id));
+        let rows = self.store.scan(Table::Receipts, range, Direction::Forward, usize::MAX).await?;
+        rows.into_iter()
+            .map(|(_, row)| Ok(serde_json::from_slice(&row).map_err(store::Error::encoding)?))
+            .collect()
+    }
+}
+
+/// The `m.receipt` event of some receipts, without the private ones of others; `None` for none.
+pub(super) fn event(receipts: &[Receipt], reader: &UserId) -> Option<Value> {
+    let mut content: BTreeMap<&EventId, BTreeMap<&str, BTreeMap<&UserId, Value>>> = BTreeMap::new();
+    for receipt in receipts {
+        if receipt.receipt_type == ReceiptType::ReadPrivate && receipt.user_id != reader {
+            continue;
+        }
+        let mut data = json!({ "ts": receipt.ts });
+        if let Some(thread) = receipt.thread.as_str() {
+            data["thread_id"] = thread.into();
+        }
+        content
+            .entry(&receipt.event_id)
+            .or_default()
+            .entry(receipt.receipt_type.as_str())
+            .or_default()
+            .insert(&receipt.user_id, data);
+    }
+    (!content.is_empty()).then(|| json!({ "type": "m.receipt", "content": content }))
+}

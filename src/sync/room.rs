@@ -1,0 +1,297 @@
+//! State and timeline of one room for one sync.
+
+use ruma::{
+    OwnedEventId, OwnedUserId,
+    api::client::filter::{LazyLoadOptions, RoomFilter},
+    events::{AnySyncTimelineEvent, StateEventType, room::member::MembershipState},
+    serde::Raw,
+};
+
+use super::{
+    Sync, filter,
+    response::{Json, RoomEvents, StateForm, Summary},
+};
+use crate::{
+    Result,
+    feed::Position,
+    rooms::{Event, Format, Room, StateId, StateMap, Viewer},
+    store::Direction,
+    users::Session,
+};
+
+/// How many events a timeline has at most, when the filter does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// How many events a timeline has at most, whatever the filter says.
+const MAX_LIMIT: usize = 1000;
+/// How many members a summary names. spec: client-server §Calculating the display name for a room
+const HEROES: usize = 5;
+
+/// What of a room to tell.
+pub(super) struct Span<'a> {
+    pub(super) session: &'a Session,
+    pub(super) filter: &'a RoomFilter,
+    pub(super) federation_format: bool,
+    /// After which position; `None` tells everything.
+    pub(super) since: Option<Position>,
+    /// Up to and with which position.
+    pub(super) to: Position,
+    pub(super) state_form: StateForm,
+    /// Tell the whole state, but only the timeline after `since`.
+    pub(super) full_state: bool,
+}
+
+/// A room's part of an answer, with what the rest of the answer needs to know of it.
+pub(super) struct RoomPart {
+    pub(super) events: RoomEvents,
+    /// Everything of the room is told as to somebody who has never seen it.
+    pub(super) whole: bool,
+}
+
+impl Sync {
+    /// State and timeline of a room.
+    pub(super) async fn room_events(&self, viewer: &Viewer, span: &Span<'_>) -> Result<RoomPart> {
+        let room = viewer.room();
+        let user_id = &span.session.user_id;
+        let first_new = match span.since {
+            Some(since) => room.timeline(since + 1, span.to + 1, Direction::Forward, 1).await?,
+            None => Vec::new(),
+        };
+        // The state at `since` is that before the first event after it.
+        let state_at_since = match first_new.first() {
+            Some(event) => event.state_before,
+            None => room.current_state_id(),
+        };
+        let was_joined =
+            span.since.is_some() && self.is_joined_at(room, state_at_since, user_id).await?;
+        let whole = !was_joined;
+        let limit = span
+            .filter
+            .timeline
+            .limit
+            .and_then(|limit| usize::try_from(u64::from(limit)).ok())
+            .map_or(DEFAULT_LIMIT, |limit| limit.min(MAX_LIMIT));
+        let from = match span.since {
+            Some(since) if was_joined => since + 1,
+            _ => 0,
+        };
+        let (timeline, limited) = self.newest(viewer, span, from, limit).await?;
+
+        let start = match timeline.first() {
+            Some(event) => event.state_before,
+            None => self.state_at(room, span.to).await?,
+        };
+        let end = match timeline.last() {
+            Some(_) => self.state_at(room, span.to).await?,
+            None => start,
+        };
+        let told_before = if span.full_state || whole { None } else { Some(state_at_since) };
+        let target = if span.state_form == StateForm::Before { start } else { end };
+        let state = self.state_events(room, span, told_before, target, &timeline).await?;
+
+        let prev_batch = match timeline.first() {
+            Some(event) => event.position - 1,
+            None => span.to,
+        };
+        let mut events = RoomEvents {
+            state_form: span.state_form,
+            limited,
+            prev_batch: Some(format!("s{prev_batch}")),
+            ..RoomEvents::default()
+        };
+        events.timeline = json(viewer, &timeline, span).await?;
+        events.state = json(viewer, &state, span).await?;
+        Ok(RoomPart { events, whole })
+    }
+
+    /// The newest events of a span that the user may see and the filter lets through, oldest
+    /// first, and whether older ones were left out.
+    async fn newest(
+        &self,
+        viewer: &Viewer,
+        span: &Span<'_>,
+        from: Position,
+        limit: usize,
+    ) -> Result<(Vec<Event>, bool)> {
+        let mut newest = Vec::new();
+        let mut to = span.to + 1;
+        let ignored = self.ignored_users(&span.session.user_id).await?;
+        if !filter::room_passes(&span.filter.timeline, viewer.room().id()) {
+            return Ok((newest, false));
+        }
+        loop {
+            let wanted = limit + 1 - newest.len();
+            let some = viewer.room().timeline(from, to, Direction::Backward, wanted).await?;
+            let exhausted = some.len() < wanted;
+            for event in some {
+                to = event.position;
+                // spec: client-server §Ignoring users: state events still count.
+                let is_ignored =
+                    event.pdu.state_key.is_none() && ignored.contains(&event.pdu.sender);
+                if is_ignored || !filter::event_passes(&span.filter.timeline, &event.pdu) {
+                    continue;
+                }
+                if viewer.sees(&event).await? {
+                    newest.push(event);
+                }
+            }
+            if newest.len() > limit {
+                newest.truncate(limit);
+                newest.reverse();
+                return Ok((newest, true));
+            }
+            if exhausted {
+                newest.reverse();
+                return Ok((newest, false));
+            }
+        }
+    }
+
+    /// The state events that make the state of `told_before` that of `target`, through the filter.
+    async fn state_events(
+        &self,
+        room: &Room,
+        span: &Span<'_>,
+        told_before: Option<StateId>,
+        target: StateId,
+        timeline: &[Event],
+    ) -> Result<Vec<Event>> {
+        if told_before == Some(target)
+            && span.filter.state.lazy_load_options == LazyLoadOptions::Disabled
+        {
+            return Ok(Vec::new());
+        }
+        let known = match told_before {
+            Some(id) => room.state_at(id).await?,
+            None => Default::default(),
+        };
+        let state = room.state_at(target).await?;
+        let mut wanted: Vec<OwnedEventId> = match told_before == Some(target) {
+            true => Vec::new(),
+            false => self.changed_state(&known, &state, span, timeline),
+        };
+        self.add_lazy_members(room, span, &state, told_before, timeline, &mut wanted);
+        let mut events = Vec::new();
+        for event_id in wanted {
+            if let Some(event) = room.event(&event_id).await?
+                && filter::event_passes(&span.filter.state, &event.pdu)
+            {
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+
+    fn changed_state(
+        &self,
+        known: &StateMap,
+        state: &StateMap,
+        span: &Span<'_>,
+        timeline: &[Event],
+    ) -> Vec<OwnedEventId> {
+        let lazy = span.filter.state.lazy_load_options != LazyLoadOptions::Disabled;
+        let needed = |user_id: &str| {
+            span.session.user_id == user_id
+                || timeline.iter().any(|event| {
+                    event.pdu.sender == user_id || event.pdu.state_key.as_deref() == Some(user_id)
+                })
+        };
+        state
+            .iter()
+            .filter(|(kind, key, event_id)| {
+                known.get(kind, key) != Some(event_id)
+                    && !(lazy && **kind == StateEventType::RoomMember && !needed(key))
+            })
+            .map(|(_, _, event_id)| event_id.clone())
+            .collect()
+    }
+
+    /// Adds the membership of who sent what the timeline shows, where the client was not told
+    /// before. spec: client-server §Lazy-loading room members
+    fn add_lazy_members(
+        &self,
+        room: &Room,
+        span: &Span<'_>,
+        state: &StateMap,
+        told_before: Option<StateId>,
+        timeline: &[Event],
+        wanted: &mut Vec<OwnedEventId>,
+    ) {
+        let LazyLoadOptions::Enabled { include_redundant_members } =
+            span.filter.state.lazy_load_options
+        else {
+            return;
+        };
+        let mut told = self.inner.told_members.of(
+            span.session,
+            room.id(),
+            span.since.filter(|_| told_before.is_some()),
+        );
+        for event_id in wanted.iter() {
+            told.insert(event_id.clone());
+        }
+        for event in timeline {
+            let sender = event.pdu.sender.as_str();
+            let Some(member) = state.get(&StateEventType::RoomMember, sender) else { continue };
+            let is_new = told.insert(member.clone());
+            if (is_new || include_redundant_members) && !wanted.contains(member) {
+                wanted.push(member.clone());
+            }
+        }
+        self.inner.told_members.remember(span.session, room.id(), span.since, told);
+    }
+
+    /// Names the state after the newest event up to a position.
+    async fn state_at(&self, room: &Room, position: Position) -> Result<StateId> {
+        let last = room.timeline(0, position + 1, Direction::Backward, 1).await?;
+        Ok(last.first().map_or_else(|| room.current_state_id(), |event| event.state_after))
+    }
+
+    async fn is_joined_at(&self, room: &Room, state: StateId, user: &OwnedUserId) -> Result<bool> {
+        #[derive(serde::Deserialize)]
+        struct Content {
+            membership: MembershipState,
+        }
+        let member = room.state_event_at(state, &StateEventType::RoomMember, user.as_str()).await?;
+        let content = member.and_then(|member| member.content_as::<Content>());
+        Ok(content.is_some_and(|content| content.membership == MembershipState::Join))
+    }
+
+    /// From what a client makes the room's name.
+    pub(super) async fn summary(&self, room: &Room, user_id: &OwnedUserId) -> Result<Summary> {
+        let members = room.members().await?;
+        let count = |of: MembershipState| members.values().filter(|m| m.membership == of).count();
+        let has = |kind: StateEventType| room.current_state().get(&kind, "").is_some();
+        let named = has(StateEventType::RoomName) || has(StateEventType::RoomCanonicalAlias);
+        let heroes = || {
+            let others = || members.iter().filter(|(of, _)| *of != user_id);
+            let here = others().filter(|(_, member)| {
+                matches!(member.membership, MembershipState::Join | MembershipState::Invite)
+            });
+            let mut heroes: Vec<_> = here.collect();
+            if heroes.is_empty() {
+                heroes = others()
+                    .filter(|(_, member)| {
+                        matches!(member.membership, MembershipState::Leave | MembershipState::Ban)
+                    })
+                    .collect();
+            }
+            heroes.sort_by_key(|(_, member)| member.position);
+            heroes.into_iter().take(HEROES).map(|(user_id, _)| user_id.clone()).collect()
+        };
+        Ok(Summary {
+            heroes: (!named).then(heroes),
+            joined: count(MembershipState::Join),
+            invited: count(MembershipState::Invite),
+        })
+    }
+}
+
+/// Events in the form that the filter asks for.
+async fn json(viewer: &Viewer, events: &[Event], span: &Span<'_>) -> Result<Vec<Json>> {
+    let format = match span.federation_format {
+        true => Format::Federation,
+        false => Format::Sync,
+    };
+    let events = viewer.events::<AnySyncTimelineEvent>(events, format).await?;
+    Ok(events.into_iter().map(Raw::into_json).collect())
+}
