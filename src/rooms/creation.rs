@@ -220,6 +220,7 @@ impl Rooms {
             version.clone(),
             rules.clone(),
             View { head, group: None },
+            &self.inner.store,
         );
         let mut draft = Draft::new(self, &Rc::new(live));
         draft.apply_state(&pdu);

@@ -39,6 +39,8 @@ pub(super) struct Draft {
     /// State events of this draft and those that authorized it.
     loaded: Loaded,
     groups: Vec<Rc<StateGroup>>,
+    /// Members whose entry in the current state changes without a new event of theirs.
+    settled: BTreeMap<OwnedUserId, Option<Event>>,
     threads: BTreeMap<OwnedEventId, (Option<Thread>, Thread)>,
     /// More to write in the same batch.
     pub(super) batch: Batch,
@@ -60,6 +62,7 @@ impl Draft {
             rewritten: Vec::new(),
             loaded: Loaded::new(),
             groups: Vec::new(),
+            settled: BTreeMap::new(),
             threads: BTreeMap::new(),
             batch: Batch::new(),
         }
@@ -205,6 +208,11 @@ impl Draft {
         self.view.head.depth = depth;
     }
 
+    /// Notes which stored event sets a member's entry of the current state now.
+    pub(super) fn settle_member(&mut self, user_id: OwnedUserId, event: Option<Event>) {
+        self.settled.insert(user_id, event);
+    }
+
     /// Adds an event whose place in graph and state is settled.
     pub(super) fn place(&mut self, event: Event) {
         if event.status == Status::Accepted
@@ -331,10 +339,16 @@ impl Draft {
                         };
                         let row = Key::new().str(user_id).str(&room_id);
                         batch.put_json(Table::UserRooms, row, &room)?;
-                        user_rooms.push((user_id.clone(), room));
+                        user_rooms.push((user_id.clone(), room_id.clone(), Some(room)));
                     }
                 }
-                None => batch.delete(Table::RoomMembers, row),
+                None => {
+                    batch.delete(Table::RoomMembers, row);
+                    if self.rooms.is_local(user_id) {
+                        batch.delete(Table::UserRooms, Key::new().str(user_id).str(&room_id));
+                        user_rooms.push((user_id.clone(), room_id.clone(), None));
+                    }
+                }
             }
         }
         batch.put_json(Table::Rooms, Key::new().str(&room_id), &self.view.head)?;
@@ -370,6 +384,10 @@ impl Draft {
     /// What changes in the rows of members, by comparing the new current state with the rows'.
     fn members(&self) -> MemberChanges {
         let mut changes = MemberChanges::new();
+        for (user_id, event) in &self.settled {
+            let member = event.as_ref().and_then(|event| Member::of(&event.pdu, event.position));
+            changes.insert(user_id.clone(), member.map(|member| (member, None)));
+        }
         for event in self.events.iter().chain(&self.rewritten) {
             let (TimelineEventType::RoomMember, Some(key)) =
                 (&event.pdu.kind, event.pdu.state_key.as_deref())

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Error, Result,
     feed::Position,
-    store::{self, Key, Table},
+    store::{self, Key, Store, Table},
 };
 
 /// The row of a room: where its graph and state stand.
@@ -93,6 +93,9 @@ pub(super) struct LiveRoom {
     pub(super) threads: RefCell<Cache<OwnedEventId, Thread>>,
     /// Set when a commit failed: what is in `tip` is not what is stored.
     broken: Cell<bool>,
+    /// The store's epoch when it was read.
+    epoch: u64,
+    store: Store,
 }
 
 impl LiveRoom {
@@ -101,6 +104,7 @@ impl LiveRoom {
         version: RoomVersionId,
         rules: RoomVersionRules,
         view: View,
+        store: &Store,
     ) -> Self {
         let view = Rc::new(view);
         Self {
@@ -117,12 +121,14 @@ impl LiveRoom {
             members_changes: Cell::new(0),
             threads: RefCell::new(Cache::new(THREADS)),
             broken: Cell::new(false),
+            epoch: store.epoch(),
+            store: store.clone(),
         }
     }
 
     /// Whether what is in memory is no longer what the store has or will have.
     pub(super) fn broken(&self) -> bool {
-        self.broken.get()
+        self.broken.get() || self.epoch != self.store.epoch()
     }
 
     /// What the next event is built on.
@@ -141,6 +147,14 @@ impl LiveRoom {
             return Some(event.pdu.clone());
         }
         self.auth.borrow_mut().get(event_id)
+    }
+
+    /// Lets an event be found by its id while it is not yet part of the room, until the guard is
+    /// dropped.
+    pub(super) fn offer(self: &Rc<Self>, event: Event) -> Offered {
+        let event_id = event.pdu.event_id.clone();
+        self.pending.borrow_mut().insert(event_id.clone(), event);
+        Offered { live: self.clone(), event_id }
     }
 
     /// Keeps a state event for the authorization of others.
@@ -198,6 +212,18 @@ impl LiveRoom {
     }
 }
 
+/// See [`LiveRoom::offer`].
+pub(super) struct Offered {
+    live: Rc<LiveRoom>,
+    event_id: OwnedEventId,
+}
+
+impl Drop for Offered {
+    fn drop(&mut self) {
+        self.live.pending.borrow_mut().remove(&self.event_id);
+    }
+}
+
 impl Rooms {
     /// The room in memory, read from the store if need be.
     ///
@@ -224,7 +250,8 @@ impl Rooms {
         let version = head.version.clone();
         let state = head.state;
         let view = View { head, group: None };
-        let live = Rc::new(LiveRoom::new(room_id.to_owned(), version, rules, view));
+        let live =
+            Rc::new(LiveRoom::new(room_id.to_owned(), version, rules, view, &self.inner.store));
         let group = self.group(&live, state).await?;
         let view = Rc::new(View { head: live.tip().head.clone(), group });
         *live.tip.borrow_mut() = view.clone();

@@ -157,17 +157,24 @@ impl Rooms {
     }
 
     /// Lets the lists of users' rooms in memory follow what has become durable.
-    pub(super) fn update_user_rooms(&self, changed: Vec<(OwnedUserId, UserRoom)>) {
+    pub(super) fn update_user_rooms(
+        &self,
+        changed: Vec<(OwnedUserId, OwnedRoomId, Option<UserRoom>)>,
+    ) {
         if changed.is_empty() {
             return;
         }
         self.inner.user_rooms_changes.set(self.inner.user_rooms_changes.get() + 1);
         let mut cache = self.inner.user_rooms.borrow_mut();
-        for (user_id, room) in changed {
+        for (user_id, room_id, room) in changed {
             let Some(mut rooms) = cache.get(&*user_id) else { continue };
             // Out of the cache first: then a list that nobody reads is not copied.
             cache.remove(&*user_id);
-            Rc::make_mut(&mut rooms).insert(room.room_id.clone(), room);
+            let list = Rc::make_mut(&mut rooms);
+            match room {
+                Some(room) => list.insert(room_id, room),
+                None => list.remove(&room_id),
+            };
             let weight = rooms.len() + 8;
             cache.insert(user_id, rooms, weight, |_| false);
         }

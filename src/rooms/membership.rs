@@ -273,8 +273,8 @@ impl Rooms {
         room.forgotten = true;
         let mut batch = Batch::new();
         batch.put_json(Table::UserRooms, Key::new().str(user_id).str(room_id), &room)?;
-        let (rooms, user_id) = (self.clone(), user_id.to_owned());
-        batch.on_durable(move || rooms.update_user_rooms(vec![(user_id, room)]));
+        let (rooms, user_id, room_id) = (self.clone(), user_id.to_owned(), room_id.to_owned());
+        batch.on_durable(move || rooms.update_user_rooms(vec![(user_id, room_id, Some(room))]));
         Ok(self.inner.store.commit(batch).await?)
     }
 

@@ -1,6 +1,7 @@
 //! Rooms: events, their hashes, signatures and authorization; the event graph; state and its
 //! resolution; timelines, membership, visibility, relations, aliases and the directory.
 
+mod accept;
 mod aliases;
 mod append;
 mod auth;
@@ -18,6 +19,7 @@ mod membership;
 mod pdu;
 mod redaction;
 mod relations;
+mod resolve;
 mod room;
 mod signing;
 mod state;
@@ -37,13 +39,14 @@ use ruma::{
     RoomVersionId, UserId,
 };
 
-pub use self::live::Members;
 pub use self::{
+    accept::Accepted,
     auth::PowerLevels,
     client_event::{Format, stripped},
     creation::{CreateRoom, ROOM_VERSIONS},
     directory::{DirectoryFilter, DirectoryPage},
     event::{Event, NewEvent, Status, Txn},
+    live::Members,
     members::{Member, UserRoom, UserRooms},
     membership::Profile,
     pdu::Pdu,
@@ -77,6 +80,7 @@ struct Inner {
     default_version: RoomVersionId,
     live: RefCell<Cache<OwnedRoomId, Rc<LiveRoom>>>,
     loading: KeyedMutex<OwnedRoomId>,
+    accepting: KeyedMutex<OwnedRoomId>,
     /// Transactions under way, by the key of their row.
     repeating: KeyedMutex<Vec<u8>>,
     aliases: KeyedMutex<OwnedRoomAliasId>,
@@ -106,6 +110,7 @@ impl Rooms {
                 default_version,
                 live: RefCell::new(Cache::new(LIVE_ROOMS)),
                 loading: KeyedMutex::default(),
+                accepting: KeyedMutex::default(),
                 repeating: KeyedMutex::default(),
                 aliases: KeyedMutex::default(),
                 events: RefCell::new(Cache::new(EVENTS)),

@@ -5,7 +5,7 @@
 //! (a Fenwick tree along every branch). So the whole of a state is read from at most log₂(i) + 1
 //! rows, and a room with n changes of state stores n log₂(n) / 2 entries at most.
 
-use std::{cmp::Ordering, rc::Rc};
+use std::{cmp::Ordering, collections::BTreeMap, rc::Rc};
 
 use ruma::{EventId, OwnedEventId, events::StateEventType};
 use serde::{Deserialize, Serialize};
@@ -217,5 +217,48 @@ impl StateMap {
     /// Whether it has none, as before the create event.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// What another state has otherwise: type, state key and the other's event id, which is `None`
+    /// where the other has no such entry.
+    pub fn diff<'a>(
+        &'a self,
+        other: &'a StateMap,
+    ) -> impl Iterator<Item = (&'a StateEventType, &'a str, Option<&'a OwnedEventId>)> {
+        let (mut old, mut new) = (self.entries.iter().peekable(), other.entries.iter().peekable());
+        std::iter::from_fn(move || {
+            loop {
+                let order = match (old.peek(), new.peek()) {
+                    (Some(a), Some(b)) => a.order(&b.kind, &b.key),
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                    (None, None) => return None,
+                };
+                let before = if order.is_le() { old.next() } else { None };
+                let after = if order.is_ge() { new.next() } else { None };
+                match (before, after) {
+                    (Some(a), Some(b)) if Rc::ptr_eq(a, b) || a.event_id == b.event_id => {}
+                    (Some(a), None) => return Some((&a.kind, a.key.as_str(), None)),
+                    (_, Some(b)) => return Some((&b.kind, b.key.as_str(), b.event_id.as_ref())),
+                    (None, None) => return None,
+                }
+            }
+        })
+    }
+
+    /// What has to change in this state to make it the other.
+    pub(super) fn changes_to(
+        &self,
+        other: &BTreeMap<(StateEventType, String), OwnedEventId>,
+    ) -> Vec<Rc<StateEntry>> {
+        let gone = self
+            .iter()
+            .filter(|(kind, key, _)| !other.contains_key(&((*kind).clone(), (*key).to_owned())))
+            .map(|(kind, key, _)| StateEntry::new(kind.clone(), key, None));
+        let set = other
+            .iter()
+            .filter(|((kind, key), event_id)| self.get(kind, key) != Some(event_id))
+            .map(|((kind, key), id)| StateEntry::new(kind.clone(), key, Some(id.clone())));
+        gone.chain(set).collect()
     }
 }
