@@ -4,6 +4,7 @@ mod support;
 
 use neurite::{
     feed::{Feed, Position},
+    queue::Queue,
     rooms::{CreateRoom, NewEvent, Profile, Rooms, Txn},
     store::{Direction, Store},
 };
@@ -19,7 +20,8 @@ use serde_json::{Value, json, value::to_raw_value};
 async fn open(store: &Store) -> Rooms {
     let feed = Feed::open(store.clone()).await.unwrap();
     let name = server_name!("neurite.test").to_owned();
-    Rooms::open(store.clone(), feed, name, RoomVersionId::V12).await.unwrap()
+    let queue = Queue::open(store.clone()).await.unwrap();
+    Rooms::open(store.clone(), feed, queue, name, RoomVersionId::V12).await.unwrap()
 }
 
 fn user(name: &str) -> OwnedUserId {

@@ -49,6 +49,7 @@ impl Homeserver {
         let rooms = Rooms::open(
             store.clone(),
             feed.clone(),
+            queue.clone(),
             config.server_name.clone(),
             config.default_room_version.clone(),
         )

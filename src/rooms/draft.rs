@@ -297,6 +297,13 @@ impl Draft {
                 member,
             };
             event.position = self.rooms.inner.feed.record(batch, change);
+            self.rooms.publish(
+                batch,
+                &self.live.subject,
+                &room_id,
+                &event.pdu.event_id,
+                event.position,
+            )?;
             self.view.head.position = event.position;
         }
         let members = self.members();

@@ -16,6 +16,7 @@ use super::{
     Event, Member, Pdu, Rooms,
     cache::Cache,
     draft::MemberChanges,
+    output,
     state::{StateGroup, StateId, StateMap, StateRow},
     threads::Thread,
 };
@@ -75,6 +76,8 @@ pub(super) struct LiveRoom {
     pub(super) room_id: OwnedRoomId,
     pub(super) version: RoomVersionId,
     pub(super) rules: RoomVersionRules,
+    /// Where the queue is told of its events.
+    pub(super) subject: String,
     /// With everything submitted, durable or not: what the next event is built on.
     pub(super) tip: RefCell<Rc<View>>,
     /// With what is durable: what readers see.
@@ -108,6 +111,7 @@ impl LiveRoom {
     ) -> Self {
         let view = Rc::new(view);
         Self {
+            subject: output::subject(&room_id),
             room_id,
             version,
             rules,

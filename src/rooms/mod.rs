@@ -16,6 +16,7 @@ mod event;
 mod live;
 mod members;
 mod membership;
+mod output;
 mod pdu;
 mod redaction;
 mod relations;
@@ -49,6 +50,7 @@ pub use self::{
     live::Members,
     members::{Member, UserRoom, UserRooms},
     membership::Profile,
+    output::{ROOM_EVENTS, RoomEvent},
     pdu::Pdu,
     relations::{Related, Relation, RelationFilter},
     room::Room,
@@ -58,7 +60,7 @@ pub use self::{
     visibility::Viewer,
 };
 use self::{cache::Cache, live::LiveRoom};
-use crate::{Result, feed::Feed, platform::KeyedMutex, store::Store};
+use crate::{Result, feed::Feed, platform::KeyedMutex, queue::Queue, store::Store};
 
 /// How much memory rooms may take while nobody uses them, in entries of state.
 const LIVE_ROOMS: usize = 400_000;
@@ -76,6 +78,7 @@ pub struct Rooms {
 struct Inner {
     store: Store,
     feed: Feed,
+    queue: Queue,
     key: ServerKey,
     default_version: RoomVersionId,
     live: RefCell<Cache<OwnedRoomId, Rc<LiveRoom>>>,
@@ -91,21 +94,25 @@ struct Inner {
 }
 
 impl Rooms {
-    /// Opens the rooms that `store` holds; makes the server's signing key when there is none.
+    /// Opens the rooms that `store` holds; makes the server's signing key and the stream of the
+    /// rooms' events when they are not there.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn open(
         store: Store,
         feed: Feed,
+        queue: Queue,
         server_name: OwnedServerName,
         default_version: RoomVersionId,
     ) -> Result<Self> {
         let key = ServerKey::open(&store, server_name).await?;
+        output::create_stream(&queue).await?;
         Ok(Self {
             inner: Rc::new(Inner {
                 store,
                 feed,
+                queue,
                 key,
                 default_version,
                 live: RefCell::new(Cache::new(LIVE_ROOMS)),

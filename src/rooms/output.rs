@@ -1,0 +1,60 @@
+//! What the other parts are told of each new event: a message in the stream `ROOM_EVENTS`, in the
+//! event's own batch.
+
+use ruma::{EventId, RoomId};
+use serde::{Deserialize, Serialize};
+
+use super::Rooms;
+use crate::{
+    Error, Result,
+    feed::Position,
+    queue::{Headers, Queue, Retention, StreamConfig},
+    store::Batch,
+};
+
+/// The name of the stream.
+pub const ROOM_EVENTS: &str = "ROOM_EVENTS";
+
+/// The payload of its messages, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomEvent<R, E> {
+    /// The room.
+    pub room_id: R,
+    /// The event that is new in it.
+    pub event_id: E,
+    /// Its position.
+    pub position: Position,
+}
+
+/// Makes the stream, unless it is there.
+pub(super) async fn create_stream(queue: &Queue) -> Result<()> {
+    let config = StreamConfig {
+        name: ROOM_EVENTS.to_owned(),
+        subjects: vec!["room.event.*".to_owned()],
+        retention: Retention::Interest,
+        ..StreamConfig::default()
+    };
+    queue.create_stream(config).await?;
+    Ok(())
+}
+
+/// The subject of a room's events; its id is one token.
+pub(super) fn subject(room_id: &RoomId) -> String {
+    format!("room.event.{}", room_id.as_str().replace('.', "%2E"))
+}
+
+impl Rooms {
+    pub(super) fn publish(
+        &self,
+        batch: &mut Batch,
+        subject: &str,
+        room_id: &RoomId,
+        event_id: &EventId,
+        position: Position,
+    ) -> Result<()> {
+        let payload = serde_json::to_vec(&RoomEvent { room_id, event_id, position })
+            .map_err(Error::internal)?;
+        self.inner.queue.publish(batch, subject, &Headers::new(), payload)?;
+        Ok(())
+    }
+}
