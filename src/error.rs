@@ -59,6 +59,13 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, ErrorKind::NotJson, message)
     }
 
+    /// 400 `M_INVALID_SIGNATURE`
+    pub fn invalid_signature(message: impl Into<String>) -> Self {
+        let body = serde_json::json!({ "errcode": "M_INVALID_SIGNATURE", "error": message.into() });
+        let body = ErrorBody::Json(body);
+        Self::Matrix(Box::new(ruma::api::error::Error::new(StatusCode::BAD_REQUEST, body)))
+    }
+
     /// 413 `M_TOO_LARGE`
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)

@@ -53,6 +53,13 @@ pub enum Change {
         /// Whose.
         user_id: OwnedUserId,
     },
+    /// A user signed a key of another user; only the one who signed sees it.
+    UserSignature {
+        /// Who signed.
+        user_id: OwnedUserId,
+        /// Whose key.
+        of: OwnedUserId,
+    },
     /// The number of one-time keys or unused fallback keys of a device changed.
     OneTimeKeys {
         /// Whose.

@@ -86,9 +86,9 @@ pub enum Table {
     DeviceListPositions = 93,
     /// Position → user whose devices or their keys changed there last.
     DeviceListChanges = 94,
-    /// User, device, position, place → to-device message.
+    /// User, device, position → to-device message.
     ToDevice = 95,
-    /// User, device, transaction id → place among the device's last to-device transactions.
+    /// User, device, 0, transaction id → nothing; user, device, 1, place → transaction id.
     ToDeviceTransactions = 96,
     /// User, version → key backup.
     Backups = 97,
@@ -96,6 +96,8 @@ pub enum Table {
     BackupKeys = 98,
     /// Hash of an OpenID token → whose it is.
     OpenIdTokens = 99,
+    /// User, position → user whose key the user signed there.
+    SignedUsers = 100,
     /// Room, user, receipt type, thread → receipt.
     Receipts = 120,
     /// Media id → what is known of the file.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Users,
+    device_keys::device_key,
     sessions::{SEEN_EVERY, Session, TokenPair},
 };
 use crate::{
@@ -38,10 +39,6 @@ impl DeviceRecord {
     pub(super) fn new(display_name: Option<String>) -> Self {
         Self { display_name, ..Self::default() }
     }
-}
-
-fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
-    Key::new().str(user_id).str(device_id)
 }
 
 fn no_such_device() -> Error {
@@ -78,8 +75,13 @@ impl Users {
         let record = self.device_record(user_id, device_id).await?;
         let mut record = record.ok_or_else(no_such_device)?;
         record.display_name = Some(display_name);
+        let shown = self.stored_device_keys(user_id, device_id).await?.is_some();
+        let place = self.device_list_place(user_id).await?;
         let mut batch = Batch::new();
         self.put_device(&mut batch, user_id, device_id, &record)?;
+        if shown {
+            self.record_device_list(&mut batch, user_id, place);
+        }
         Ok(self.inner.store.commit(batch).await?)
     }
 
@@ -124,12 +126,18 @@ impl Users {
         user_id: &UserId,
         devices: &[OwnedDeviceId],
     ) -> Result<()> {
+        let mut place = None;
         for device_id in devices {
             let Some(record) = self.device_record(user_id, device_id).await? else { continue };
             for pair in &record.tokens {
                 self.revoke(batch, pair);
             }
             batch.delete(Table::Devices, device_key(user_id, device_id));
+            place = self.remove_device_keys(batch, user_id, device_id).await?.or(place);
+        }
+        // Last, since nothing may be waited for from here to the submission.
+        if let Some(place) = place {
+            self.record_device_list(batch, user_id, place);
         }
         Ok(())
     }

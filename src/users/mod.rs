@@ -2,13 +2,19 @@
 
 mod account_data;
 mod accounts;
+mod cross_signing;
+mod device_keys;
+mod device_lists;
 mod devices;
 mod filters;
 mod interactive;
 mod login_tokens;
+mod one_time_keys;
 mod passwords;
 mod profiles;
 mod sessions;
+mod signatures;
+mod to_device;
 mod tokens;
 
 use std::rc::Rc;
@@ -18,13 +24,17 @@ use ruma::{OwnedServerName, OwnedUserId};
 pub use self::{
     account_data::AccountData,
     accounts::{Account, NewAccount},
+    cross_signing::{CrossSigningKeys, Usage},
     devices::Device,
     interactive::Stages,
     login_tokens::LOGIN_TOKEN_LIFETIME,
+    one_time_keys::{KeyCounts, KeysById},
     profiles::Profile,
     sessions::{Login, NewDevice, Session},
+    signatures::{SignatureFailure, SignedKey},
+    to_device::Messages,
 };
-use self::{interactive::Interactive, sessions::SessionCache};
+use self::{interactive::Interactive, one_time_keys::KeyCountCache, sessions::SessionCache};
 use crate::{feed::Feed, platform::KeyedMutex, store::Store};
 
 /// A handle to the users of this homeserver; clones share it.
@@ -39,7 +49,10 @@ struct Inner {
     server_name: OwnedServerName,
     /// Held from reading what belongs to a user until what was made of it is durable.
     locks: KeyedMutex<OwnedUserId>,
+    /// Held from looking a transaction up until it is durable.
+    transactions: KeyedMutex<Vec<u8>>,
     sessions: SessionCache,
+    key_counts: KeyCountCache,
     interactive: Interactive,
 }
 
@@ -52,7 +65,9 @@ impl Users {
                 feed,
                 server_name,
                 locks: KeyedMutex::default(),
+                transactions: KeyedMutex::default(),
                 sessions: SessionCache::default(),
+                key_counts: KeyCountCache::default(),
                 interactive: Interactive::default(),
             }),
         }

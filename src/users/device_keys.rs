@@ -1,0 +1,130 @@
+//! The identity keys of devices. spec: client-server §Key Distribution
+
+use std::collections::BTreeMap;
+
+use ruma::{DeviceId, OwnedDeviceId, UserId};
+use serde_json::{Map, Value};
+
+use super::{Users, device_lists::DeviceListPlace, sessions::Session};
+use crate::{
+    Error, Result,
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// A signed object: keys as they were uploaded.
+pub(super) type KeyObject = Map<String, Value>;
+
+pub(super) fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
+    Key::new().str(user_id).str(device_id)
+}
+
+impl Users {
+    /// Publishes the identity keys of the sender's device.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` when they name another user or device.
+    pub async fn upload_device_keys(&self, sender: &Session, mut keys: KeyObject) -> Result<()> {
+        let named = |field: &str| keys.get(field).and_then(Value::as_str);
+        if named("user_id") != Some(sender.user_id.as_str())
+            || named("device_id") != Some(sender.device_id.as_str())
+        {
+            return Err(Error::invalid_param("The keys are those of another device"));
+        }
+        // What the homeserver adds and does not keep.
+        keys.remove("unsigned");
+        let _guard = self.inner.locks.lock(sender.user_id.clone()).await;
+        let before = self.stored_device_keys(&sender.user_id, &sender.device_id).await?;
+        if before.as_ref() == Some(&keys) {
+            return Ok(());
+        }
+        // spec: client-server §Key and signature security
+        if self.is_cross_signing_key(&sender.user_id, sender.device_id.as_str()).await? {
+            return Err(Error::forbidden("The device has the id of a cross-signing key"));
+        }
+        let place = self.device_list_place(&sender.user_id).await?;
+        let mut batch = Batch::new();
+        batch.put_json(Table::DeviceKeys, device_key(&sender.user_id, &sender.device_id), &keys)?;
+        self.record_device_list(&mut batch, &sender.user_id, place);
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// The identity keys of a user's devices, or of those in `devices` if there are any, with the
+    /// signatures that `requester` may see.
+    pub async fn device_keys(
+        &self,
+        user_id: &UserId,
+        devices: &[OwnedDeviceId],
+        requester: &UserId,
+    ) -> Result<BTreeMap<OwnedDeviceId, KeyObject>> {
+        let mut all = self.all_device_keys(user_id).await?;
+        if !devices.is_empty() {
+            all.retain(|device_id, _| devices.contains(device_id));
+        }
+        for (device_id, keys) in &mut all {
+            self.add_signatures(keys, user_id, device_id.as_str(), requester).await?;
+            let device = self.device_record(user_id, device_id).await?;
+            if let Some(name) = device.and_then(|device| device.display_name) {
+                let mut unsigned = Map::new();
+                unsigned.insert("device_display_name".to_owned(), name.into());
+                keys.insert("unsigned".to_owned(), unsigned.into());
+            }
+        }
+        Ok(all)
+    }
+
+    /// The identity keys of a device as it uploaded them.
+    pub(super) async fn stored_device_keys(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> Result<Option<KeyObject>> {
+        let key = device_key(user_id, device_id);
+        Ok(self.inner.store.get_json(Table::DeviceKeys, key).await?)
+    }
+
+    async fn all_device_keys(
+        &self,
+        user_id: &UserId,
+    ) -> Result<BTreeMap<OwnedDeviceId, KeyObject>> {
+        let range = KeyRange::prefix(Key::new().str(user_id));
+        let rows =
+            self.inner.store.scan(Table::DeviceKeys, range, Direction::Forward, usize::MAX).await?;
+        let mut all = BTreeMap::new();
+        for (key, value) in rows {
+            let mut key = KeyReader::new(&key);
+            let (Some(_), Some(device_id)) = (key.str(), key.str()) else { continue };
+            let keys = serde_json::from_slice(&value).map_err(Error::internal)?;
+            all.insert(device_id.into(), keys);
+        }
+        Ok(all)
+    }
+
+    /// Writes into `batch` that everything goes which a device has besides its name and tokens;
+    /// what the list of devices needs for it, if the device had keys.
+    pub(super) async fn remove_device_keys(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> Result<Option<DeviceListPlace>> {
+        let store = &self.inner.store;
+        for table in [
+            Table::OneTimeKeys,
+            Table::FallbackKeys,
+            Table::Signatures,
+            Table::ToDevice,
+            Table::ToDeviceTransactions,
+        ] {
+            let range = KeyRange::prefix(device_key(user_id, device_id));
+            for (key, _) in store.scan(table, range, Direction::Forward, usize::MAX).await? {
+                batch.delete(table, key);
+            }
+        }
+        self.forget_key_counts(batch, user_id, device_id);
+        if self.stored_device_keys(user_id, device_id).await?.is_none() {
+            return Ok(None);
+        }
+        batch.delete(Table::DeviceKeys, device_key(user_id, device_id));
+        self.device_list_place(user_id).await.map(Some)
+    }
+}

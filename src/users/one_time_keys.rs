@@ -1,0 +1,247 @@
+//! One-time keys and fallback keys. spec: client-server §One-time and fallback keys
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
+
+use ruma::{
+    DeviceId, OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, UserId,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Users, device_keys::device_key, sessions::Session};
+use crate::{
+    Error, Result,
+    feed::Change,
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// Of how many devices the counts are kept in memory at most.
+const COUNTED_DEVICES: usize = 4096;
+
+/// Keys by their ids: an object with signatures, or a string.
+pub type KeysById = BTreeMap<OwnedOneTimeKeyId, Value>;
+
+/// What a device has left for others to claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyCounts {
+    /// How many one-time keys of each algorithm; that of Olm is there even when there are none,
+    /// since clients upload more when they are told so.
+    pub one_time_keys: BTreeMap<OneTimeKeyAlgorithm, u64>,
+    /// The algorithms of fallback keys that nobody has claimed.
+    pub unused_fallback_keys: Vec<OneTimeKeyAlgorithm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
+    id: OwnedOneTimeKeyId,
+    key: Value,
+    /// Whether it was claimed, for a fallback key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    used: bool,
+}
+
+/// The counts of devices that were asked for lately.
+#[derive(Default)]
+pub(super) struct KeyCountCache {
+    counts: RefCell<HashMap<(OwnedUserId, OwnedDeviceId), Rc<KeyCounts>>>,
+    changes: Cell<u64>,
+}
+
+fn fallback_key(user_id: &UserId, device_id: &DeviceId, algorithm: &OneTimeKeyAlgorithm) -> Key {
+    device_key(user_id, device_id).str(algorithm)
+}
+
+fn one_time_keys_of(
+    user_id: &UserId,
+    device_id: &DeviceId,
+    algorithm: &OneTimeKeyAlgorithm,
+) -> KeyRange {
+    KeyRange::prefix(device_key(user_id, device_id).str(algorithm))
+}
+
+impl Users {
+    /// Adds one-time keys and replaces fallback keys of the sender's device.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` when a key has the id of another that is there.
+    pub async fn upload_one_time_keys(
+        &self,
+        sender: &Session,
+        one_time_keys: KeysById,
+        fallback_keys: KeysById,
+    ) -> Result<()> {
+        if one_time_keys.is_empty() && fallback_keys.is_empty() {
+            return Ok(());
+        }
+        let Session { user_id, device_id, .. } = sender;
+        let _guard = self.inner.locks.lock(user_id.clone()).await;
+        let mut present = HashMap::new();
+        let range = KeyRange::prefix(device_key(user_id, device_id));
+        let store = &self.inner.store;
+        for (_, row) in
+            store.scan(Table::OneTimeKeys, range, Direction::Forward, usize::MAX).await?
+        {
+            let row: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
+            present.insert(row.id, row.key);
+        }
+        let mut new = Vec::new();
+        for (id, key) in one_time_keys {
+            match present.get(&id) {
+                None => new.push((id, key)),
+                // Sent again, since the answer was lost.
+                Some(known) if *known == key => {}
+                Some(_) => {
+                    let message = format!("One time key {id} already exists and is another");
+                    return Err(Error::invalid_param(message));
+                }
+            }
+        }
+        let mut batch = Batch::new();
+        let position = self.record_key_counts(&mut batch, user_id, device_id);
+        for (place, (id, key)) in new.into_iter().enumerate() {
+            let algorithm = id.algorithm();
+            // In the order of upload, so that the oldest key is claimed first.
+            let row = device_key(user_id, device_id).str(algorithm).u64(position);
+            let row = row.u64(place as u64);
+            batch.put_json(Table::OneTimeKeys, row, &StoredKey { id, key, used: false })?;
+        }
+        for (id, key) in fallback_keys {
+            let place = fallback_key(user_id, device_id, &id.algorithm());
+            batch.put_json(Table::FallbackKeys, place, &StoredKey { id, key, used: false })?;
+        }
+        Ok(store.commit(batch).await?)
+    }
+
+    /// Takes a key of each device that is named, in one go: each one-time key is given out once,
+    /// the oldest first, and the fallback key when there is none. Devices without a key are left
+    /// out.
+    pub async fn claim_keys(
+        &self,
+        wanted: &BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>,
+    ) -> Result<BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, KeysById>>> {
+        let mut guards = Vec::with_capacity(wanted.len());
+        // The map is in the order of users, so claims never wait for each other in a circle.
+        for user_id in wanted.keys() {
+            guards.push(self.inner.locks.lock(user_id.clone()).await);
+        }
+        let mut batch = Batch::new();
+        let mut claimed: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (user_id, devices) in wanted {
+            for (device_id, algorithm) in devices {
+                let key = self.take_key(&mut batch, user_id, device_id, algorithm).await?;
+                let Some(key) = key else { continue };
+                let keys = KeysById::from([(key.id, key.key)]);
+                claimed.entry(user_id.clone()).or_default().insert(device_id.clone(), keys);
+            }
+        }
+        for (user_id, devices) in &claimed {
+            for device_id in devices.keys() {
+                self.record_key_counts(&mut batch, user_id, device_id);
+            }
+        }
+        self.inner.store.commit(batch).await?;
+        Ok(claimed)
+    }
+
+    async fn take_key(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        algorithm: &OneTimeKeyAlgorithm,
+    ) -> Result<Option<StoredKey>> {
+        let store = &self.inner.store;
+        let range = one_time_keys_of(user_id, device_id, algorithm);
+        let oldest = store.scan(Table::OneTimeKeys, range, Direction::Forward, 1).await?;
+        if let Some((place, row)) = oldest.into_iter().next() {
+            batch.delete(Table::OneTimeKeys, place);
+            return serde_json::from_slice(&row).map(Some).map_err(Error::internal);
+        }
+        let place = fallback_key(user_id, device_id, algorithm);
+        let fallback: Option<StoredKey> = store.get_json(Table::FallbackKeys, &place).await?;
+        let Some(mut fallback) = fallback else { return Ok(None) };
+        if !fallback.used {
+            fallback.used = true;
+            batch.put_json(Table::FallbackKeys, place, &fallback)?;
+        }
+        Ok(Some(fallback))
+    }
+
+    /// What a device has left for others to claim.
+    pub async fn key_counts(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> Result<Rc<KeyCounts>> {
+        let cache = &self.inner.key_counts;
+        let device = (user_id.to_owned(), device_id.to_owned());
+        if let Some(counts) = cache.counts.borrow().get(&device) {
+            return Ok(counts.clone());
+        }
+        let changes = cache.changes.get();
+        let store = &self.inner.store;
+        let range = || KeyRange::prefix(device_key(user_id, device_id));
+        let mut one_time_keys = BTreeMap::from([(OneTimeKeyAlgorithm::SignedCurve25519, 0)]);
+        for (key, _) in
+            store.scan(Table::OneTimeKeys, range(), Direction::Forward, usize::MAX).await?
+        {
+            let mut key = KeyReader::new(&key);
+            let (Some(_), Some(_), Some(algorithm)) = (key.str(), key.str(), key.str()) else {
+                continue;
+            };
+            *one_time_keys.entry(algorithm.into()).or_insert(0) += 1;
+        }
+        let mut unused_fallback_keys = Vec::new();
+        for (_, row) in
+            store.scan(Table::FallbackKeys, range(), Direction::Forward, usize::MAX).await?
+        {
+            let row: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
+            if !row.used {
+                unused_fallback_keys.push(row.id.algorithm());
+            }
+        }
+        let counts = Rc::new(KeyCounts { one_time_keys, unused_fallback_keys });
+        // What changed while it was counted, is counted anew the next time.
+        if changes == cache.changes.get() {
+            let mut kept = cache.counts.borrow_mut();
+            if kept.len() >= COUNTED_DEVICES {
+                kept.clear();
+            }
+            kept.insert(device, counts.clone());
+        }
+        Ok(counts)
+    }
+
+    fn record_key_counts(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> crate::feed::Position {
+        self.forget_key_counts(batch, user_id, device_id);
+        let change = Change::OneTimeKeys {
+            user_id: user_id.to_owned(),
+            device_id: device_id.to_owned(),
+        };
+        self.inner.feed.record(batch, change)
+    }
+
+    /// Counts a device's keys anew once `batch` is durable.
+    pub(super) fn forget_key_counts(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) {
+        let (users, device) = (self.clone(), (user_id.to_owned(), device_id.to_owned()));
+        batch.on_durable(move || {
+            let cache = &users.inner.key_counts;
+            cache.changes.set(cache.changes.get() + 1);
+            cache.counts.borrow_mut().remove(&device);
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! Signatures of keys that are there already. spec: client-server §POST /keys/signatures/upload
+
+use ruma::{OwnedUserId, UserId};
+use serde_json::Value;
+
+use super::{
+    Users,
+    cross_signing::{Usage, is_signed, public_key},
+    device_keys::KeyObject,
+    sessions::Session,
+};
+use crate::{
+    Result,
+    store::{Batch, Key, Table},
+};
+
+/// A signed key that was given, with whose it is and what it is called.
+pub type SignedKey = (OwnedUserId, String, KeyObject);
+
+/// Why a signature is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureFailure {
+    /// There is no such key.
+    NotFound,
+    /// The key is not the one that is known, or the signature is not right.
+    Invalid,
+}
+
+/// A key without what signing leaves out.
+fn signed_part(key: &KeyObject) -> KeyObject {
+    let mut key = key.clone();
+    key.remove("signatures");
+    key.remove("unsigned");
+    key
+}
+
+impl Users {
+    /// Adds the sender's signatures to keys of their own and of others; those that are not taken,
+    /// with the reason.
+    pub async fn upload_signatures(
+        &self,
+        sender: &Session,
+        signed: Vec<SignedKey>,
+    ) -> Result<Vec<(OwnedUserId, String, SignatureFailure)>> {
+        let _guard = self.inner.locks.lock(sender.user_id.clone()).await;
+        let mut batch = Batch::new();
+        let (mut failures, mut own, mut others) = (Vec::new(), false, Vec::new());
+        for (user_id, id, key) in signed {
+            let checked = self.check_signatures(&sender.user_id, &user_id, &id, &key).await?;
+            let signatures = match checked {
+                Ok(signatures) => signatures,
+                Err(failure) => {
+                    failures.push((user_id, id, failure));
+                    continue;
+                }
+            };
+            for (with, signature) in signatures {
+                let row = Key::new().str(&user_id).str(&id).str(&sender.user_id).str(with);
+                batch.put(Table::Signatures, row, signature);
+            }
+            if user_id == sender.user_id {
+                own = true;
+            } else {
+                others.push(user_id);
+            }
+        }
+        let place = self.device_list_place(&sender.user_id).await?;
+        if own {
+            self.record_device_list(&mut batch, &sender.user_id, place);
+        }
+        for user_id in others {
+            self.record_signature(&mut batch, &sender.user_id, &user_id);
+        }
+        self.inner.store.commit(batch).await?;
+        Ok(failures)
+    }
+
+    /// The sender's signatures on `key`, by the id of the signing key, if all of them are right.
+    async fn check_signatures(
+        &self,
+        sender: &UserId,
+        user_id: &UserId,
+        id: &str,
+        key: &KeyObject,
+    ) -> Result<Result<Vec<(String, String)>, SignatureFailure>> {
+        let known = match self.stored_device_keys(user_id, id.into()).await? {
+            Some(device) => Some((None, device)),
+            None => {
+                let key = self.cross_signing_key_called(user_id, id).await?;
+                key.map(|(usage, key)| (Some(usage), key))
+            }
+        };
+        let Some((usage, known)) = known else { return Ok(Err(SignatureFailure::NotFound)) };
+        if signed_part(&known) != signed_part(key) {
+            return Ok(Err(SignatureFailure::Invalid));
+        }
+        let given = key
+            .get("signatures")
+            .and_then(|signatures| signatures.get(sender.as_str()))
+            .and_then(Value::as_object);
+        let mut signatures = Vec::new();
+        for (with, signature) in given.into_iter().flatten() {
+            let Some(signature) = signature.as_str() else {
+                return Ok(Err(SignatureFailure::Invalid));
+            };
+            let own = sender == user_id;
+            let public = self.signing_key(sender, with, own, usage).await?;
+            match public {
+                Some(public) if is_signed(key, sender, with, &public) => {
+                    signatures.push((with.clone(), signature.to_owned()));
+                }
+                _ => return Ok(Err(SignatureFailure::Invalid)),
+            }
+        }
+        let result =
+            if signatures.is_empty() { Err(SignatureFailure::Invalid) } else { Ok(signatures) };
+        Ok(result)
+    }
+
+    /// The public key of the sender's key `with`, if it may sign a key of that usage (`None` is a
+    /// device) of the sender's own or of another user.
+    async fn signing_key(
+        &self,
+        sender: &UserId,
+        with: &str,
+        own: bool,
+        signed: Option<Usage>,
+    ) -> Result<Option<String>> {
+        let Some(name) = with.strip_prefix("ed25519:") else { return Ok(None) };
+        if let Some((usage, key)) = self.cross_signing_key_called(sender, name).await? {
+            let may = match usage {
+                Usage::Master => own && signed != Some(Usage::Master),
+                Usage::SelfSigning => own && signed.is_none(),
+                Usage::UserSigning => !own && signed == Some(Usage::Master),
+            };
+            return Ok(public_key(&key).filter(|_| may).map(str::to_owned));
+        }
+        // A device vouches for its user's master key, and for its own keys.
+        if !own {
+            return Ok(None);
+        }
+        let device = self.stored_device_keys(sender, name.into()).await?;
+        let public = device.and_then(|device| {
+            device.get("keys")?.get(with)?.as_str().map(str::to_owned)
+        });
+        Ok(public)
+    }
+}

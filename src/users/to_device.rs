@@ -1,0 +1,158 @@
+//! Messages to devices. spec: client-server §Send-to-Device messaging
+
+use std::collections::BTreeMap;
+
+use ruma::{
+    DeviceId, OwnedUserId, TransactionId, UserId, serde::Raw, to_device::DeviceIdOrAllDevices,
+};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Users, device_keys::device_key, sessions::Session};
+use crate::{
+    Error, Result,
+    feed::{Change, Position},
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// How many transactions of a device are remembered.
+const REMEMBERED_TRANSACTIONS: u64 = 512;
+
+/// The content for each device, or for all devices of a user.
+pub type Messages<T> = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<T>>>;
+
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    sender: &'a UserId,
+    content: &'a RawValue,
+}
+
+fn message_key(user_id: &UserId, device_id: &DeviceId, position: Position) -> Key {
+    device_key(user_id, device_id).u64(position)
+}
+
+impl Users {
+    /// Sends a message to each of the devices that are there. A transaction that was seen before
+    /// sends nothing.
+    pub async fn send_to_device<T>(
+        &self,
+        sender: &Session,
+        transaction: &TransactionId,
+        event_type: &str,
+        messages: &Messages<T>,
+    ) -> Result<()> {
+        let of_sender = device_key(&sender.user_id, &sender.device_id);
+        let seen = of_sender.clone().u64(0).str(transaction);
+        // Held until the transaction is durable: the same one at the same time waits for it.
+        let _guard = self.inner.transactions.lock(seen.to_vec()).await;
+        let store = &self.inner.store;
+        if store.get(Table::ToDeviceTransactions, &seen).await?.is_some() {
+            return Ok(());
+        }
+        let range = KeyRange::prefix(of_sender.clone().u64(1));
+        let last =
+            store.scan(Table::ToDeviceTransactions, range, Direction::Backward, 1).await?;
+        let place = 1 + last
+            .first()
+            .and_then(|(key, _)| {
+                let mut key = KeyReader::new(key);
+                (key.str()?, key.str()?, key.u64()?);
+                key.u64()
+            })
+            .unwrap_or_default();
+        let forgotten = of_sender.clone().u64(1).u64(place.saturating_sub(REMEMBERED_TRANSACTIONS));
+        let forgotten_id = store.get(Table::ToDeviceTransactions, &forgotten).await?;
+
+        let mut deliveries = Vec::new();
+        for (user_id, devices) in messages {
+            for (device, content) in devices {
+                let event = Event {
+                    kind: event_type,
+                    sender: &sender.user_id,
+                    content: content.json(),
+                };
+                let event = to_raw_value(&event).map_err(Error::internal)?;
+                match device {
+                    DeviceIdOrAllDevices::DeviceId(device_id) => {
+                        if self.device_record(user_id, device_id).await?.is_some() {
+                            deliveries.push((user_id.clone(), device_id.clone(), event));
+                        }
+                    }
+                    DeviceIdOrAllDevices::AllDevices => {
+                        for device in self.devices(user_id).await? {
+                            deliveries.push((user_id.clone(), device.device_id, event.clone()));
+                        }
+                    }
+                }
+            }
+        }
+        let mut batch = Batch::new();
+        for (user_id, device_id, event) in deliveries {
+            let change =
+                Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() };
+            let position = self.inner.feed.record(&mut batch, change);
+            let key = message_key(&user_id, &device_id, position);
+            batch.put(Table::ToDevice, key, event.get());
+        }
+        batch.put(Table::ToDeviceTransactions, seen, []);
+        let place = of_sender.clone().u64(1).u64(place);
+        batch.put(Table::ToDeviceTransactions, place, transaction.as_bytes());
+        if let Some(id) = forgotten_id {
+            batch.delete(Table::ToDeviceTransactions, forgotten);
+            let id = String::from_utf8_lossy(&id);
+            batch.delete(Table::ToDeviceTransactions, of_sender.u64(0).str(id));
+        }
+        Ok(store.commit(batch).await?)
+    }
+
+    /// At most `limit` messages for a device after `after` up to and with `upto`, oldest first,
+    /// each as the event that the device gets.
+    pub async fn to_device(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        after: Position,
+        upto: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Box<RawValue>)>> {
+        let range = KeyRange::between(
+            message_key(user_id, device_id, after.saturating_add(1)),
+            message_key(user_id, device_id, upto.saturating_add(1)),
+        );
+        let rows = self.inner.store.scan(Table::ToDevice, range, Direction::Forward, limit).await?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for (key, event) in rows {
+            let mut key = KeyReader::new(&key);
+            let (Some(_), Some(_), Some(position)) = (key.str(), key.str(), key.u64()) else {
+                continue;
+            };
+            messages.push((position, serde_json::from_slice(&event).map_err(Error::internal)?));
+        }
+        Ok(messages)
+    }
+
+    /// Deletes the messages for a device up to and with `upto`: it has them.
+    pub async fn acknowledge_to_device(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        upto: Position,
+    ) -> Result<()> {
+        let range = KeyRange::between(
+            message_key(user_id, device_id, 0),
+            message_key(user_id, device_id, upto.saturating_add(1)),
+        );
+        let store = &self.inner.store;
+        let rows = store.scan(Table::ToDevice, range, Direction::Forward, usize::MAX).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for (key, _) in rows {
+            batch.delete(Table::ToDevice, key);
+        }
+        Ok(store.commit(batch).await?)
+    }
+}
