@@ -1,7 +1,11 @@
 //! spec: client-server §Account management
 
-use ruma::api::client::account::{
-    ThirdPartyIdRemovalStatus, change_password, deactivate, get_3pids, whoami,
+use ruma::{
+    UserId,
+    api::client::account::{
+        ThirdPartyIdRemovalStatus, change_password, deactivate, get_3pids, whoami,
+    },
+    events::room::member::MembershipState,
 };
 
 use super::{Incoming, Router, uia};
@@ -45,8 +49,27 @@ async fn deactivate(
     let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
     let asked = &request.request;
     uia::confirm(server, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
-    server.users.deactivate(&sender.user_id).await?;
+    server.users.deactivate(&sender.user_id, asked.erase).await?;
+    leave_all(server, &sender.user_id).await?;
     Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
+}
+
+/// Leaves every room that a user is in and rejects every invite; a room that can't be left keeps
+/// them.
+async fn leave_all(server: &Homeserver, user_id: &UserId) -> Result<()> {
+    for room in server.rooms.memberships(user_id).await?.values() {
+        let inside = [MembershipState::Join, MembershipState::Invite, MembershipState::Knock];
+        if !inside.contains(&room.membership) {
+            continue;
+        }
+        match server.rooms.leave(user_id, &room.room_id, None).await {
+            Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
+            outcome => {
+                outcome?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `GET /_matrix/client/v3/account/whoami`

@@ -18,7 +18,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use super::{Authenticate, Body, Incoming, Router};
-use crate::{Error, Homeserver, Result, users::Profile};
+use crate::{Error, Homeserver, Result, rooms, users::Profile};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_profile);
@@ -80,7 +80,7 @@ async fn set_field(
     };
     let value = body.remove(field);
     let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
-    server.users.set_profile_field(user_id, field, Some(value)).await?;
+    set(server, user_id, field, Some(value)).await?;
     Ok(answer(&json!({})))
 }
 
@@ -92,8 +92,29 @@ async fn delete_field(
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The profile is somebody else's"));
     }
-    server.users.set_profile_field(&request.user_id, request.field.as_str(), None).await?;
+    set(server, &request.user_id, request.field.as_str(), None).await?;
     Ok(delete_profile_field::v3::Response::new())
+}
+
+/// Sets a field, and shows a new name or avatar in the user's rooms. spec: client-server §Events on
+/// Change of Profile Information
+async fn set(
+    server: &Homeserver,
+    user_id: &UserId,
+    field: &str,
+    value: Option<Value>,
+) -> Result<()> {
+    let Some(profile) = server.users.set_profile_field(user_id, field, value).await? else {
+        return Ok(());
+    };
+    if !["displayname", "avatar_url"].contains(&field) {
+        return Ok(());
+    }
+    let shown = rooms::Profile {
+        displayname: profile.display_name().map(str::to_owned),
+        avatar_url: profile.avatar_url(),
+    };
+    server.rooms.update_profile(user_id, &shown).await
 }
 
 fn path(args: &[String]) -> Result<(&UserId, &str)> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result, platform,
-    store::{Batch, Key, Table},
+    store::{Batch, Direction, Key, KeyRange, Table},
 };
 
 /// An account as it is kept.
@@ -159,14 +159,25 @@ impl Users {
         Ok(self.inner.store.commit(batch).await?)
     }
 
-    /// Gives an account up: nobody logs in to it again, and its devices are gone.
-    pub async fn deactivate(&self, user_id: &UserId) -> Result<()> {
+    /// Gives an account up: nobody logs in to it again, and its devices are gone; with `erase` also
+    /// its profile and account data.
+    pub async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<()> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
         account.password = None;
         account.deactivated = true;
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        if erase {
+            batch.delete(Table::Profiles, account_key(user_id));
+            for table in [Table::AccountData, Table::AccountDataPositions] {
+                let range = KeyRange::prefix(account_key(user_id));
+                let store = &self.inner.store;
+                for (key, _) in store.scan(table, range, Direction::Forward, usize::MAX).await? {
+                    batch.delete(table, key);
+                }
+            }
+        }
         self.remove_other_devices(&mut batch, user_id, None).await?;
         Ok(self.inner.store.commit(batch).await?)
     }

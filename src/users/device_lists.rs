@@ -40,8 +40,7 @@ impl Users {
         upto: Position,
     ) -> Result<Vec<OwnedUserId>> {
         let key = |position: Position| Key::new().str(user_id).u64(position);
-        let range =
-            KeyRange::between(key(after.saturating_add(1)), key(upto.saturating_add(1)));
+        let range = KeyRange::between(key(after.saturating_add(1)), key(upto.saturating_add(1)));
         let rows = self
             .inner
             .store
@@ -53,8 +52,7 @@ impl Users {
     /// Where the user's devices changed last; read before [`Users::record_device_list`], under the
     /// user's lock.
     pub(super) async fn device_list_place(&self, user_id: &UserId) -> Result<DeviceListPlace> {
-        let row =
-            self.inner.store.get(Table::DeviceListPositions, Key::new().str(user_id)).await?;
+        let row = self.inner.store.get(Table::DeviceListPositions, Key::new().str(user_id)).await?;
         Ok(DeviceListPlace(row.and_then(|row| KeyReader::new(&row).u64())))
     }
 

@@ -6,9 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use ruma::{
-    DeviceId, OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, UserId,
-};
+use ruma::{DeviceId, OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -223,10 +221,8 @@ impl Users {
         device_id: &DeviceId,
     ) -> crate::feed::Position {
         self.forget_key_counts(batch, user_id, device_id);
-        let change = Change::OneTimeKeys {
-            user_id: user_id.to_owned(),
-            device_id: device_id.to_owned(),
-        };
+        let change =
+            Change::OneTimeKeys { user_id: user_id.to_owned(), device_id: device_id.to_owned() };
         self.inner.feed.record(batch, change)
     }
 

@@ -1,8 +1,5 @@
 //! Signatures of keys that are there already. spec: client-server §POST /keys/signatures/upload
 
-use ruma::{OwnedUserId, UserId};
-use serde_json::Value;
-
 use super::{
     Users,
     cross_signing::{Usage, is_signed, public_key},
@@ -13,6 +10,7 @@ use crate::{
     Result,
     store::{Batch, Key, Table},
 };
+use ruma::{OwnedUserId, UserId};
 
 /// A signed key that was given, with whose it is and what it is called.
 pub type SignedKey = (OwnedUserId, String, KeyObject);
@@ -32,6 +30,10 @@ fn signed_part(key: &KeyObject) -> KeyObject {
     key.remove("signatures");
     key.remove("unsigned");
     key
+}
+
+fn signatures_of<'a>(key: &'a KeyObject, signer: &UserId) -> Option<&'a KeyObject> {
+    key.get("signatures")?.get(signer.as_str())?.as_object()
 }
 
 impl Users {
@@ -94,12 +96,12 @@ impl Users {
         if signed_part(&known) != signed_part(key) {
             return Ok(Err(SignatureFailure::Invalid));
         }
-        let given = key
-            .get("signatures")
-            .and_then(|signatures| signatures.get(sender.as_str()))
-            .and_then(Value::as_object);
         let mut signatures = Vec::new();
-        for (with, signature) in given.into_iter().flatten() {
+        for (with, signature) in signatures_of(key, sender).into_iter().flatten() {
+            // Clients send the signatures along that the key was uploaded with.
+            if signatures_of(&known, sender).is_some_and(|of| of.get(with) == Some(signature)) {
+                continue;
+            }
             let Some(signature) = signature.as_str() else {
                 return Ok(Err(SignatureFailure::Invalid));
             };
@@ -112,9 +114,7 @@ impl Users {
                 _ => return Ok(Err(SignatureFailure::Invalid)),
             }
         }
-        let result =
-            if signatures.is_empty() { Err(SignatureFailure::Invalid) } else { Ok(signatures) };
-        Ok(result)
+        Ok(Ok(signatures))
     }
 
     /// The public key of the sender's key `with`, if it may sign a key of that usage (`None` is a
@@ -140,9 +140,8 @@ impl Users {
             return Ok(None);
         }
         let device = self.stored_device_keys(sender, name.into()).await?;
-        let public = device.and_then(|device| {
-            device.get("keys")?.get(with)?.as_str().map(str::to_owned)
-        });
+        let public =
+            device.and_then(|device| device.get("keys")?.get(with)?.as_str().map(str::to_owned));
         Ok(public)
     }
 }

@@ -52,8 +52,7 @@ impl Users {
             return Ok(());
         }
         let range = KeyRange::prefix(of_sender.clone().u64(1));
-        let last =
-            store.scan(Table::ToDeviceTransactions, range, Direction::Backward, 1).await?;
+        let last = store.scan(Table::ToDeviceTransactions, range, Direction::Backward, 1).await?;
         let place = 1 + last
             .first()
             .and_then(|(key, _)| {
@@ -68,11 +67,8 @@ impl Users {
         let mut deliveries = Vec::new();
         for (user_id, devices) in messages {
             for (device, content) in devices {
-                let event = Event {
-                    kind: event_type,
-                    sender: &sender.user_id,
-                    content: content.json(),
-                };
+                let event =
+                    Event { kind: event_type, sender: &sender.user_id, content: content.json() };
                 let event = to_raw_value(&event).map_err(Error::internal)?;
                 match device {
                     DeviceIdOrAllDevices::DeviceId(device_id) => {

@@ -1,0 +1,240 @@
+//! spec: client-server §End-to-End Encryption, key management API, cross-signing
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruma::{
+    OwnedOneTimeKeyId, OwnedUserId,
+    api::client::keys::{
+        claim_keys, get_key_changes, get_keys, upload_keys, upload_signatures, upload_signing_keys,
+    },
+    encryption::{CrossSigningKey, OneTimeKey},
+    events::room::member::MembershipState,
+    serde::{JsonObject, Raw},
+};
+use serde_json::{Value, json, value::to_raw_value};
+
+use super::{Incoming, Router, uia};
+use crate::{
+    Error, Homeserver, Result,
+    feed::{Change, Position},
+    users::{CrossSigningKeys, KeysById, Session, SignatureFailure, Usage},
+};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(upload_keys);
+    router.add(query_keys);
+    router.add(claim_keys);
+    router.add(get_changes);
+    router.add(upload_signing_keys);
+    router.add(upload_signatures);
+}
+
+fn object<T>(raw: &Raw<T>) -> Result<JsonObject> {
+    raw.deserialize_as_unchecked().map_err(|cause| Error::bad_json(cause.to_string()))
+}
+
+fn raw<T>(object: &JsonObject) -> Result<Raw<T>> {
+    to_raw_value(object).map(Raw::from_json).map_err(Error::internal)
+}
+
+/// `POST /_matrix/client/v3/keys/upload`
+async fn upload_keys(
+    server: &Homeserver,
+    request: Incoming<upload_keys::v3::Request>,
+) -> Result<upload_keys::v3::Response> {
+    let (sender, asked) = (&request.auth, &request.request);
+    let (one_time_keys, fallback_keys) =
+        (keys_by_id(&asked.one_time_keys)?, keys_by_id(&asked.fallback_keys)?);
+    if let Some(device_keys) = &asked.device_keys {
+        server.users.upload_device_keys(sender, object(device_keys)?).await?;
+    }
+    server.users.upload_one_time_keys(sender, one_time_keys, fallback_keys).await?;
+    let counts = server.users.key_counts(&sender.user_id, &sender.device_id).await?;
+    let counts = counts.one_time_keys.iter();
+    Ok(upload_keys::v3::Response::new(
+        counts
+            .map(|(algorithm, count)| (algorithm.clone(), (*count).try_into().unwrap_or_default()))
+            .collect(),
+    ))
+}
+
+fn keys_by_id(keys: &BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>) -> Result<KeysById> {
+    let parsed = keys.iter().map(|(id, key)| match key.deserialize_as_unchecked::<Value>() {
+        Ok(key) if key.is_object() || key.is_string() => Ok((id.clone(), key)),
+        Ok(_) => Err(Error::bad_json("A one-time key is an object or a string")),
+        Err(cause) => Err(Error::bad_json(cause.to_string())),
+    });
+    parsed.collect()
+}
+
+/// `POST /_matrix/client/v3/keys/query`
+async fn query_keys(
+    server: &Homeserver,
+    request: Incoming<get_keys::v3::Request>,
+) -> Result<get_keys::v3::Response> {
+    let sender = &request.auth.user_id;
+    let users = &server.users;
+    let mut response = get_keys::v3::Response::new();
+    for (user_id, devices) in &request.device_keys {
+        if user_id.server_name() != server.config.server_name {
+            response.failures.insert(user_id.server_name().to_string(), unreachable());
+            continue;
+        }
+        let keys = users.device_keys(user_id, devices, sender).await?;
+        let keys = keys.iter().map(|(device_id, keys)| Ok((device_id.clone(), raw(keys)?)));
+        response.device_keys.insert(user_id.clone(), keys.collect::<Result<_>>()?);
+        let mut signing = vec![
+            (Usage::Master, &mut response.master_keys),
+            (Usage::SelfSigning, &mut response.self_signing_keys),
+        ];
+        // Whom a user has verified is nobody else's business.
+        if user_id == sender {
+            signing.push((Usage::UserSigning, &mut response.user_signing_keys));
+        }
+        for (usage, found) in signing {
+            if let Some(key) = users.cross_signing_key(user_id, usage, sender).await? {
+                found.insert(user_id.clone(), raw(&key)?);
+            }
+        }
+    }
+    Ok(response)
+}
+
+/// What is told of a server that can't be asked: there is no federation.
+fn unreachable() -> Value {
+    json!({})
+}
+
+/// `POST /_matrix/client/v3/keys/claim`
+async fn claim_keys(
+    server: &Homeserver,
+    request: Incoming<claim_keys::v3::Request>,
+) -> Result<claim_keys::v3::Response> {
+    let mut wanted = request.request.one_time_keys;
+    let remote =
+        wanted.extract_if(.., |user_id, _| user_id.server_name() != server.config.server_name);
+    let failures =
+        remote.map(|(user_id, _)| (user_id.server_name().to_string(), unreachable())).collect();
+    let mut claimed = BTreeMap::new();
+    for (user_id, devices) in server.users.claim_keys(&wanted).await? {
+        let mut keys_of_devices = BTreeMap::new();
+        for (device_id, keys) in devices {
+            let mut keys_of_device = BTreeMap::new();
+            for (id, key) in keys {
+                let key = to_raw_value(&key).map_err(Error::internal)?;
+                keys_of_device.insert(id, Raw::from_json(key));
+            }
+            keys_of_devices.insert(device_id, keys_of_device);
+        }
+        claimed.insert(user_id, keys_of_devices);
+    }
+    let mut response = claim_keys::v3::Response::new(claimed);
+    response.failures = failures;
+    Ok(response)
+}
+
+/// `GET /_matrix/client/v3/keys/changes`
+async fn get_changes(
+    server: &Homeserver,
+    request: Incoming<get_key_changes::v3::Request>,
+) -> Result<get_key_changes::v3::Response> {
+    let token = |token: &str| {
+        let position = token.strip_prefix('s').and_then(|position| position.parse().ok());
+        position.ok_or_else(|| Error::invalid_param("That is no sync token"))
+    };
+    let (from, to) = (token(&request.from)?, token(&request.to)?);
+    let (changed, left) = device_lists(server, &request.auth, from, to).await?;
+    Ok(get_key_changes::v3::Response::new(
+        changed.into_iter().collect(),
+        left.into_iter().collect(),
+    ))
+}
+
+/// Whose devices a client has to look at again since `from`, and whose no longer.
+async fn device_lists(
+    server: &Homeserver,
+    sender: &Session,
+    from: Position,
+    to: Position,
+) -> Result<(BTreeSet<OwnedUserId>, BTreeSet<OwnedUserId>)> {
+    let own = &sender.user_id;
+    let (users, rooms) = (&server.users, &server.rooms);
+    let mut changed: BTreeSet<_> = users.signed_users(own, from, to).await?.into_iter().collect();
+    for user_id in users.device_list_changes(from, to).await? {
+        if user_id == *own || rooms.shares_room(own, &user_id).await? {
+            changed.insert(user_id);
+        }
+    }
+    // Who came to share a room with the sender, or ceased to.
+    let mut met = BTreeSet::new();
+    let memberships = rooms.memberships(own).await?;
+    for (_, change) in server.feed.since(from, to).await? {
+        let Change::Event { room_id, member: Some(member), .. } = change else { continue };
+        let Some(room) = memberships.get(&room_id) else { continue };
+        if member == *own {
+            met.extend(rooms.room(&room_id).await?.joined_members().await?);
+        } else if room.membership == MembershipState::Join {
+            met.insert(member);
+        }
+    }
+    met.remove(own);
+    let mut left = BTreeSet::new();
+    for user_id in met {
+        let shares = rooms.shares_room(own, &user_id).await?;
+        if shares { &mut changed } else { &mut left }.insert(user_id);
+    }
+    Ok((changed, left))
+}
+
+/// `POST /_matrix/client/v3/keys/device_signing/upload`
+async fn upload_signing_keys(
+    server: &Homeserver,
+    request: Incoming<upload_signing_keys::v3::Request>,
+) -> Result<upload_signing_keys::v3::Response> {
+    let (sender, asked) = (&request.auth, &request.request);
+    let given = |key: &Option<Raw<CrossSigningKey>>| {
+        key.as_ref().map(object::<CrossSigningKey>).transpose()
+    };
+    let keys = CrossSigningKeys {
+        master: given(&asked.master_key)?,
+        self_signing: given(&asked.self_signing_key)?,
+        user_signing: given(&asked.user_signing_key)?,
+    };
+    if server.users.replaces_cross_signing_keys(&sender.user_id, &keys).await? {
+        let bound = (&keys.master, &keys.self_signing, &keys.user_signing);
+        let endpoint = "keys/device_signing/upload";
+        uia::confirm(server, sender, endpoint, &bound, asked.auth.as_ref()).await?;
+    }
+    server.users.upload_cross_signing_keys(sender, keys).await?;
+    Ok(upload_signing_keys::v3::Response::new())
+}
+
+/// `POST /_matrix/client/v3/keys/signatures/upload`
+async fn upload_signatures(
+    server: &Homeserver,
+    request: Incoming<upload_signatures::v3::Request>,
+) -> Result<upload_signatures::v3::Response> {
+    let mut signed = Vec::new();
+    for (user_id, keys) in &request.signed_keys {
+        for (id, key) in keys.iter() {
+            let key = serde_json::from_str(key.get())
+                .map_err(|cause| Error::bad_json(cause.to_string()))?;
+            signed.push((user_id.clone(), id.to_owned(), key));
+        }
+    }
+    let mut response = upload_signatures::v3::Response::new();
+    for (user_id, id, failure) in server.users.upload_signatures(&request.auth, signed).await? {
+        let failure = match failure {
+            SignatureFailure::NotFound => {
+                json!({ "errcode": "M_NOT_FOUND", "error": "There is no such key" })
+            }
+            SignatureFailure::Invalid => json!({
+                "errcode": "M_INVALID_SIGNATURE",
+                "error": "The key is another, or its signature is not right",
+            }),
+        };
+        let failure = serde_json::from_value(failure).map_err(Error::internal)?;
+        response.failures.entry(user_id).or_default().insert(id, failure);
+    }
+    Ok(response)
+}

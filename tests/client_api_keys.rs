@@ -1,0 +1,300 @@
+//! End-to-end encryption: device keys, one-time keys, cross-signing, to-device messages.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use neurite::store::Store;
+use ruma::{
+    device_id,
+    serde::{Base64, base64::Standard},
+    signatures::{Ed25519KeyPair, sign_json},
+    user_id,
+};
+use serde_json::{Value, json};
+use support::client::{Client, password_login, server, server_over};
+
+/// A signing key whose signatures are called by `name`, or by the public key.
+struct SigningKey {
+    pair: Ed25519KeyPair,
+    public: String,
+}
+
+impl SigningKey {
+    fn new(name: Option<&str>) -> Self {
+        let document = Ed25519KeyPair::generate();
+        let pair = Ed25519KeyPair::from_der(&document, "unnamed".to_owned()).unwrap();
+        let public = Base64::<Standard, _>::new(pair.public_key().to_vec()).encode();
+        let name = name.unwrap_or(&public).to_owned();
+        Self { pair: Ed25519KeyPair::from_der(&document, name).unwrap(), public }
+    }
+
+    /// `object` with the signature of `user_id` added.
+    fn sign(&self, user_id: &str, object: Value) -> Value {
+        let mut object = serde_json::from_value(object).unwrap();
+        sign_json(user_id, &self.pair, &mut object).unwrap();
+        serde_json::to_value(object).unwrap()
+    }
+
+    fn cross_signing(&self, user_id: &str, usage: &str) -> Value {
+        json!({
+            "user_id": user_id,
+            "usage": [usage],
+            "keys": { (format!("ed25519:{}", self.public)): self.public },
+        })
+    }
+}
+
+fn device_keys(client: &Client, key: &SigningKey) -> Value {
+    json!({
+        "user_id": client.user_id,
+        "device_id": client.device_id,
+        "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "keys": { (format!("ed25519:{}", client.device_id)): key.public },
+        "signatures": { (client.user_id.clone()): { "ed25519:own": "signature" } },
+    })
+}
+
+fn one_time_keys(ids: std::ops::Range<usize>) -> Value {
+    let keys = ids.map(|id| {
+        (format!("signed_curve25519:{id:06}"), json!({ "key": format!("k{id}"), "signatures": {} }))
+    });
+    Value::Object(keys.collect())
+}
+
+async fn query(client: &Client, of: &str) -> Value {
+    client.post("/v3/keys/query", json!({ "device_keys": { of: [] } })).await.ok()
+}
+
+tests! {
+    async fn device_keys_are_published_with_the_name_of_the_device() {
+        let store = Store::memory();
+        let server = server_over(store.clone(), |_| {}).await;
+        let (alice, bob) = (Client::register(&server, "alice").await, Client::register(&server, "bob").await);
+        let key = SigningKey::new(None);
+        let keys = device_keys(&alice, &key);
+        let before = server.feed.current();
+        let answer = alice.post("/v3/keys/upload", json!({ "device_keys": keys })).await.ok();
+        assert_eq!(answer, json!({ "one_time_key_counts": { "signed_curve25519": 0 } }));
+        let changed = server.feed.current();
+        assert_eq!(
+            server.users.device_list_changes(before, changed).await.unwrap(),
+            [user_id!("@alice:neurite.test")]
+        );
+        // The same keys again change nothing.
+        alice.post("/v3/keys/upload", json!({ "device_keys": keys })).await.ok();
+        assert_eq!(server.feed.current(), changed);
+        let path = format!("/v3/devices/{}", alice.device_id);
+        alice.put(&path, json!({ "display_name": "Phone" })).await.ok();
+        let mut expected = keys.clone();
+        expected["unsigned"] = json!({ "device_display_name": "Phone" });
+        assert_eq!(query(&bob, &alice.user_id).await["device_keys"][&alice.user_id][&alice.device_id], expected);
+        assert_eq!(query(&bob, "@nobody:neurite.test").await["device_keys"]["@nobody:neurite.test"], json!({}));
+        assert_eq!(query(&bob, "@a:elsewhere.test").await["failures"], json!({ "elsewhere.test": {} }));
+        for (field, value) in [("user_id", "@bob:neurite.test"), ("device_id", "OTHER")] {
+            let mut others = keys.clone();
+            others[field] = json!(value);
+            alice.post("/v3/keys/upload", json!({ "device_keys": others })).await.fails(400, "M_INVALID_PARAM");
+        }
+        // They go with the device, and that is told.
+        let before = server.feed.current();
+        alice.post("/v3/logout", json!({})).await.ok();
+        assert_eq!(query(&bob, &alice.user_id).await["device_keys"][&alice.user_id], json!({}));
+        let changes = server.users.device_list_changes(before, server.feed.current()).await;
+        assert_eq!(changes.unwrap().len(), 1);
+    }
+
+    async fn one_time_keys_are_claimed_once_oldest_first_then_the_fallback_key() {
+        let store = Store::memory();
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let fallback = json!({ "signed_curve25519:fallback": { "key": "f", "fallback": true } });
+        let body = json!({ "one_time_keys": one_time_keys(10..20), "fallback_keys": fallback });
+        let counts = alice.post("/v3/keys/upload", body).await.ok();
+        assert_eq!(counts["one_time_key_counts"], json!({ "signed_curve25519": 10 }));
+        // Uploaded later, so claimed later, whatever they are called; the same key again is fine.
+        alice.post("/v3/keys/upload", json!({ "one_time_keys": one_time_keys(0..11) })).await.ok();
+        let mut other = one_time_keys(10..11);
+        other["signed_curve25519:000010"]["key"] = json!("another");
+        alice.post("/v3/keys/upload", json!({ "one_time_keys": other })).await.fails(400, "M_INVALID_PARAM");
+        alice.post("/v3/keys/upload", json!({ "one_time_keys": { "nonsense": "k" } })).await.fails(400, "M_BAD_JSON");
+
+        let server = server_over(store, |_| {}).await;
+        let bob = Client { server: server.clone(), ..bob };
+        let wanted = json!({ "one_time_keys": {
+            (alice.user_id.clone()): { (alice.device_id.clone()): "signed_curve25519", "NOTHING": "signed_curve25519" },
+            "@nobody:neurite.test": { "X": "signed_curve25519" },
+        } });
+        let claim = || async {
+            let answer = bob.post("/v3/keys/claim", wanted.clone()).await.ok();
+            let keys = answer["one_time_keys"][&alice.user_id][&alice.device_id].clone();
+            assert_eq!(answer["one_time_keys"].as_object().unwrap().len(), 1);
+            keys.as_object().unwrap().keys().next().unwrap().clone()
+        };
+        assert_eq!(claim().await, "signed_curve25519:000010");
+        let claimed = join_all((0..19).map(|_| claim())).await;
+        let distinct: BTreeSet<_> = claimed.iter().cloned().collect();
+        assert_eq!(distinct.len(), 19);
+        assert!(!distinct.contains("signed_curve25519:fallback"));
+        let (user, device) = (user_id!("@alice:neurite.test"), alice.device_id.as_str().into());
+        let counts = server.users.key_counts(user, device).await.unwrap();
+        assert_eq!(counts.one_time_keys.values().copied().collect::<Vec<_>>(), [0]);
+        assert_eq!(counts.unused_fallback_keys.len(), 1);
+        for _ in 0..2 {
+            assert_eq!(claim().await, "signed_curve25519:fallback");
+        }
+        let counts = server.users.key_counts(user, device).await.unwrap();
+        assert!(counts.unused_fallback_keys.is_empty());
+        // A new one is unused.
+        let alice = Client { server: server.clone(), ..alice.clone() };
+        let fallback = json!({ "signed_curve25519:second": { "key": "g", "fallback": true } });
+        alice.post("/v3/keys/upload", json!({ "fallback_keys": fallback })).await.ok();
+        let counts = server.users.key_counts(user, device).await.unwrap();
+        assert_eq!(counts.unused_fallback_keys.len(), 1);
+    }
+
+    async fn cross_signing_keys_are_signed_by_the_master_and_replaced_only_with_the_password() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let user = alice.user_id.as_str();
+        let upload = "/v3/keys/device_signing/upload";
+        let (master, own, others) = (SigningKey::new(None), SigningKey::new(None), SigningKey::new(None));
+        let self_signing = own.cross_signing(user, "self_signing");
+        alice.post(upload, json!({ "self_signing_key": self_signing })).await.fails(400, "M_MISSING_PARAM");
+        let unsigned = json!({ "master_key": master.cross_signing(user, "master"), "self_signing_key": self_signing });
+        alice.post(upload, unsigned).await.fails(400, "M_INVALID_SIGNATURE");
+        let wrong_usage = json!({ "master_key": master.cross_signing(user, "self_signing") });
+        alice.post(upload, wrong_usage).await.fails(400, "M_INVALID_PARAM");
+        let keys = json!({
+            "master_key": master.cross_signing(user, "master"),
+            "self_signing_key": master.sign(user, self_signing),
+            "user_signing_key": master.sign(user, others.cross_signing(user, "user_signing")),
+        });
+        alice.post(upload, keys.clone()).await.ok();
+        alice.post(upload, keys.clone()).await.ok();
+        let seen = query(&bob, user).await;
+        assert_eq!(seen["master_keys"][user], keys["master_key"]);
+        assert_eq!(seen["self_signing_keys"][user], keys["self_signing_key"]);
+        assert_eq!(seen["user_signing_keys"], Value::Null);
+        assert_eq!(query(&alice, user).await["user_signing_keys"][user], keys["user_signing_key"]);
+
+        let mut new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
+        let challenge = alice.post(upload, new.clone()).await;
+        assert_eq!(challenge.status, 401);
+        new["auth"] = password_login("alice");
+        new["auth"]["session"] = challenge.body["session"].clone();
+        alice.post(upload, new.clone()).await.ok();
+        let seen = query(&alice, user).await;
+        assert_eq!(seen["master_keys"][user], new["master_key"]);
+        assert_eq!(seen["self_signing_keys"], Value::Null);
+    }
+
+    async fn signatures_are_added_and_seen_by_whom_they_concern() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let device = SigningKey::new(Some(&alice.device_id));
+        let keys = device_keys(&alice, &device);
+        alice.post("/v3/keys/upload", json!({ "device_keys": keys })).await.ok();
+        let upload = "/v3/keys/device_signing/upload";
+        let mut masters = Vec::new();
+        let mut signers = Vec::new();
+        for client in [&alice, &bob] {
+            let user = client.user_id.as_str();
+            let (master, own, others) = (SigningKey::new(None), SigningKey::new(None), SigningKey::new(None));
+            let keys = json!({
+                "master_key": master.cross_signing(user, "master"),
+                "self_signing_key": master.sign(user, own.cross_signing(user, "self_signing")),
+                "user_signing_key": master.sign(user, others.cross_signing(user, "user_signing")),
+            });
+            client.post(upload, keys.clone()).await.ok();
+            masters.push(keys["master_key"].clone());
+            signers.push((master, own, others));
+        }
+        let (alice_id, bob_id) = (alice.user_id.as_str(), bob.user_id.as_str());
+        let (master, own, others) = &signers[0];
+        let signed_device = own.sign(alice_id, keys.clone());
+        let before = server.feed.current();
+        let body = json!({
+            alice_id: {
+                (alice.device_id.clone()): signed_device,
+                (master.public.clone()): device.sign(alice_id, masters[0].clone()),
+            },
+            bob_id: { (signers[1].0.public.clone()): others.sign(alice_id, masters[1].clone()) },
+        });
+        let answer = alice.post("/v3/keys/signatures/upload", body).await.ok();
+        assert_eq!(answer, json!({}));
+        let now = server.feed.current();
+        let alice_owned = user_id!("@alice:neurite.test");
+        assert_eq!(server.users.device_list_changes(before, now).await.unwrap(), [alice_owned]);
+        assert_eq!(server.users.signed_users(alice_owned, before, now).await.unwrap(), [user_id!("@bob:neurite.test")]);
+
+        let by = |key: &SigningKey| format!("ed25519:{}", key.public);
+        let seen = query(&bob, alice_id).await;
+        let signatures = &seen["device_keys"][alice_id][&alice.device_id]["signatures"][alice_id];
+        assert!(signatures[by(own)].is_string() && signatures["ed25519:own"].is_string());
+        assert!(seen["master_keys"][alice_id]["signatures"][alice_id][format!("ed25519:{}", alice.device_id)].is_string());
+        // Whom Alice has verified is seen by Alice alone.
+        let of_bob = |seen: &Value| seen["master_keys"][bob_id]["signatures"][alice_id][by(others)].is_string();
+        assert!(of_bob(&query(&alice, bob_id).await));
+        assert!(!of_bob(&query(&bob, bob_id).await) && !of_bob(&query(&carol, bob_id).await));
+
+        // What is wrong is told one by one.
+        let mut changed = own.sign(alice_id, keys.clone());
+        changed["algorithms"] = json!([]);
+        let body = json!({
+            alice_id: {
+                (alice.device_id.clone()): changed,
+                "NOTHING": own.sign(alice_id, keys.clone()),
+                (master.public.clone()): others.sign(alice_id, masters[0].clone()),
+            },
+        });
+        let failures = alice.post("/v3/keys/signatures/upload", body).await.ok();
+        let failures = &failures["failures"][alice_id];
+        assert_eq!(failures[&alice.device_id]["errcode"], "M_INVALID_SIGNATURE");
+        assert_eq!(failures["NOTHING"]["errcode"], "M_NOT_FOUND");
+        assert_eq!(failures[&master.public]["errcode"], "M_INVALID_SIGNATURE");
+    }
+
+    async fn to_device_messages_wait_for_each_device_once() {
+        let store = Store::memory();
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let mut login = password_login("alice");
+        login["device_id"] = json!("SECOND");
+        alice.post("/v3/login", login).await.ok();
+        let bob = Client::register(&server, "bob").await;
+        let send = |txn: &str, messages: Value| {
+            let (bob, path) = (bob.clone(), format!("/v3/sendToDevice/m.test/{txn}"));
+            async move { bob.put(&path, json!({ "messages": messages })).await.ok() }
+        };
+        let all = json!({ (alice.user_id.clone()): { "*": { "n": 1 } } });
+        let (one, again) = futures::join!(send("t1", all.clone()), send("t1", all.clone()));
+        assert_eq!((one, again), (json!({}), json!({})));
+        send("t2", json!({ (alice.user_id.clone()): { "SECOND": { "n": 2 }, "NOTHING": {} } })).await;
+
+        let server = server_over(store, |_| {}).await;
+        let again = Client { server: server.clone(), ..bob.clone() };
+        again.put("/v3/sendToDevice/m.test/t2", json!({ "messages": all })).await.ok();
+        let (user, second) = (user_id!("@alice:neurite.test"), device_id!("SECOND"));
+        let upto = server.feed.current();
+        let messages = server.users.to_device(user, second, 0, upto, 100).await.unwrap();
+        let contents: Vec<Value> =
+            messages.iter().map(|(_, event)| serde_json::from_str(event.get()).unwrap()).collect();
+        assert_eq!(contents, [
+            json!({ "type": "m.test", "sender": bob.user_id, "content": { "n": 1 } }),
+            json!({ "type": "m.test", "sender": bob.user_id, "content": { "n": 2 } }),
+        ]);
+        let first = server.users.to_device(user, alice.device_id.as_str().into(), 0, upto, 100).await;
+        assert_eq!(first.unwrap().len(), 1);
+        let (position, _) = messages[0];
+        assert_eq!(server.users.to_device(user, second, 0, upto, 1).await.unwrap().len(), 1);
+        assert_eq!(server.users.to_device(user, second, position, upto, 9).await.unwrap().len(), 1);
+        server.users.acknowledge_to_device(user, second, position).await.unwrap();
+        assert_eq!(server.users.to_device(user, second, 0, upto, 9).await.unwrap().len(), 1);
+    }
+}
