@@ -14,8 +14,9 @@ type Ending = Extract<FromHomeserver, { kind: "ended" }>["why"];
 const MEDIA_ELEMENT = "x-neurite-same-origin-media";
 /** How many of the last requests are remembered. */
 const REMEMBERED = 50;
-/** How long callers may take to take note of an end. */
-const GOODBYE_WITHIN = 500;
+/** How long all may take to take note of an end, and the last to take its answer: a page may be frozen. */
+const NOTE_WITHIN = 1000;
+const ANSWER_WITHIN = 10_000;
 
 interface Caller {
   channel: HomeserverChannel;
@@ -23,18 +24,24 @@ interface Caller {
   underWay: Map<number, AbortController>;
   /** Ends what was begun for it. */
   gone: AbortController;
-  /** It has been told the end, and this is to be called when it has taken note. */
-  noted?: (() => void) | undefined;
+  /** Called when it has left. */
+  onleft?: () => void;
 }
 
 export class Callers {
   #callers = new Set<Caller>();
   #requests: RequestStatus[] = [];
+  /** What comes now is asked again elsewhere. */
+  #ended = false;
 
   constructor(
     private readonly homeserver: Homeserver,
     private readonly about: { lock: string; config: Config; version: string },
-    private readonly actions: { destroy(): Promise<void>; connect(channel: HomeserverChannel): void },
+    private readonly actions: {
+      connect(channel: HomeserverChannel): void;
+      destroy(): Promise<void>;
+      close(): void;
+    },
   ) {}
 
   /** Serves whoever is at the other end. */
@@ -48,13 +55,16 @@ export class Callers {
 
   /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
   async end(why: Ending, except?: Caller): Promise<void> {
-    const noted = [...this.#callers]
-      .filter((caller) => caller !== except)
-      .map((caller) => {
-        caller.channel.post({ kind: "ended", why });
-        return new Promise<void>((resolve) => (caller.noted = resolve));
-      });
-    await Promise.race([Promise.all(noted), new Promise((late) => setTimeout(late, GOODBYE_WITHIN))]);
+    this.#ended = true;
+    const others = [...this.#callers].filter((caller) => caller !== except);
+    for (const { channel } of others) channel.post({ kind: "ended", why });
+    await this.#leaving(others, NOTE_WITHIN);
+  }
+
+  /** Resolves when these have left, or have had the time to. */
+  async #leaving(callers: Caller[], limit: number): Promise<void> {
+    const left = callers.map((caller) => new Promise<void>((resolve) => (caller.onleft = resolve)));
+    await Promise.race([Promise.all(left), new Promise((late) => setTimeout(late, limit))]);
   }
 
   #receive(caller: Caller, message: ToHomeserver): void {
@@ -68,12 +78,15 @@ export class Callers {
       case "abort":
         return caller.underWay.get(message.id)?.abort();
       case "request":
+        if (this.#ended) return;
         return void this.#answer(caller, message);
       default:
-        return void this.#command(caller, message.kind).then(
-          (value) => caller.channel.post({ kind: "value", id: message.id, value }),
-          (error: unknown) => caller.channel.post({ kind: "failed", id: message.id, reason: String(error) }),
-        );
+        return void this.#command(caller, message.kind)
+          .then(
+            (value) => caller.channel.post({ kind: "value", id: message.id, value }),
+            (error: unknown) => caller.channel.post({ kind: "failed", id: message.id, reason: String(error) }),
+          )
+          .finally(() => message.kind !== "status" && this.#close(caller));
     }
   }
 
@@ -103,8 +116,16 @@ export class Callers {
 
   async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
     if (kind === "status") {
-      const { version } = this.about;
-      return { ...(await this.homeserver.status()), version, requests: this.#requests };
+      const { version, config } = this.about;
+      const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+      return {
+        version,
+        serverName: config.serverName,
+        baseUrl: config.baseUrl,
+        storage: { usage, quota },
+        ...(await this.homeserver.status()),
+        requests: this.#requests,
+      };
     }
     await this.homeserver.stop();
     if (kind === "destroy") {
@@ -117,10 +138,16 @@ export class Callers {
     return undefined;
   }
 
+  /** The worker's end must not be noticed before the last answer has come. */
+  async #close(last: Caller): Promise<void> {
+    await this.#leaving([last], ANSWER_WITHIN);
+    this.actions.close();
+  }
+
   #remove(caller: Caller): void {
     caller.gone.abort();
-    caller.noted?.();
     this.#callers.delete(caller);
+    caller.onleft?.();
     for (const abort of caller.underWay.values()) abort.abort();
     caller.channel.close();
   }

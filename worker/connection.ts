@@ -156,8 +156,7 @@ export class Connection {
 
   #lose(why: "crashed" | "stopped" | "destroyed"): void {
     if (!this.#channel) return;
-    this.#channel.close();
-    this.#forget();
+    this.#leave();
     this.#requeue();
     this.onlost(why);
   }

@@ -1,8 +1,11 @@
 // The worker that a leading page owns.
 
 import { StartError } from "./errors.js";
-import { hasLocks } from "./locks.js";
+import { hasLocks, whenReleased } from "./locks.js";
 import type { Config, FromWorker, ToWorker } from "./messages.js";
+
+/** A worker whose script does not run within this time will not run at all. */
+const RUNS_WITHIN = 30_000;
 
 export interface WorkerPlace {
   workerUrl?: string | URL | undefined;
@@ -15,19 +18,24 @@ export class HomeserverWorker {
   wasm: WebAssembly.Module | undefined;
   /** The homeserver could not start. */
   onfailed: (reason: StartError) => void = () => {};
+  /** The worker is gone, without a word. */
+  ongone: () => void = () => {};
   #worker: Worker | SharedWorker;
   #port: Worker | MessagePort;
+  #left = new AbortController();
+  #silence = setTimeout(() => this.ongone(), RUNS_WITHIN);
 
   constructor(config: Config, place: WorkerPlace, wasm: WebAssembly.Module | undefined) {
     this.wasm = wasm;
     this.#worker = makeWorker(place.workerUrl, `neurite:${config.storage}`);
     this.#port = "port" in this.#worker ? this.#worker.port : this.#worker;
     this.#port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      clearTimeout(this.#silence);
       if (data.kind === "compiled") this.wasm = data.wasm;
+      else if (data.kind === "alive") whenReleased(data.lock, this.#left.signal, () => this.ongone());
       else this.onfailed(new StartError(data.error.name, data.error.message, causeOf(data.error)));
     };
     this.#worker.onerror = (event) => {
-      // What goes wrong in a worker that runs does not come here.
       const { message, error } = event as Partial<ErrorEvent>;
       const where = place.workerUrl ?? new URL("./worker.js", import.meta.url);
       this.onfailed(
@@ -51,6 +59,9 @@ export class HomeserverWorker {
 
   /** Ends it at once. */
   terminate(): void {
+    this.#left.abort();
+    clearTimeout(this.#silence);
+    this.onfailed = () => {};
     // A shared worker ends with its last page.
     if ("terminate" in this.#worker) this.#worker.terminate();
   }

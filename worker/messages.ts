@@ -101,6 +101,8 @@ export type ToWorker =
 
 /** From a worker to the page that owns it. */
 export type FromWorker =
+  /** It runs, and holds `lock` as long as it lives. */
+  | { kind: "alive"; lock: string }
   /** The compiled module, so that the next worker need not compile it again. */
   | { kind: "compiled"; wasm: WebAssembly.Module }
   | { kind: "failed"; error: { name: StartErrorName; message: string; stack?: string | undefined } };

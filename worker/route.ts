@@ -6,8 +6,9 @@ import type { Answer, FromServiceWorker } from "./messages.js";
 import { leaderLock } from "./names.js";
 import type { RequestContent } from "./request.js";
 
-/** How often pages are asked who leads. */
-const ASK_EVERY = 500;
+/** After what time pages are asked again who leads: at first, and at most, as the time doubles. */
+const ASK_AGAIN_AFTER = 250;
+const ASK_AGAIN_WITHIN = 4000;
 /** How long requests wait when no page leads or wants to. */
 const GIVE_UP_AFTER = 10_000;
 /** How long they wait for a page that leads but does not answer yet. */
@@ -69,6 +70,7 @@ export class Route {
     if (this.#finding) return;
     this.#finding = true;
     const begun = performance.now();
+    let pause = ASK_AGAIN_AFTER;
     while (!this.#connection.welcome && (this.#connection.busy || this.#handing.length > 0)) {
       const waited = performance.now() - begun;
       if (waited > GIVE_UP_ON_LEADER_AFTER || (waited > GIVE_UP_AFTER && !(await this.#isLed()))) {
@@ -79,7 +81,8 @@ export class Route {
       for (const client of await this.clients.matchAll({ type: "window", includeUncontrolled: true })) {
         client.postMessage({ kind: "neurite:find", storage: this.storage } satisfies FromServiceWorker);
       }
-      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(pause * 2, ASK_AGAIN_WITHIN);
     }
     this.#finding = false;
   }

@@ -60,7 +60,7 @@ export class Tab {
       this.connection.onwelcome = (welcome) => {
         clearTimeout(this.#askAgain);
         this.#asked = 0;
-        if (this.#worker) this.#elected();
+        if (this.#worker) this.#elected(this.#worker);
         resolve(welcome);
       };
       const { onend } = this;
@@ -120,6 +120,8 @@ export class Tab {
       const worker = new HomeserverWorker(config, this.place, this.#wasm);
       this.#worker = worker;
       worker.onfailed = (reason) => this.#end(reason);
+      // The connection knows only of a worker that has said welcome.
+      worker.ongone = () => this.#restart(worker);
       this.connection.open(portChannel(worker.connect()));
       this.serviceWorker.lead(worker.connect());
     } catch (cause) {
@@ -127,8 +129,11 @@ export class Tab {
     }
   }
 
-  #elected(): void {
-    if (this.role === "leader") return;
+  #elected(worker: HomeserverWorker): void {
+    // What goes wrong in a homeserver that runs has been told to those who asked for it.
+    worker.onfailed = () => {};
+    // A shared worker is no tab's own.
+    if (this.role === "leader" || !hasLocks) return;
     this.role = "leader";
     this.onrole("leader");
   }
@@ -152,10 +157,23 @@ export class Tab {
 
   #lost(why: "crashed" | "stopped" | "destroyed"): void {
     if (this.#ended) return;
-    if (why === "destroyed") return this.#end(new Error("The homeserver was destroyed."));
-    if (!this.#worker) return this.#follow();
-    this.#wasm = this.#worker.wasm;
-    this.#worker.terminate();
+    if (why === "destroyed") {
+      // The worker has still to delete everything and then ends itself; nobody is to lead before.
+      if (this.#worker) {
+        this.#worker.ongone = this.#resign;
+        this.#resign = () => {};
+        this.#worker = undefined;
+      }
+      return this.#end(new Error("The homeserver was destroyed."));
+    }
+    if (this.#worker) this.#restart(this.#worker);
+    else this.#follow();
+  }
+
+  #restart(worker: HomeserverWorker): void {
+    if (this.#worker !== worker) return;
+    this.#wasm = worker.wasm;
+    worker.terminate();
     this.#worker = undefined;
     const now = performance.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW), now];

@@ -12,6 +12,7 @@ import { announcements, databaseLock } from "./names.js";
 type Owner = Pick<MessagePort, "postMessage">;
 
 const lock = uniqueName("neurite:worker");
+const held = hold(lock);
 /** Channels that came before the homeserver was ready. */
 let early: HomeserverChannel[] | undefined = [];
 let callers: Callers | undefined;
@@ -24,6 +25,7 @@ function connect(channel: HomeserverChannel): void {
 
 function receive(message: ToWorker, owner: Owner): void {
   if (message.kind === "connect") return connect(portChannel(message.port));
+  void held.then(() => tell(owner, { kind: "alive", lock }));
   starting ??= start(message, owner);
   starting.catch((error: unknown) => {
     const { name, message, stack } = error as Error;
@@ -34,13 +36,14 @@ function receive(message: ToWorker, owner: Owner): void {
 
 async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
   // The one before may not be quite gone, and two must never have the database open.
-  const [module] = await Promise.all([wasm ?? compile(wasmUrl), hold(databaseLock(config.storage)), hold(lock)]);
+  const [module] = await Promise.all([wasm ?? compile(wasmUrl), hold(databaseLock(config.storage)), held]);
   if (!wasm) tell(owner, { kind: "compiled", wasm: module });
   await init({ module_or_path: module });
   const homeserver = await Homeserver.start(config);
   callers = new Callers(homeserver, { lock, config, version }, {
-    destroy: () => Homeserver.destroy(config.storage),
     connect,
+    destroy: () => Homeserver.destroy(config.storage),
+    close: () => self.close(),
   });
   const channels = early ?? [];
   early = undefined;
@@ -80,18 +83,19 @@ function isTrap(error: unknown): boolean {
   return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /stack/i.test(error.message));
 }
 
-function crash(error: unknown): void {
+function crash(event: Event, error: unknown): void {
   if (!isTrap(error)) return;
+  event.preventDefault();
   console.error("The homeserver crashed and is started again.", error);
   // What has already been answered is posted first, by tasks that are now waiting.
-  setTimeout(() => {
-    callers?.end("crashed");
-    close();
+  setTimeout(async () => {
+    await callers?.end("crashed");
+    self.close();
   });
 }
 
-self.addEventListener("error", (event) => crash(event.error));
-self.addEventListener("unhandledrejection", (event) => crash(event.reason));
+self.addEventListener("error", (event) => crash(event, event.error));
+self.addEventListener("unhandledrejection", (event) => crash(event, event.reason));
 
 if ("onconnect" in self) {
   // As a shared worker, where there are no locks.

@@ -25,7 +25,8 @@ const options = {
   durability: option("durability"),
   storage: option("storage"),
   rateLimits: option("rate_limits"),
-  serviceWorker: option("service_worker") === "off" ? false : undefined,
+  serviceWorker: { off: false, own: "own" }[option("service_worker") ?? ""],
+  workerUrl: option("worker_url"),
 } as StartOptions;
 
 globalThis.neuriteReady = start(options);

@@ -19,18 +19,22 @@ export function inEachBrowser(declare) {
   for (const name of browserNames) declare(name);
 }
 
-/** Serves the built demo; resolves to `{ url, port, close }`. `port` brings a former origin back. */
+/**
+ * Serves the built demo; resolves to `{ url, port, close }`. `port` brings a former origin back;
+ * `folder` is what is served, several when it is a list.
+ */
 export function serveDemo({ port = 0, folder = wwwDir } = {}) {
   return serve(folder, { ports: [port] });
 }
 
 /**
  * Launches the browser `name` on an empty profile and the demo's server, runs
- * `work(browser, origin)` and ends both. `origin` has no slash at its end.
+ * `work(browser, origin)` and ends both. `origin` has no slash at its end; `options` are those of
+ * `serveDemo` and of `TestBrowser.launch`.
  */
-export async function withBrowser(name, work) {
-  const server = await serveDemo();
-  const browser = await TestBrowser.launch(name);
+export async function withBrowser(name, work, options) {
+  const server = await serveDemo(options);
+  const browser = await TestBrowser.launch(name, options);
   try {
     return await work(browser, server.url.slice(0, -1));
   } finally {
@@ -42,19 +46,22 @@ export async function withBrowser(name, work) {
 /** A browser on a profile of its own, which outlives closing, killing and opening it again. */
 export class TestBrowser {
   #profile;
+  #settings;
   #browser;
 
   /** What pages of this browser have said that they should not: see `open`. */
   problems = [];
 
-  constructor(name, profile) {
+  constructor(name, profile, settings) {
     this.name = name;
     this.#profile = profile;
+    this.#settings = settings;
   }
 
-  static async launch(name) {
+  /** `args` are Chromium's, `prefs` Firefox's, beside those of webdriver.json. */
+  static async launch(name, { args = [], prefs = {} } = {}) {
     const profile = await mkdtemp(join(tmpdir(), `neurite-${name}-`));
-    const browser = new TestBrowser(name, profile);
+    const browser = new TestBrowser(name, profile, { args, prefs });
     await browser.reopen();
     return browser;
   }
@@ -75,13 +82,16 @@ export class TestBrowser {
             ...common,
             browser: "firefox",
             executablePath: firefox,
-            extraPrefsFirefox: webdriver["moz:firefoxOptions"].prefs,
+            extraPrefsFirefox: {
+              ...webdriver["moz:firefoxOptions"].prefs,
+              ...this.#settings.prefs,
+            },
           }
         : {
             ...common,
             browser: "chrome",
             executablePath: chromium,
-            args: webdriver["goog:chromeOptions"].args,
+            args: [...webdriver["goog:chromeOptions"].args, ...this.#settings.args],
           },
     );
   }

@@ -1,0 +1,132 @@
+// The homeserver outlives the tabs and workers that it is in.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { inEachBrowser, killWorkers, until, waitFor, withBrowser } from "./harness.mjs";
+import { folder, openBare } from "./runtime/pages.mjs";
+
+/** Both ways in answer; their statuses. */
+const ask = (page) =>
+  page.evaluate(() =>
+    Promise.all([fetch, neurite.fetch].map(async (fetch) => (await fetch("/_matrix/client/versions")).status)),
+  );
+
+const role = (page) => page.evaluate(() => neurite.role);
+
+/** Begins `count` requests by each way in; `finish` resolves to how many had which status. */
+async function beginRequests(page, count) {
+  await page.evaluate((count) => {
+    const ways = Array.from({ length: count }, () => [fetch, neurite.fetch]).flat();
+    globalThis.answers = Promise.all(ways.map(async (fetch) => (await fetch("/_matrix/client/versions")).status));
+  }, count);
+  return () =>
+    page.evaluate(async () => {
+      const statuses = {};
+      for (const status of await globalThis.answers) statuses[status] = (statuses[status] ?? 0) + 1;
+      return statuses;
+    });
+}
+
+inEachBrowser((name) => {
+  const inBrowser = (work) => withBrowser(name, work, { folder });
+
+  for (const service_worker of ["on", "off"]) {
+    test(`${name}: three tabs, the leading one is closed each time, service worker ${service_worker}`, () =>
+      inBrowser(async (browser, origin) => {
+        const pages = [];
+        for (let tab = 0; tab < 3; tab++) pages.push(await openBare(browser, origin, { service_worker }));
+        const names = await Promise.all(pages.map((page) => page.evaluate(() => neurite.serverName)));
+        assert.deepEqual(new Set(names).size, 1, "one homeserver");
+        const watch = () => {
+          globalThis.changes = 0;
+          neurite.addEventListener("rolechange", () => globalThis.changes++);
+        };
+        await Promise.all(pages.map((page) => page.evaluate(watch)));
+        assert.deepEqual(await Promise.all(pages.map(role)), ["leader", "follower", "follower"]);
+        // Without a service worker, fetch() asks the network.
+        const expected = [service_worker === "on" ? 200 : 404, 200];
+        while (pages.length > 1) {
+          const leading = (await Promise.all(pages.map(role))).indexOf("leader");
+          const [leader] = pages.splice(leading, 1);
+          const asked = pages.map(ask);
+          await leader.close();
+          assert.deepEqual(await Promise.all(asked), pages.map(() => expected), "asked before");
+          assert.deepEqual(await Promise.all(pages.map(ask)), pages.map(() => expected), "asked after");
+          await until(async () => (await Promise.all(pages.map(role))).includes("leader"));
+          const changes = await Promise.all(pages.map((page) => page.evaluate(() => globalThis.changes)));
+          const roles = await Promise.all(pages.map(role));
+          assert.deepEqual(changes, roles.map((role) => (role === "leader" ? 1 : 0)), "told once");
+        }
+        assert.deepEqual(browser.problems, []);
+      }));
+  }
+
+  test(`${name}: a worker that is ended mid-request is replaced, and the requests are answered`, () =>
+    inBrowser(async (browser, origin) => {
+      const [leader, follower] = [await openBare(browser, origin), await openBare(browser, origin)];
+      for (let round = 0; round < 3; round++) {
+        assert.deepEqual(await ask(leader), [200, 200]);
+        const finish = await Promise.all([leader, follower].map((page) => beginRequests(page, 20)));
+        assert.equal(await killWorkers(leader), 1);
+        for (const end of finish) assert.deepEqual(await end(), { 200: 40 });
+        assert.equal(await role(leader), "leader");
+      }
+    }));
+
+  test(`${name}: a worker that crashes by itself is replaced, and the requests are answered`, () =>
+    inBrowser(async (browser, origin) => {
+      const options = { worker_url: "/crashing-worker.js" };
+      const [leader, follower] = [await openBare(browser, origin, options), await openBare(browser, origin, options)];
+      const worker = () =>
+        leader.evaluate(async () => {
+          const { held } = await navigator.locks.query();
+          return held.map(({ name }) => name).find((name) => name.startsWith("neurite:worker"));
+        });
+      const first = await worker();
+      const finish = await Promise.all([leader, follower].map((page) => beginRequests(page, 20)));
+      await leader.evaluate(() => new BroadcastChannel("crash").postMessage(undefined));
+      for (const end of finish) assert.deepEqual(await end(), { 200: 40 });
+      await until(async () => ![undefined, first].includes(await worker()));
+      assert.deepEqual(await ask(leader), [200, 200]);
+      assert.deepEqual(await ask(follower), [200, 200]);
+    }));
+
+  test(`${name}: a worker that always crashes is given up, and the next tab tries`, () =>
+    inBrowser(async (browser, origin) => {
+      const [leader, follower] = [await openBare(browser, origin), await openBare(browser, origin)];
+      const closed = leader.evaluate(
+        () => new Promise((resolve) => neurite.addEventListener("close", ({ reason }) => resolve(reason.message))),
+      );
+      for (let crash = 0; crash < 4; crash++) {
+        assert.deepEqual(await ask(leader), [200, 200]);
+        await killWorkers(leader);
+      }
+      assert.match(await closed, /crashes again and again/);
+      await waitFor(follower, () => neurite.role === "leader");
+      assert.deepEqual(await ask(follower), [200, 200]);
+    }));
+
+  test(`${name}: one tab stops, the others go on; one destroys, all end`, () =>
+    inBrowser(async (browser, origin) => {
+      const pages = [];
+      for (let tab = 0; tab < 3; tab++) pages.push(await openBare(browser, origin));
+      const [first, ...others] = pages;
+      await first.evaluate(() => neurite.stop());
+      await until(async () => (await Promise.all(others.map(role))).includes("leader"));
+      for (const page of others) assert.deepEqual(await ask(page), [200, 200]);
+      const roles = await Promise.all(others.map(role));
+      const follower = others[roles.indexOf("follower")];
+      const leader = others[roles.indexOf("leader")];
+      await leader.evaluate(() => {
+        globalThis.ended = new Promise((resolve) =>
+          neurite.addEventListener("close", ({ reason }) => resolve(reason.message)),
+        );
+      });
+      await follower.evaluate(() => neurite.destroy());
+      assert.equal(await leader.evaluate(() => globalThis.ended), "The homeserver was destroyed.");
+      const [query] = await follower.evaluate(async () => [await navigator.locks.query()]);
+      const left = [...query.held, ...query.pending].filter(({ name }) => /:(leader|database)$/.test(name));
+      assert.deepEqual(left, [], "nobody leads or wants to");
+    }));
+});

@@ -1,0 +1,4 @@
+// A service worker that knows nothing of homeservers.
+
+addEventListener("install", () => skipWaiting());
+addEventListener("fetch", () => {});
