@@ -1,10 +1,14 @@
 //! The homeserver: its parts, wired together.
 
 mod config;
+mod status;
 
 use std::rc::Rc;
 
-pub use self::config::{Config, Registration};
+pub use self::{
+    config::{Config, Registration},
+    status::{ConsumerStatus, Status, StreamStatus},
+};
 use crate::{
     Result,
     client_api::{self, Body, Router},

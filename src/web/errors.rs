@@ -22,8 +22,8 @@ pub(super) fn from_store(cause: store::Error) -> JsValue {
     named(name, &capitalized(&cause.to_string()))
 }
 
-/// What the database holds can't be read.
-pub(super) fn from_start(cause: crate::Error) -> JsValue {
+/// What the database holds can't be read or written.
+pub(super) fn from_homeserver(cause: crate::Error) -> JsValue {
     named("StorageError", &capitalized(&cause.to_string()))
 }
 

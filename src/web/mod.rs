@@ -9,9 +9,8 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
-use self::options::Options;
+use self::options::{Options, Storage};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -37,7 +36,8 @@ impl Homeserver {
         exchange::watch_for_panics();
         let (config, storage) = Options::read(options)?.settle()?;
         let store = storage.open().await.map_err(errors::from_store)?;
-        let server = crate::Homeserver::start(config, store).await.map_err(errors::from_start)?;
+        let server =
+            crate::Homeserver::start(config, store).await.map_err(errors::from_homeserver)?;
         Ok(Self { server })
     }
 
@@ -63,20 +63,19 @@ impl Homeserver {
         })
     }
 
-    /// Ends it: what was promised is on the disk, and the database is closed.
-    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    pub fn stop(&self) -> Promise {
-        future_to_promise(async move { Ok(JsValue::UNDEFINED) })
+    /// The state of the homeserver's parts: `streams`, `rooms` and `users` of `Status`.
+    pub async fn status(&self) -> Result<JsValue, JsValue> {
+        let status = self.server.status().await.map_err(errors::from_homeserver)?;
+        Ok(serde_wasm_bindgen::to_value(&status)?)
+    }
+
+    /// Ends it: what was submitted is durable, and the database is closed.
+    pub async fn stop(&self) {
+        self.server.store.close().await;
     }
 
     /// Deletes the database of that name.
-    pub async fn destroy(_storage: String) -> Result<(), JsValue> {
-        Ok(())
-    }
-
-    /// The state of the homeserver's parts.
-    #[wasm_bindgen(unchecked_return_type = "Promise<any>")]
-    pub fn status(&self) -> Promise {
-        future_to_promise(async move { Ok(js_sys::Object::new().into()) })
+    pub async fn destroy(storage: String) -> Result<(), JsValue> {
+        Storage::delete(&storage).await.map_err(errors::from_store)
     }
 }

@@ -57,6 +57,10 @@ impl Storage {
     pub(super) async fn open(self) -> store::Result<Store> {
         Ok(Store::memory())
     }
+
+    pub(super) async fn delete(_name: &str) -> store::Result<()> {
+        Ok(())
+    }
 }
 
 impl Options {

@@ -55,7 +55,7 @@ inEachBrowser((name) => {
   test(`${name}: a request waits for a homeserver that is still to start`, () =>
     inBrowser(async (browser, origin) => {
       const first = await openBare(browser, origin);
-      const client = await browser.open(`${origin}/`);
+      const client = await browser.open(`${origin}/blank.html`);
       await client.waitForFunction(() => navigator.serviceWorker.controller);
       await first.close();
       const answer = client.evaluate(async () => (await fetch("/_matrix/client/versions")).status);
@@ -66,7 +66,7 @@ inEachBrowser((name) => {
   test(`${name}: when no page runs the homeserver, requests fail and do not reach the network`, () =>
     inBrowser(async (browser, origin) => {
       const first = await openBare(browser, origin);
-      const client = await browser.open(`${origin}/`);
+      const client = await browser.open(`${origin}/blank.html`);
       await first.close();
       const failure = await client.evaluate(() =>
         fetch("/_matrix/client/versions").then(({ status }) => status, ({ name }) => name),
@@ -102,7 +102,7 @@ inEachBrowser((name) => {
 
   test(`${name}: an app's own service worker that imports ours`, () =>
     inBrowser(async (browser, origin) => {
-      const page = await browser.open(`${origin}/`);
+      const page = await browser.open(`${origin}/blank.html`);
       await page.evaluate(async () => {
         await navigator.serviceWorker.register("/own-service-worker.js");
         await navigator.serviceWorker.ready;
@@ -126,7 +126,7 @@ inEachBrowser((name) => {
 
   test(`${name}: an app's service worker that does not import ours is left alone`, () =>
     inBrowser(async (browser, origin) => {
-      const page = await browser.open(`${origin}/`);
+      const page = await browser.open(`${origin}/blank.html`);
       await page.evaluate(async () => {
         await navigator.serviceWorker.register("/strange-service-worker.js");
         await navigator.serviceWorker.ready;
