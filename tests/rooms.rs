@@ -1,61 +1,22 @@
-//! Rooms by their rules: creation, events, state, membership.
+//! Rooms by their rules: creation, sending, membership, aliases, the directory, upgrades.
 
+#[path = "support/rooms.rs"]
+mod helpers;
 mod support;
 
+use helpers::*;
 use neurite::{
-    feed::{Feed, Position},
-    queue::Queue,
-    rooms::{CreateRoom, NewEvent, Profile, Rooms, Txn},
+    feed::Position,
+    rooms::{CreateRoom, DirectoryFilter, NewEvent, Profile, Txn},
     store::{Direction, Store},
 };
 use ruma::{
-    OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
-    api::client::room::create_room::v3::RoomPreset,
+    RoomVersionId,
+    api::client::room::{Visibility, create_room::v3::RoomPreset},
+    directory::RoomTypeFilter,
     events::{StateEventType, TimelineEventType, room::member::MembershipState},
-    server_name,
 };
-use serde_json::{Value, json, value::to_raw_value};
-
-/// The rooms of a server over a store.
-async fn open(store: &Store) -> Rooms {
-    let feed = Feed::open(store.clone()).await.unwrap();
-    let name = server_name!("neurite.test").to_owned();
-    let queue = Queue::open(store.clone()).await.unwrap();
-    Rooms::open(store.clone(), feed, queue, name, RoomVersionId::V12).await.unwrap()
-}
-
-fn user(name: &str) -> OwnedUserId {
-    UserId::parse(format!("@{name}:neurite.test")).unwrap()
-}
-
-fn preset(preset: RoomPreset, version: RoomVersionId) -> CreateRoom {
-    CreateRoom { preset: Some(preset), room_version: Some(version), ..CreateRoom::default() }
-}
-
-fn text(body: &str) -> NewEvent {
-    let content = json!({ "msgtype": "m.text", "body": body });
-    NewEvent::message(TimelineEventType::RoomMessage, to_raw_value(&content).unwrap())
-}
-
-fn state(kind: StateEventType, key: &str, content: Value) -> NewEvent {
-    NewEvent::state(kind, key, to_raw_value(&content).unwrap())
-}
-
-fn content(json: &serde_json::value::RawValue) -> Value {
-    serde_json::from_str(json.get()).unwrap()
-}
-
-async fn types(rooms: &Rooms, room_id: &OwnedRoomId) -> Vec<String> {
-    let room = rooms.room(room_id).await.unwrap();
-    let events = room.timeline(0, Position::MAX, Direction::Forward, 1000).await.unwrap();
-    events.iter().map(|event| event.pdu.kind.to_string()).collect()
-}
-
-fn status(error: &neurite::Error) -> (u16, String) {
-    let response = error.clone().into_response();
-    let body: Value = serde_json::from_slice(response.body()).unwrap();
-    (response.status().as_u16(), body["errcode"].as_str().unwrap().to_owned())
-}
+use serde_json::{json, value::to_raw_value};
 
 tests! {
     async fn a_room_is_made_in_the_order_of_the_specification() {
@@ -154,5 +115,212 @@ tests! {
         let unsupported = preset(RoomPreset::PublicChat, RoomVersionId::V5);
         let unsupported = rooms.create(&alice, unsupported).await.unwrap_err();
         assert_eq!(status(&unsupported), (400, "M_UNSUPPORTED_ROOM_VERSION".to_owned()));
+    }
+
+    async fn creators_rule_rooms_of_version_12() {
+        let rooms = open(&Store::memory()).await;
+        let (alice, bob) = (user("alice"), user("bob"));
+        let request = CreateRoom {
+            invite: vec![bob.clone()],
+            ..preset(RoomPreset::TrustedPrivateChat, RoomVersionId::V12)
+        };
+        let room_id = rooms.create(&alice, request).await.unwrap();
+        rooms.join(&bob, &room_id, Profile::default(), None).await.unwrap();
+        let room = rooms.room(&room_id).await.unwrap();
+        let create = room.state_event(&StateEventType::RoomCreate, "").await.unwrap().unwrap();
+        assert_eq!(content(&create.content)["additional_creators"], json!([bob]));
+        // A creator's power has no end, so neither can lock the other out.
+        let levels = json!({ "users": { "@carol:neurite.test": 100 }, "state_default": 100 });
+        let event = state(StateEventType::RoomPowerLevels, "", levels);
+        rooms.append(&room_id, &bob, event).await.unwrap();
+        let named = state(
+            StateEventType::RoomPowerLevels, "", json!({ "users": { "@alice:neurite.test": 0 } }),
+        );
+        let refused = rooms.append(&room_id, &bob, named).await.unwrap_err();
+        assert_eq!(status(&refused), (403, "M_FORBIDDEN".to_owned()));
+        let kicked = rooms.kick(&bob, &room_id, &alice, None).await.unwrap_err();
+        assert_eq!(status(&kicked), (403, "M_FORBIDDEN".to_owned()));
+        // Naming a creator when the room is made is wrong too.
+        let mut request = preset(RoomPreset::PrivateChat, RoomVersionId::V12);
+        let users = json!({ "@alice:neurite.test": 100 });
+        request.power_level_content_override.insert("users".to_owned(), users);
+        let refused = rooms.create(&alice, request).await.unwrap_err();
+        assert_eq!(status(&refused), (400, "M_INVALID_ROOM_STATE".to_owned()));
+    }
+
+    async fn membership_goes_by_the_rules() {
+        let rooms = open(&Store::memory()).await;
+        let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
+        for version in [RoomVersionId::V10, RoomVersionId::V12] {
+            let room_id = rooms.create(&alice, preset(RoomPreset::PrivateChat, version)).await.unwrap();
+            let of = async |user: &ruma::UserId| {
+                let member = rooms.membership(user, &room_id).await.unwrap();
+                member.map(|member| member.membership)
+            };
+            rooms.invite(&alice, &room_id, &bob, Profile::default(), None).await.unwrap();
+            assert_eq!(of(&bob).await, Some(MembershipState::Invite));
+            rooms.leave(&bob, &room_id, None).await.unwrap();
+            assert_eq!(of(&bob).await, Some(MembershipState::Leave));
+            assert!(rooms.join(&bob, &room_id, Profile::default(), None).await.is_err());
+            rooms.invite(&alice, &room_id, &bob, Profile::default(), None).await.unwrap();
+            let profile = Profile { displayname: Some("Bob".to_owned()), avatar_url: None };
+            rooms.join(&bob, &room_id, profile.clone(), None).await.unwrap();
+            let joined = rooms.room(&room_id).await.unwrap().head();
+            // Joining again changes nothing.
+            rooms.join(&bob, &room_id, profile, None).await.unwrap();
+            assert_eq!(rooms.room(&room_id).await.unwrap().head(), joined);
+            assert!(rooms.shares_room(&alice, &bob).await.unwrap());
+            assert!(rooms.kick(&bob, &room_id, &alice, None).await.is_err());
+            assert!(rooms.forget(&bob, &room_id).await.is_err());
+            rooms.ban(&alice, &room_id, &bob, Some("spam".to_owned())).await.unwrap();
+            assert_eq!(of(&bob).await, Some(MembershipState::Ban));
+            assert!(rooms.kick(&alice, &room_id, &bob, None).await.is_err());
+            assert!(rooms.join(&bob, &room_id, Profile::default(), None).await.is_err());
+            rooms.forget(&bob, &room_id).await.unwrap();
+            assert!(rooms.membership(&bob, &room_id).await.unwrap().unwrap().forgotten);
+            rooms.unban(&alice, &room_id, &bob, None).await.unwrap();
+            assert!(rooms.unban(&alice, &room_id, &bob, None).await.is_err());
+            assert!(rooms.kick(&alice, &room_id, &carol, None).await.is_err());
+
+            let knock = state(StateEventType::RoomJoinRules, "", json!({ "join_rule": "knock" }));
+            rooms.append(&room_id, &alice, knock).await.unwrap();
+            rooms.knock(&carol, &room_id, Profile::default(), None).await.unwrap();
+            assert_eq!(of(&carol).await, Some(MembershipState::Knock));
+            rooms.invite(&alice, &room_id, &carol, Profile::default(), None).await.unwrap();
+            rooms.join(&carol, &room_id, Profile::default(), None).await.unwrap();
+            let new = Profile { displayname: Some("C".to_owned()), avatar_url: None };
+            rooms.update_profile(&carol, &new).await.unwrap();
+            let member = rooms.room(&room_id).await.unwrap().membership_of(&carol).await.unwrap();
+            assert_eq!(member.unwrap().displayname.as_deref(), Some("C"));
+        }
+    }
+
+    async fn members_of_one_room_may_join_a_restricted_one() {
+        let rooms = open(&Store::memory()).await;
+        let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
+        let public = || preset(RoomPreset::PublicChat, RoomVersionId::V12);
+        let space = rooms.create(&alice, public()).await.unwrap();
+        let rule = json!({
+            "join_rule": "restricted",
+            "allow": [{ "type": "m.room_membership", "room_id": space }],
+        });
+        let request = CreateRoom {
+            initial_state: vec![state(StateEventType::RoomJoinRules, "", rule)],
+            ..public()
+        };
+        let room_id = rooms.create(&alice, request).await.unwrap();
+        rooms.join(&bob, &space, Profile::default(), None).await.unwrap();
+        rooms.join(&bob, &room_id, Profile::default(), None).await.unwrap();
+        let refused = rooms.join(&carol, &room_id, Profile::default(), None).await.unwrap_err();
+        assert_eq!(status(&refused).0, 403);
+        let room = rooms.room(&room_id).await.unwrap();
+        let member = room.state_event(&StateEventType::RoomMember, bob.as_str()).await.unwrap();
+        let content = content(&member.unwrap().content);
+        assert_eq!(content["join_authorised_via_users_server"], json!(alice));
+    }
+
+    async fn state_that_changes_nothing_makes_no_event() {
+        let rooms = open(&Store::memory()).await;
+        let alice = user("alice");
+        let room_id =
+            rooms.create(&alice, preset(RoomPreset::PrivateChat, RoomVersionId::V12)).await.unwrap();
+        let name = || state(StateEventType::RoomName, "", json!({ "name": "x" }));
+        let first = rooms.append(&room_id, &alice, name()).await.unwrap();
+        assert_eq!(rooms.append(&room_id, &alice, name()).await.unwrap(), first);
+        let other = state(StateEventType::RoomName, "", json!({ "name": "y" }));
+        assert_ne!(rooms.append(&room_id, &alice, other).await.unwrap(), first);
+    }
+
+    async fn aliases_and_the_directory_lead_to_rooms() {
+        let store = Store::memory();
+        let rooms = open(&store).await;
+        let (alice, bob) = (user("alice"), user("bob"));
+        let request = CreateRoom {
+            name: Some("Gardening".to_owned()),
+            visibility: Visibility::Public,
+            ..preset(RoomPreset::PublicChat, RoomVersionId::V12)
+        };
+        let garden = rooms.create(&alice, request).await.unwrap();
+        let mut request = CreateRoom {
+            name: Some("Things".to_owned()),
+            visibility: Visibility::Public,
+            ..preset(RoomPreset::PublicChat, RoomVersionId::V11)
+        };
+        request.creation_content.insert("type".to_owned(), json!("m.space"));
+        let space = rooms.create(&alice, request).await.unwrap();
+        rooms.join(&bob, &space, Profile::default(), None).await.unwrap();
+
+        let page = rooms.public_rooms(&DirectoryFilter::default(), 1, None).await.unwrap();
+        assert_eq!(page.chunk[0].room_id, space);
+        assert_eq!(u64::from(page.total), 2);
+        let next = page.next_batch.unwrap();
+        let page = rooms.public_rooms(&DirectoryFilter::default(), 1, Some(&next)).await.unwrap();
+        assert_eq!(page.chunk[0].room_id, garden);
+        assert_eq!((page.next_batch, page.prev_batch.is_some()), (None, true));
+        let filter = DirectoryFilter { term: Some("GARDEN".to_owned()), room_types: vec![] };
+        let page = rooms.public_rooms(&filter, 10, None).await.unwrap();
+        assert_eq!(page.chunk.len(), 1);
+        let filter = DirectoryFilter { term: None, room_types: vec![RoomTypeFilter::Space] };
+        let page = rooms.public_rooms(&filter, 10, None).await.unwrap();
+        assert_eq!((page.chunk.len(), &page.chunk[0].room_id), (1, &space));
+
+        let alias = ruma::room_alias_id!("#garden:neurite.test");
+        rooms.set_alias(&alice, alias, &garden).await.unwrap();
+        let taken = rooms.set_alias(&bob, alias, &space).await.unwrap_err();
+        assert_eq!(status(&taken).0, 409);
+        let canonical = |alias: &str| {
+            state(StateEventType::RoomCanonicalAlias, "", json!({ "alias": alias }))
+        };
+        let bad = rooms.append(&garden, &alice, canonical("#no:neurite.test")).await.unwrap_err();
+        assert_eq!(status(&bad), (400, "M_BAD_ALIAS".to_owned()));
+        rooms.append(&garden, &alice, canonical(alias.as_str())).await.unwrap();
+        assert_eq!(status(&rooms.delete_alias(&bob, alias).await.unwrap_err()).0, 403);
+        let again = open(&store).await;
+        assert_eq!(again.resolve_alias(alias).await.unwrap(), Some(garden.clone()));
+        assert_eq!(again.aliases(&garden).await.unwrap(), [alias]);
+        again.delete_alias(&alice, alias).await.unwrap();
+        assert_eq!(again.resolve_alias(alias).await.unwrap(), None);
+        let room = again.room(&garden).await.unwrap();
+        let left = room.state_event(&StateEventType::RoomCanonicalAlias, "").await.unwrap();
+        assert_eq!(content(&left.unwrap().content), json!({}));
+    }
+
+    async fn an_upgraded_room_goes_on_in_its_replacement() {
+        let rooms = open(&Store::memory()).await;
+        let (alice, bob) = (user("alice"), user("bob"));
+        for (from, to) in [
+            (RoomVersionId::V10, RoomVersionId::V12),
+            (RoomVersionId::V12, RoomVersionId::V11),
+        ] {
+            let name = format!("up{from}");
+            let request = CreateRoom {
+                name: Some("Old".to_owned()),
+                room_alias_name: Some(name.clone()),
+                ..preset(RoomPreset::PublicChat, from)
+            };
+            let old = rooms.create(&alice, request).await.unwrap();
+            rooms.join(&bob, &old, Profile::default(), None).await.unwrap();
+            let refused =
+                rooms.upgrade(&bob, &old, to.clone(), &[], Profile::default()).await.unwrap_err();
+            assert_eq!(status(&refused).0, 403);
+            let new =
+                rooms.upgrade(&alice, &old, to.clone(), &[], Profile::default()).await.unwrap();
+            let room = rooms.room(&new).await.unwrap();
+            assert_eq!(*room.version(), to);
+            let create = room.state_event(&StateEventType::RoomCreate, "").await.unwrap().unwrap();
+            assert_eq!(content(&create.content)["predecessor"]["room_id"], json!(old));
+            let named = room.state_event(&StateEventType::RoomName, "").await.unwrap().unwrap();
+            assert_eq!(content(&named.content), json!({ "name": "Old" }));
+            let alias = ruma::RoomAliasId::parse(format!("#{name}:neurite.test")).unwrap();
+            assert_eq!(rooms.resolve_alias(&alias).await.unwrap(), Some(new.clone()));
+            let before = rooms.room(&old).await.unwrap();
+            let tombstone =
+                before.state_event(&StateEventType::RoomTombstone, "").await.unwrap().unwrap();
+            assert_eq!(content(&tombstone.content)["replacement_room"], json!(new));
+            assert_eq!(status(&rooms.append(&old, &bob, text("?")).await.unwrap_err()).0, 403);
+            rooms.append(&new, &alice, state(StateEventType::RoomTopic, "", json!({ "topic": "t" })))
+                .await
+                .unwrap();
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Whether an event is allowed. The rules are ruma's; here is where their inputs come from.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use ruma::{
-    EventId, Int, OwnedEventId, UserId,
+    EventId, Int, OwnedEventId, OwnedUserId, UserId,
     events::{StateEventType, TimelineEventType, room::power_levels::UserPowerLevel},
     int,
     room_version_rules::{AuthorizationRules, RoomVersionRules},
@@ -129,6 +132,14 @@ impl PowerLevels {
             None => int!(0),
         };
         level.into()
+    }
+
+    /// Those whose power has no end. spec: room version 12 §Room creators
+    pub fn privileged(&self) -> HashSet<OwnedUserId> {
+        if !self.rules.explicitly_privilege_room_creators {
+            return HashSet::new();
+        }
+        RoomCreateEvent::new(&*self.create).creators(&self.rules).unwrap_or_default()
     }
 
     /// The level that an action asks for.

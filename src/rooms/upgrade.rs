@@ -141,7 +141,11 @@ impl Rooms {
 
         let old_levels: JsonObject =
             room.state_content(&StateEventType::RoomPowerLevels, "").await?.unwrap_or_default();
-        let levels = new_levels(old_levels.clone(), &rules, &creators);
+        let mut levels = new_levels(old_levels.clone(), &rules, &creators);
+        // Who had power without end by being a creator gets it as a number.
+        for creator in room.power_levels().await?.privileged() {
+            levels = raise(levels, &creator, &rules);
+        }
         let raised = raise(levels.clone(), user_id, &rules);
         let mut events = vec![NewEvent::state_of(StateEventType::RoomPowerLevels, "", &raised)?];
         for kind in TRANSFERRED {
@@ -208,7 +212,7 @@ fn new_levels(
     levels
 }
 
-/// The same with enough power for the creator to set the room up.
+/// The same with enough power for a user to send everything.
 fn raise(mut levels: JsonObject, user_id: &UserId, rules: &RoomVersionRules) -> JsonObject {
     if rules.authorization.explicitly_privilege_room_creators {
         return levels;
