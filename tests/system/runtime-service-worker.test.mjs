@@ -3,19 +3,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inEachBrowser, withBrowser } from "./harness.mjs";
+import { inEachBrowser, until, withBrowser } from "./harness.mjs";
 import { folder, openBare } from "./runtime/pages.mjs";
 
-/** Has Firefox end service workers that have nothing to do, at once. */
-const prefs = { "dom.serviceWorkers.idle_timeout": 0, "dom.serviceWorkers.idle_extended_timeout": 0 };
+/** Has Firefox end service workers soon after their last event. */
+const prefs = { "dom.serviceWorkers.idle_timeout": 200 };
 
-/** Ends the service worker; Firefox does so by itself, with `prefs`. */
+/** Ends the service worker; Firefox does so by itself, with `prefs`. Resolves when it is gone. */
 async function endServiceWorker(page, name) {
-  if (name === "firefox") return new Promise((resolve) => setTimeout(resolve, 50));
-  const session = await page.createCDPSession();
-  await session.send("ServiceWorker.enable");
-  await session.send("ServiceWorker.stopAllWorkers");
-  await session.detach();
+  if (name === "chromium") {
+    const session = await page.createCDPSession();
+    await session.send("ServiceWorker.enable");
+    await session.send("ServiceWorker.stopAllWorkers");
+    await session.detach();
+  }
+  await until(() =>
+    page.evaluate(async () => {
+      const { held } = await navigator.locks.query();
+      return !held.some(({ name }) => name.startsWith("neurite:service-worker"));
+    }),
+  );
 }
 
 const registrations = (page) =>
