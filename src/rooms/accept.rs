@@ -115,6 +115,7 @@ impl Rooms {
             position: 0,
             state_before: id(&before),
             state_after: id(&after),
+            room_state: id(&after),
             status,
             txn: None,
             replaces_state: pdu.state_entry().and_then(|(kind, key)| {

@@ -231,6 +231,7 @@ impl Rooms {
             position: 0,
             state_before: StateId::default(),
             state_after,
+            room_state: state_after,
             status: Status::Accepted,
             txn: None,
             replaces_state: None,

@@ -154,6 +154,7 @@ impl Draft {
             position: 0,
             state_before: before,
             state_after: after,
+            room_state: after,
             status: Status::Accepted,
             txn,
             replaces_state,
@@ -214,7 +215,8 @@ impl Draft {
     }
 
     /// Adds an event whose place in graph and state is settled.
-    pub(super) fn place(&mut self, event: Event) {
+    pub(super) fn place(&mut self, mut event: Event) {
+        event.room_state = self.view.head.state;
         if event.status == Status::Accepted
             && let Some(relation) = Relation::of(&event.pdu)
         {

@@ -118,6 +118,9 @@ pub struct Event {
     pub state_before: StateId,
     /// The room's state after it; the same for everything but state events.
     pub state_after: StateId,
+    /// The room's current state once the event had come: other than `state_after` where branches
+    /// of the graph lay side by side.
+    pub room_state: StateId,
     /// What became of it.
     pub status: Status,
     /// The request that made it, for events of this server's users.
@@ -136,6 +139,9 @@ struct Row<'a> {
     pdu: &'a RawValue,
     before: StateId,
     after: StateId,
+    /// Left out when it is `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    room: Option<StateId>,
     #[serde(default, skip_serializing_if = "is_accepted")]
     status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,6 +185,7 @@ impl Event {
             position,
             state_before: row.before,
             state_after: row.after,
+            room_state: row.room.unwrap_or(row.after),
             status: row.status,
             txn: row.txn,
             replaces_state: row.replaces,
@@ -199,6 +206,7 @@ impl Event {
             pdu: &self.pdu.json,
             before: self.state_before,
             after: self.state_after,
+            room: (self.room_state != self.state_after).then_some(self.room_state),
             status: self.status,
             txn: self.txn.clone(),
             replaces: self.replaces_state.clone(),

@@ -69,6 +69,18 @@ impl Room {
         self.view().head.state
     }
 
+    /// Names the state that was current at a position.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_id_at(&self, position: Position) -> Result<StateId> {
+        if position >= self.head() {
+            return Ok(self.current_state_id());
+        }
+        let before = self.timeline(0, position + 1, Direction::Backward, 1).await?;
+        Ok(before.first().map_or_else(StateId::default, |event| event.room_state))
+    }
+
     /// One of its states.
     ///
     /// # Errors
