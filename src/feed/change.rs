@@ -30,6 +30,7 @@ pub enum Change {
         /// Public or private read receipt.
         receipt_type: ReceiptType,
         /// The thread that it is for.
+        #[serde(default, skip_serializing_if = "is_unthreaded")]
         thread: ReceiptThread,
     },
     /// Account data was set.
@@ -84,4 +85,9 @@ pub enum Change {
         /// The room.
         room_id: OwnedRoomId,
     },
+}
+
+/// An unthreaded receipt has no JSON form by itself.
+pub(crate) fn is_unthreaded(thread: &ReceiptThread) -> bool {
+    *thread == ReceiptThread::Unthreaded
 }

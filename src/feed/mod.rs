@@ -17,6 +17,7 @@ use std::{
 use futures::channel::oneshot;
 
 pub use self::change::Change;
+pub(crate) use self::change::is_unthreaded;
 use crate::store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table};
 
 /// A place in the order of everything that happened; 0 is before the first.

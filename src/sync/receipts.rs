@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Result,
-    feed::{Change, Feed, Position},
+    feed::{Change, Feed, Position, is_unthreaded},
     platform::{self, KeyedMutex},
     rooms::Event,
     store::{self, Batch, Direction, Key, KeyRange, Store, Table},
@@ -34,6 +34,7 @@ pub struct Receipt {
     /// Public or private.
     pub receipt_type: ReceiptType,
     /// Which part of the room it is for.
+    #[serde(default, skip_serializing_if = "is_unthreaded")]
     pub thread: ReceiptThread,
     /// The event that was read.
     pub event_id: OwnedEventId,

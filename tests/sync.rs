@@ -1,0 +1,301 @@
+//! `/sync`, and what clients see through it.
+
+mod support;
+
+use futures::{FutureExt, pin_mut, poll};
+use serde_json::{Value, json};
+use support::client::{Client, server, server_over};
+
+/// What the tests of this file do again and again.
+trait Syncing {
+    async fn sync(&self, query: &str) -> Value;
+    async fn room(&self, with: &[&Client]) -> String;
+    async fn say(&self, room: &str, text: &str) -> String;
+}
+
+impl Syncing for Client {
+    /// An answer at once, and its token.
+    async fn sync(&self, query: &str) -> Value {
+        self.get(&format!("/v3/sync?{query}")).await.ok()
+    }
+
+    /// A public room with others in it.
+    async fn room(&self, with: &[&Client]) -> String {
+        let made = self.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
+        let room = made["room_id"].as_str().unwrap().to_owned();
+        for other in with {
+            other.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        }
+        room
+    }
+
+    async fn say(&self, room: &str, text: &str) -> String {
+        let txn = neurite::platform::random_string(8);
+        let path = format!("/v3/rooms/{room}/send/m.room.message/{txn}");
+        let body = json!({ "msgtype": "m.text", "body": text });
+        self.put(&path, body).await.ok()["event_id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn token(answer: &Value) -> &str {
+    answer["next_batch"].as_str().unwrap()
+}
+
+/// The bodies of the messages in a timeline.
+fn bodies(timeline: &Value) -> Vec<&str> {
+    let events = timeline["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    events.iter().filter_map(|event| event["content"]["body"].as_str()).collect()
+}
+
+fn types(list: &Value) -> Vec<&str> {
+    let events = list["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    events.iter().filter_map(|event| event["type"].as_str()).collect()
+}
+
+tests! {
+    async fn a_first_sync_tells_a_room_whole_and_the_next_only_what_is_new() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        alice.say(&room, "one").await;
+        let first = alice.sync("").await;
+        let joined = &first["rooms"]["join"][&room];
+        assert_eq!(bodies(&joined["timeline"]), ["one"]);
+        assert_eq!(joined["summary"]["m.joined_member_count"], 1);
+        let whole = [types(&joined["state"]), types(&joined["timeline"])].concat();
+        for kind in ["m.room.create", "m.room.member", "m.room.power_levels", "m.room.join_rules"] {
+            assert_eq!(whole.iter().filter(|of| **of == kind).count(), 1, "{kind}: {whole:?}");
+        }
+        let nothing = alice.sync(&format!("since={}", token(&first))).await;
+        assert_eq!(nothing["rooms"], Value::Null);
+        alice.say(&room, "two").await;
+        let next = alice.sync(&format!("since={}", token(&first))).await;
+        let joined = &next["rooms"]["join"][&room];
+        assert_eq!(bodies(&joined["timeline"]), ["two"]);
+        assert_eq!(joined["timeline"]["limited"], false);
+        assert_eq!(joined["state"], Value::Null);
+        let again = alice.sync(&format!("since={}", token(&first))).await;
+        assert_eq!(bodies(&again["rooms"]["join"][&room]["timeline"]), ["two"]);
+    }
+
+    async fn a_waiting_sync_wakes_for_what_concerns_it_and_for_nothing_else() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = alice.room(&[&bob]).await;
+        let others = bob.room(&[]).await;
+        let since = alice.sync("").await;
+        let since = token(&since);
+        let path = format!("since={since}&timeout=30000&set_presence=offline");
+        let waiting = alice.sync(&path).fuse();
+        pin_mut!(waiting);
+        assert!(poll!(&mut waiting).is_pending());
+        bob.say(&others, "not for Alice").await;
+        assert!(poll!(&mut waiting).is_pending());
+        bob.say(&room, "for Alice").await;
+        let answer = waiting.await;
+        assert_eq!(bodies(&answer["rooms"]["join"][&room]["timeline"]), ["for Alice"]);
+        assert_eq!(answer["rooms"]["join"][&others], Value::Null);
+    }
+
+    async fn a_gap_is_limited_and_its_state_and_history_can_be_had() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        let since = alice.sync("").await;
+        alice.put(&format!("/v3/rooms/{room}/state/m.room.topic"), json!({ "topic": "x" })).await.ok();
+        for number in 0..5 {
+            alice.say(&room, &number.to_string()).await;
+        }
+        let filter = r#"{"room":{"timeline":{"limit":2}}}"#.replace('"', "%22");
+        let answer = alice.sync(&format!("since={}&filter={filter}", token(&since))).await;
+        let joined = &answer["rooms"]["join"][&room];
+        assert_eq!(bodies(&joined["timeline"]), ["3", "4"]);
+        assert_eq!(joined["timeline"]["limited"], true);
+        assert_eq!(types(&joined["state"]), ["m.room.topic"]);
+        let from = joined["timeline"]["prev_batch"].as_str().unwrap();
+        let path = format!("/v3/rooms/{room}/messages?dir=b&limit=3&from={from}&to={}", token(&since));
+        let before = alice.get(&path).await.ok();
+        assert_eq!(bodies(&json!({ "events": before["chunk"] })), ["2", "1", "0"]);
+        let end = before["end"].as_str().unwrap();
+        let path = format!("/v3/rooms/{room}/messages?dir=b&from={end}&to={}", token(&since));
+        let rest = alice.get(&path).await.ok();
+        assert_eq!(rest["chunk"].as_array().unwrap().len(), 1);
+        assert_eq!(rest["end"], Value::Null);
+    }
+
+    async fn state_after_stands_after_the_timeline_under_the_name_asked_for() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        let since = alice.sync("").await;
+        alice.put(&format!("/v3/rooms/{room}/state/m.room.topic"), json!({ "topic": "x" })).await.ok();
+        for (ask, name) in [
+            ("org.matrix.msc4222.use_state_after=true", "org.matrix.msc4222.state_after"),
+            ("use_state_after=true", "state_after"),
+        ] {
+            let answer = alice.sync(&format!("since={}&{ask}", token(&since))).await;
+            let joined = &answer["rooms"]["join"][&room];
+            assert_eq!(types(&joined[name]), ["m.room.topic"], "{joined}");
+            assert_eq!(types(&joined["timeline"]), ["m.room.topic"]);
+            assert_eq!(joined["state"], Value::Null);
+        }
+        let plain = alice.sync(&format!("since={}", token(&since))).await;
+        assert_eq!(plain["rooms"]["join"][&room]["state"], Value::Null);
+    }
+
+    async fn invites_joins_and_leaves_move_a_room_between_the_sections() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let before = bob.sync("").await;
+        let request = json!({ "preset": "private_chat", "name": "Club", "invite": [bob.user_id] });
+        let made = alice.post("/v3/createRoom", request).await.ok();
+        let room = made["room_id"].as_str().unwrap();
+        alice.say(room, "before Bob").await;
+
+        let invited = bob.sync(&format!("since={}", token(&before))).await;
+        let state = &invited["rooms"]["invite"][room]["invite_state"];
+        assert!(types(state).contains(&"m.room.name"), "{state}");
+        assert!(types(state).contains(&"m.room.member"), "{state}");
+        assert_eq!(bob.sync("").await["rooms"]["invite"][room]["invite_state"], *state);
+
+        bob.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        let joined = bob.sync(&format!("since={}", token(&invited))).await;
+        let part = &joined["rooms"]["join"][room];
+        let all = [types(&part["state"]), types(&part["timeline"])].concat();
+        assert!(all.contains(&"m.room.create"), "{all:?}");
+        // Invited people see from the invite on; private_chat shares all history with members.
+        assert_eq!(bodies(&part["timeline"]), ["before Bob"]);
+
+        alice.say(room, "while Bob is here").await;
+        bob.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        alice.say(room, "after Bob").await;
+        let left = bob.sync(&format!("since={}", token(&joined))).await;
+        let part = &left["rooms"]["leave"][room];
+        assert_eq!(bodies(&part["timeline"]), ["while Bob is here"]);
+        assert_eq!(types(&part["timeline"]).last(), Some(&"m.room.member"));
+        assert_eq!(left["rooms"]["join"][room], Value::Null);
+        let after = bob.sync(&format!("since={}", token(&left))).await;
+        assert_eq!(after["rooms"], Value::Null);
+        bob.get(&format!("/v3/rooms/{room}/messages?dir=b")).await.ok();
+        let state = bob.get(&format!("/v3/rooms/{room}/state/m.room.name")).await.ok();
+        assert_eq!(state["name"], "Club");
+    }
+
+    async fn members_are_loaded_lazily_and_told_once() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let room = alice.room(&[&bob, &carol]).await;
+        for _ in 0..10 {
+            alice.say(&room, "x").await;
+        }
+        let lazy = r#"{"room":{"state":{"lazy_load_members":true}}}"#.replace('"', "%22");
+        let members = |answer: &Value| -> Vec<String> {
+            let events = answer["rooms"]["join"][&room]["state"]["events"].clone();
+            let events = events.as_array().cloned().unwrap_or_default();
+            let members = events.iter().filter(|event| event["type"] == "m.room.member");
+            members.map(|event| event["state_key"].as_str().unwrap().to_owned()).collect()
+        };
+        let first = carol.sync(&format!("filter={lazy}")).await;
+        let mut told = members(&first);
+        told.sort();
+        assert_eq!(told, [alice.user_id.clone(), carol.user_id.clone()]);
+        bob.say(&room, "y").await;
+        let next = carol.sync(&format!("filter={lazy}&since={}", token(&first))).await;
+        assert_eq!(members(&next), [bob.user_id.clone()]);
+        let repeated = carol.sync(&format!("filter={lazy}&since={}", token(&first))).await;
+        assert_eq!(members(&repeated), [bob.user_id.clone()]);
+        bob.say(&room, "z").await;
+        let last = carol.sync(&format!("filter={lazy}&since={}", token(&next))).await;
+        assert!(members(&last).is_empty());
+    }
+
+    async fn receipts_and_typing_are_told_and_private_receipts_only_to_their_owner() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = alice.room(&[&bob]).await;
+        let first = alice.say(&room, "one").await;
+        let second = alice.say(&room, "two").await;
+        let since = alice.sync("").await;
+        let since = token(&since);
+        let receipt = |kind: &str, event: &str| format!("/v3/rooms/{room}/receipt/{kind}/{event}");
+        bob.post(&receipt("m.read", &second), json!({})).await.ok();
+        bob.post(&receipt("m.read.private", &second), json!({})).await.ok();
+        // Receipts never go back.
+        bob.post(&receipt("m.read", &first), json!({})).await.ok();
+        let typing = format!("/v3/rooms/{room}/typing/{}", bob.user_id);
+        bob.put(&typing, json!({ "typing": true, "timeout": 30000 })).await.ok();
+        let seen = alice.sync(&format!("since={since}")).await;
+        let ephemeral = &seen["rooms"]["join"][&room]["ephemeral"];
+        assert_eq!(types(ephemeral), ["m.typing", "m.receipt"]);
+        assert_eq!(ephemeral["events"][0]["content"]["user_ids"], json!([bob.user_id]));
+        let receipts = &ephemeral["events"][1]["content"];
+        assert!(receipts[&second]["m.read"][&bob.user_id]["ts"].is_u64(), "{receipts}");
+        assert_eq!(receipts[&second]["m.read.private"], Value::Null);
+        assert_eq!(receipts[&first], Value::Null);
+        let own = bob.sync(&format!("since={since}")).await;
+        let ephemeral = &own["rooms"]["join"][&room]["ephemeral"]["events"][1]["content"];
+        assert!(ephemeral[&second]["m.read.private"][&bob.user_id]["ts"].is_u64());
+        bob.put(&typing, json!({ "typing": false })).await.ok();
+        let stopped = alice.sync(&format!("since={}", token(&seen))).await;
+        let ephemeral = &stopped["rooms"]["join"][&room]["ephemeral"];
+        assert_eq!(ephemeral["events"][0]["content"]["user_ids"], json!([]));
+        alice.post(&receipt("m.nonsense", &second), json!({})).await.fails(400, "M_INVALID_PARAM");
+        alice.post(&receipt("m.read", "$nothing"), json!({})).await.fails(404, "M_NOT_FOUND");
+    }
+
+    async fn messages_of_ignored_users_are_left_out() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = alice.room(&[&bob]).await;
+        let ignored = json!({ "ignored_users": { &bob.user_id: {} } });
+        let path = format!("/v3/user/{}/account_data/m.ignored_user_list", alice.user_id);
+        alice.put(&path, ignored).await.ok();
+        let since = alice.sync("").await;
+        bob.say(&room, "unheard").await;
+        alice.say(&room, "heard").await;
+        let answer = alice.sync(&format!("since={}", token(&since))).await;
+        assert_eq!(bodies(&answer["rooms"]["join"][&room]["timeline"]), ["heard"]);
+    }
+
+    async fn only_the_sending_device_sees_the_transaction_id() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let phone = Client::login(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        let path = format!("/v3/rooms/{room}/send/m.room.message/mine");
+        let content = json!({ "msgtype": "m.text", "body": "x" });
+        let sent = alice.put(&path, content.clone()).await.ok();
+        assert_eq!(alice.put(&path, content).await.ok(), sent);
+        for (client, txn) in [(&alice, json!("mine")), (&phone, Value::Null)] {
+            let answer = client.sync("").await;
+            let events = &answer["rooms"]["join"][&room]["timeline"]["events"];
+            let last = events.as_array().unwrap().last().unwrap();
+            assert_eq!(last["event_id"], sent["event_id"]);
+            assert_eq!(last["unsigned"]["transaction_id"], txn);
+        }
+    }
+
+    async fn a_token_holds_over_a_restart() {
+        let store = neurite::store::Store::memory();
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        let since = alice.sync("").await;
+        alice.say(&room, "one").await;
+        let restarted = server_over(store, |_| {}).await;
+        let alice = Client { server: restarted, ..alice };
+        let answer = alice.sync(&format!("since={}", token(&since))).await;
+        assert_eq!(bodies(&answer["rooms"]["join"][&room]["timeline"]), ["one"]);
+        alice.say(&room, "two").await;
+        let next = alice.sync(&format!("since={}", token(&answer))).await;
+        assert_eq!(bodies(&next["rooms"]["join"][&room]["timeline"]), ["two"]);
+        alice.get("/v3/sync?since=s999999999").await.fails(400, "M_INVALID_PARAM");
+        alice.get("/v3/sync?since=nonsense").await.fails(400, "M_INVALID_PARAM");
+    }
+}
