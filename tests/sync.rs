@@ -281,6 +281,50 @@ tests! {
         }
     }
 
+    async fn to_device_messages_stay_until_the_next_token() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let since = bob.sync("").await;
+        let body = json!({ "messages": { &bob.user_id: { &bob.device_id: { "x": 1 } } } });
+        alice.put("/v3/sendToDevice/m.example/t1", body.clone()).await.ok();
+        alice.put("/v3/sendToDevice/m.example/t1", body).await.ok();
+        let path = format!("since={}", token(&since));
+        let told = bob.sync(&path).await;
+        let message = json!([{ "type": "m.example", "sender": alice.user_id, "content": { "x": 1 } }]);
+        assert_eq!(told["to_device"]["events"], message);
+        assert_eq!(bob.sync(&path).await["to_device"]["events"], message);
+        let after = bob.sync(&format!("since={}", token(&told))).await;
+        assert_eq!(after["to_device"], Value::Null);
+        assert_eq!(bob.sync(&path).await["to_device"], Value::Null);
+    }
+
+    async fn device_lists_name_who_changed_and_who_shares_no_room_any_more() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let stranger = Client::register(&server, "stranger").await;
+        let since = alice.sync("").await;
+        let room = alice.room(&[&bob]).await;
+        let joined = alice.sync(&format!("since={}", token(&since))).await;
+        let changed = joined["device_lists"]["changed"].as_array().unwrap();
+        assert!(changed.contains(&json!(bob.user_id)), "{changed:?}");
+        Client::login(&server, "bob").await;
+        Client::login(&server, "stranger").await;
+        let keys = json!({ "device_keys": {
+            "algorithms": [], "device_id": bob.device_id, "keys": {}, "signatures": {},
+            "user_id": bob.user_id,
+        }});
+        bob.post("/v3/keys/upload", keys).await.ok();
+        let more = alice.sync(&format!("since={}", token(&joined))).await;
+        let changed = more["device_lists"]["changed"].as_array().unwrap();
+        assert!(changed.contains(&json!(bob.user_id)), "{changed:?}");
+        assert!(!changed.contains(&json!(stranger.user_id)), "{changed:?}");
+        bob.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        let left = alice.sync(&format!("since={}", token(&more))).await;
+        assert_eq!(left["device_lists"]["left"], json!([bob.user_id]));
+    }
+
     async fn a_token_holds_over_a_restart() {
         let store = neurite::store::Store::memory();
         let server = server_over(store.clone(), |_| {}).await;

@@ -100,6 +100,9 @@ impl Changes {
                 Change::DeviceList { user_id } => {
                     all.device_lists.insert(user_id);
                 }
+                Change::UserSignature { user_id, of } if user_id == session.user_id => {
+                    all.device_lists.insert(of);
+                }
                 Change::Presence { user_id } => {
                     all.presence.insert(user_id);
                 }

@@ -20,10 +20,22 @@ impl Sync {
         request: &SyncRequest,
         rooms: &UserRooms,
         changes: &Changes,
+        to: Position,
     ) -> Result<()> {
-        if let Some(since) = request.since {
-            response.device_lists = self.device_lists(session, rooms, changes, since).await?;
+        let Session { user_id, device_id, .. } = session;
+        let users = &self.inner.users;
+        let after = request.since.unwrap_or_default();
+        if request.since.is_none() || changes.to_device {
+            // All of them: with the next token, everything up to this answer counts as received.
+            let messages = users.to_device(user_id, device_id, after, to, usize::MAX).await?;
+            response.to_device.events = messages.into_iter().map(|(_, event)| event).collect();
         }
+        if request.since.is_some() {
+            response.device_lists = self.device_lists(session, rooms, changes, after).await?;
+        }
+        let counts = users.key_counts(user_id, device_id).await?;
+        response.device_one_time_keys_count = counts.one_time_keys.clone();
+        response.device_unused_fallback_key_types = counts.unused_fallback_keys.clone();
         Ok(())
     }
 

@@ -128,6 +128,7 @@ impl Sync {
             if since > inner.feed.current() {
                 return Err(Error::invalid_param("The token is from no sync of this server"));
             }
+            inner.users.acknowledge_to_device(&session.user_id, &session.device_id, since).await?;
         }
         if request.set_presence != PresenceState::Offline {
             inner.presence.set(&session.user_id, request.set_presence.clone(), None).await?;
@@ -190,7 +191,7 @@ impl Sync {
         self.add_rooms(&mut response, session, request, &rooms, &changes, to).await?;
         self.add_account_data(&mut response, session, request, &changes).await?;
         self.add_presence(&mut response, session, request, &changes).await?;
-        self.add_device(&mut response, session, request, &rooms, &changes).await?;
+        self.add_device(&mut response, session, request, &rooms, &changes, to).await?;
         Ok(response)
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OneTimeKeyAlgorithm, OwnedEventId, OwnedRoomId, OwnedUserId, UInt};
+use ruma::{OneTimeKeyAlgorithm, OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Serialize, ser::SerializeMap};
 use serde_json::value::RawValue;
 
@@ -47,7 +47,7 @@ pub struct Response {
     #[serde(skip_serializing_if = "DeviceLists::is_empty")]
     pub device_lists: DeviceLists,
     /// How many one-time keys this device has left.
-    pub device_one_time_keys_count: BTreeMap<OneTimeKeyAlgorithm, UInt>,
+    pub device_one_time_keys_count: BTreeMap<OneTimeKeyAlgorithm, u64>,
     /// Which fallback keys of this device have not been used.
     pub device_unused_fallback_key_types: Vec<OneTimeKeyAlgorithm>,
 }
