@@ -101,7 +101,8 @@ tests! {
             alice.put(&favourite, json!({ "order": 0.5 })),
             alice.put(&work, json!({})),
         );
-        (favourite.ok(), work.ok());
+        favourite.ok();
+        work.ok();
         let expected = json!({ "tags": { "m.favourite": { "order": 0.5 }, "u.work": {} } });
         assert_eq!(alice.get(tags).await.ok(), expected);
         let data = "/v3/user/@alice:neurite.test/rooms/!room:neurite.test/account_data/m.tag";

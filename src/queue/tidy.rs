@@ -104,7 +104,9 @@ impl Stream {
 
     /// Removes the oldest messages of subjects that have too many.
     async fn trim_subjects(self: &Rc<Self>) -> Result<()> {
-        while let Some(subject) = self.full.borrow_mut().pop_first() {
+        loop {
+            let next = self.full.borrow_mut().pop_first();
+            let Some(subject) = next else { break };
             let keep =
                 usize::try_from(limit(self.config().max_msgs_per_subject)).unwrap_or(usize::MAX);
             let range = KeyRange::prefix(row::full_key(self.id, &subject));
@@ -180,11 +182,12 @@ impl Stream {
             });
             self.remove(rows, Batch::new()).await?;
         }
-        let mut counts = self.counts.borrow_mut();
-        if counts.sweeps_asked == asked {
-            counts.sweep = false;
+        {
+            let mut counts = self.counts.borrow_mut();
+            if counts.sweeps_asked == asked {
+                counts.sweep = false;
+            }
         }
-        drop(counts);
         let mut batch = Batch::new();
         self.write_counts(&mut batch);
         Ok(self.store.commit(batch).await?)

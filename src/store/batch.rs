@@ -6,14 +6,20 @@ use serde::Serialize;
 
 use super::Table;
 
+/// What is done when a batch is submitted.
+type OnSubmit = Box<dyn FnOnce(&mut Batch)>;
+
+/// A value that is computed when its batch is submitted.
+type LateValue = Box<dyn FnOnce() -> Vec<u8>>;
+
 /// Writes that become durable together, in the order given; the last write of a key counts.
 #[derive(Default)]
 pub struct Batch {
     pub(super) writes: Vec<Write>,
     pub(super) first_position: Option<u64>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
-    on_submit: Vec<Box<dyn FnOnce(&mut Batch)>>,
-    late: BTreeMap<(Table, Vec<u8>), Box<dyn FnOnce() -> Vec<u8>>>,
+    on_submit: Vec<OnSubmit>,
+    late: BTreeMap<(Table, Vec<u8>), LateValue>,
 }
 
 /// One write: a value, or `None` to delete.

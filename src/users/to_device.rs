@@ -57,7 +57,7 @@ impl Users {
             .first()
             .and_then(|(key, _)| {
                 let mut key = KeyReader::new(key);
-                (key.str()?, key.str()?, key.u64()?);
+                let (_user, _device, _kind) = (key.str()?, key.str()?, key.u64()?);
                 key.u64()
             })
             .unwrap_or_default();

@@ -15,12 +15,15 @@ pub struct Disk {
     state: Rc<RefCell<State>>,
 }
 
+/// What records were before a transaction.
+type Undo = Vec<((Space, Bytes), Option<Bytes>)>;
+
 #[derive(Default)]
 struct State {
     records: BTreeMap<(Space, Bytes), Bytes>,
     blobs: BTreeMap<String, Blob>,
     /// What undoes the relaxed transactions since the last strict one, oldest first.
-    unflushed: Vec<Vec<((Space, Bytes), Option<Bytes>)>>,
+    unflushed: Vec<Undo>,
     connections: u64,
     /// Why connections up to a number have ended.
     ended: Option<(u64, Error)>,
