@@ -247,11 +247,11 @@ impl Sync {
                         response.rooms.knock.insert(room_id.clone(), room);
                     }
                 }
-                MembershipState::Leave | MembershipState::Ban if is_new => {
-                    if request.since.is_some() || filter.include_leave {
-                        let room = self.left_room(membership, span).await?;
-                        response.rooms.leave.insert(room_id.clone(), room);
-                    }
+                MembershipState::Leave | MembershipState::Ban
+                    if is_new && (request.since.is_some() || filter.include_leave) =>
+                {
+                    let room = self.left_room(membership, span).await?;
+                    response.rooms.leave.insert(room_id.clone(), room);
                 }
                 _ => {}
             }
