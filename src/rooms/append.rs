@@ -16,7 +16,7 @@ use super::{
     live::LiveRoom,
     redaction::{self, Redaction},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, store::Batch};
 
 impl Rooms {
     /// Sends an event: builds, hashes and signs it, checks that the room allows it, and writes it
@@ -58,7 +58,13 @@ impl Rooms {
                 continue;
             }
             return match self.finish(draft, sender, &new, needs)? {
-                Outcome::Unchanged(event_id) => Ok(event_id),
+                Outcome::Unchanged(event_id) => {
+                    if live.pending.borrow().contains_key(&event_id) {
+                        // An empty batch queues behind those under way.
+                        self.inner.store.commit(Batch::new()).await?;
+                    }
+                    Ok(event_id)
+                }
                 Outcome::Submitted(submitted, event_id) => {
                     submitted.durable().await?;
                     Ok(event_id)

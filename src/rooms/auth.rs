@@ -68,15 +68,25 @@ pub(super) fn auth_events(
 /// State events by id, in memory.
 pub(super) type Loaded = HashMap<OwnedEventId, Rc<Pdu>>;
 
-/// Checks an event against its own auth events. spec: server-server §Authorization rules
-pub(super) fn check_auth_events(
+/// Checks which events an event names as its auth events. spec: server-server §Authorization rules
+pub(super) fn check_references(
     pdu: &Pdu,
     rules: &RoomVersionRules,
     loaded: &Loaded,
 ) -> Result<(), String> {
     check_state_independent_auth_rules(&rules.authorization, pdu, |id: &EventId| {
         loaded.get(id).map(|pdu| &**pdu)
-    })?;
+    })
+}
+
+/// Checks an event against the state that its own auth events make. For an event of this server
+/// that is the current state.
+pub(super) fn check_auth_events(
+    pdu: &Pdu,
+    rules: &RoomVersionRules,
+    loaded: &Loaded,
+) -> Result<(), String> {
+    check_references(pdu, rules, loaded)?;
     let state: HashMap<_, _> = pdu
         .auth_events
         .iter()

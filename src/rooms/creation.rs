@@ -203,7 +203,7 @@ impl Rooms {
         let place =
             Place { room_id: room_id.as_deref(), prev_events: &[], auth_events: &[], depth: 0 };
         let pdu = Rc::new(build::build(&self.inner.key, rules, creator, &new, &place)?);
-        super::auth::check_auth_events(&pdu, rules, &super::auth::Loaded::new())
+        super::auth::check_references(&pdu, rules, &super::auth::Loaded::new())
             .map_err(Error::bad_json)?;
         let head = Head {
             version: version.clone(),

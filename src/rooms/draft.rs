@@ -134,7 +134,7 @@ impl Draft {
                 depth: self.view.head.depth,
             },
         )?;
-        auth::check_auth_events(&pdu, &self.live.rules, &self.loaded)
+        auth::check_references(&pdu, &self.live.rules, &self.loaded)
             .and_then(|()| {
                 let state = |kind: &StateEventType, key: &str| self.view.state(kind, key);
                 auth::check_state(&pdu, &self.live.rules, state, &self.loaded)
