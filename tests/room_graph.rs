@@ -74,7 +74,7 @@ impl Other {
         let mut object: CanonicalJsonObject = serde_json::from_value(event).unwrap();
         let rest = json!({
             "room_id": self.room_id, "sender": sender, "origin_server_ts": self.clock,
-            "depth": u64::from(last.pdu.depth + 1), "prev_events": prev, "auth_events": auth,
+            "depth": last.pdu.depth + 1, "prev_events": prev, "auth_events": auth,
         });
         object.extend(serde_json::from_value::<CanonicalJsonObject>(rest).unwrap());
         let rules = self.version.rules().unwrap();

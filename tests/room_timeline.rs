@@ -162,7 +162,7 @@ tests! {
             threads.into_iter().map(|(root, _)| root.pdu.event_id.clone()).collect::<Vec<_>>()
         };
         assert_eq!(order(&rooms, None).await, [other.clone(), root.clone()]);
-        assert_eq!(order(&rooms, Some(&bob)).await, [other.clone()]);
+        assert_eq!(order(&rooms, Some(&bob)).await, std::slice::from_ref(&other));
         rooms.redact(&room_id, &alice, replies[2].clone(), None, None).await.unwrap();
         assert_eq!(thread(&rooms, &bob).await, (Some(2), "reply 1".into(), Some(false)));
         let rooms = open(&store).await;

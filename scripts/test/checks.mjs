@@ -11,7 +11,7 @@ export async function checks(results, { suite, build }) {
       await run(command, args);
       return { passed: 1, failed: 0 };
     });
-  const deny = ["--all-targets", "--locked", "--", "--deny", "warnings"];
+  const deny = ["--all-targets", "--keep-going", "--locked", "--", "--deny", "warnings"];
   await check("cargo fmt", "cargo", "fmt", "--check");
   await check("clippy", "cargo", "clippy", ...deny);
   await check("clippy for wasm", "cargo", "clippy", "--target", rust.target, ...deny);

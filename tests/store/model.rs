@@ -62,13 +62,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
+/// A batch: values, and what is deleted.
+type Writes = Vec<((Table, Vec<u8>), Option<Vec<u8>>)>;
+
 fn table(other: bool) -> Table {
     if other { OTHER } else { TABLE }
 }
 
 fn key(key: u8) -> Vec<u8> {
     // Keys of several lengths, some of them prefixes of others.
-    format!("{:03}", key)[..1 + usize::from(key) % 3].as_bytes().to_vec()
+    format!("{key:03}").as_bytes()[..1 + usize::from(key) % 3].to_vec()
 }
 
 fn value(size: u16, seed: usize) -> Vec<u8> {
@@ -82,7 +85,7 @@ struct World {
     rows: Rows,
     /// What may or may not be there after a kill, in order; all of a batch or nothing, and no
     /// batch without those before it.
-    unsure: Vec<Vec<((Table, Vec<u8>), Option<Vec<u8>>)>>,
+    unsure: Vec<Writes>,
     lose: usize,
     seed: usize,
 }
@@ -196,7 +199,7 @@ impl World {
     }
 }
 
-fn apply(rows: &mut Rows, writes: Vec<((Table, Vec<u8>), Option<Vec<u8>>)>) {
+fn apply(rows: &mut Rows, writes: Writes) {
     for (place, value) in writes {
         match value {
             Some(value) => rows.insert(place, value),
