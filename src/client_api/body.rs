@@ -60,3 +60,11 @@ impl From<Bytes> for Body {
         Self::Bytes(bytes)
     }
 }
+
+/// A success with a body of JSON, for what ruma has no type for.
+pub(super) fn json_response(body: &serde_json::Value) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::from(body.to_string().into_bytes()));
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+}

@@ -38,6 +38,11 @@ pub trait Authenticate: AuthScheme {
     #[allow(async_fn_in_trait, reason = "everything here runs on one thread")]
     async fn authenticate(server: &Homeserver, request: &http::Request<()>)
     -> Result<Self::Sender>;
+
+    /// The session of the sender, if there is one.
+    fn session(_: &Self::Sender) -> Option<&Session> {
+        None
+    }
 }
 
 impl Authenticate for NoAuthentication {
@@ -63,6 +68,10 @@ impl Authenticate for AccessToken {
         let token = Self::extract_authentication(request).map_err(|_| Error::missing_token())?;
         server.users.session(&token).await
     }
+
+    fn session(sender: &Session) -> Option<&Session> {
+        Some(sender)
+    }
 }
 
 /// There are no application services here, so a token says nothing to these endpoints.
@@ -86,5 +95,9 @@ impl Authenticate for AccessTokenOptional {
             Ok(None) => Ok(None),
             Err(_) => Err(Error::missing_token()),
         }
+    }
+
+    fn session(sender: &Option<Session>) -> Option<&Session> {
+        sender.as_ref()
     }
 }

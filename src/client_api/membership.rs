@@ -11,8 +11,8 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, rooms::Profile};
+use super::{Incoming, Router, guests};
+use crate::{Error, Homeserver, Result, rooms::Profile, users::Session};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_joined_rooms);
@@ -56,7 +56,7 @@ async fn join(
     request: Incoming<join_room_by_id::v3::Request>,
 ) -> Result<join_room_by_id::v3::Response> {
     let room_id = request.room_id.clone();
-    join_room(server, &request.auth.user_id, &room_id, request.reason.clone()).await?;
+    join_room(server, &request.auth, &room_id, request.reason.clone()).await?;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -66,7 +66,7 @@ async fn join_by_id_or_alias(
     request: Incoming<join_room_by_id_or_alias::v3::Request>,
 ) -> Result<join_room_by_id_or_alias::v3::Response> {
     let room_id = resolve(server, &request.room_id_or_alias).await?;
-    join_room(server, &request.auth.user_id, &room_id, request.reason.clone()).await?;
+    join_room(server, &request.auth, &room_id, request.reason.clone()).await?;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 
@@ -133,12 +133,15 @@ async fn unban(
 
 async fn join_room(
     server: &Homeserver,
-    user_id: &UserId,
+    sender: &Session,
     room_id: &ruma::RoomId,
     reason: Option<String>,
 ) -> Result<()> {
-    let profile = member_profile(server, user_id).await?;
-    server.rooms.join(user_id, room_id, profile, reason).await
+    if sender.guest {
+        guests::check_join(server, room_id).await?;
+    }
+    let profile = member_profile(server, &sender.user_id).await?;
+    server.rooms.join(&sender.user_id, room_id, profile, reason).await
 }
 
 /// What a user's membership events tell of them.

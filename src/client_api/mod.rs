@@ -2,15 +2,20 @@
 
 mod account;
 mod account_data;
+mod admin;
+mod backup;
 mod body;
 mod capabilities;
 mod devices;
 mod events;
 mod filter;
+mod guests;
 mod incoming;
 mod keys;
+mod limits;
 mod media;
 mod membership;
+mod openid;
 mod pagination;
 mod presence;
 mod profile;
@@ -25,13 +30,18 @@ mod session;
 mod spaces;
 mod state;
 mod sync;
+mod thirdparty;
 mod timeline;
 mod to_device;
 mod typing;
 mod uia;
+mod user_directory;
 mod versions;
+mod voip;
 mod well_known;
 
+use self::body::json_response;
+pub(crate) use self::limits::RateLimits;
 pub use self::{
     body::Body,
     incoming::{Authenticate, Incoming},
@@ -43,6 +53,8 @@ pub(crate) fn router() -> Router {
     let mut router = Router::new();
     account::routes(&mut router);
     account_data::routes(&mut router);
+    admin::routes(&mut router);
+    backup::routes(&mut router);
     capabilities::routes(&mut router);
     devices::routes(&mut router);
     events::routes(&mut router);
@@ -50,6 +62,7 @@ pub(crate) fn router() -> Router {
     keys::routes(&mut router);
     media::routes(&mut router);
     membership::routes(&mut router);
+    openid::routes(&mut router);
     presence::routes(&mut router);
     profile::routes(&mut router);
     receipts::routes(&mut router);
@@ -61,10 +74,13 @@ pub(crate) fn router() -> Router {
     spaces::routes(&mut router);
     state::routes(&mut router);
     sync::routes(&mut router);
+    thirdparty::routes(&mut router);
     timeline::routes(&mut router);
     to_device::routes(&mut router);
     typing::routes(&mut router);
+    user_directory::routes(&mut router);
     versions::routes(&mut router);
+    voip::routes(&mut router);
     well_known::routes(&mut router);
     router.finish()
 }

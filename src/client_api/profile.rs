@@ -17,8 +17,11 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use super::{Authenticate, Body, Incoming, Router};
-use crate::{Error, Homeserver, Result, rooms, users::Profile};
+use super::{Authenticate, Body, Incoming, Router, guests, json_response};
+use crate::{
+    Error, Homeserver, Result, rooms,
+    users::{Profile, Session},
+};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_profile);
@@ -56,7 +59,7 @@ async fn get_field(server: &Rc<Homeserver>, args: Vec<String>) -> Result<http::R
     let (user_id, field) = path(&args)?;
     let profile = profile(server, user_id).await?;
     let value = profile.get(field).ok_or_else(no_profile)?;
-    Ok(answer(&json!({ field: value })))
+    Ok(json_response(&json!({ field: value })))
 }
 
 /// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`; ruma's type takes no `null`, by which
@@ -70,9 +73,7 @@ async fn set_field(
     let head = http::Request::from_parts(parts, ());
     let sender = AccessToken::authenticate(server, &head).await?;
     let (user_id, field) = path(&args)?;
-    if sender.user_id != *user_id {
-        return Err(Error::forbidden("The profile is somebody else's"));
-    }
+    check_owner(&sender, user_id, field)?;
     let body: Value = serde_json::from_slice(&body.bytes().await?)
         .map_err(|cause| Error::not_json(cause.to_string()))?;
     let Value::Object(mut body) = body else {
@@ -81,7 +82,7 @@ async fn set_field(
     let value = body.remove(field);
     let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
     set(server, user_id, field, Some(value)).await?;
-    Ok(answer(&json!({})))
+    Ok(json_response(&json!({})))
 }
 
 /// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
@@ -89,11 +90,20 @@ async fn delete_field(
     server: &Homeserver,
     request: Incoming<delete_profile_field::v3::Request>,
 ) -> Result<delete_profile_field::v3::Response> {
-    if request.auth.user_id != request.user_id {
-        return Err(Error::forbidden("The profile is somebody else's"));
-    }
+    check_owner(&request.auth, &request.user_id, request.field.as_str())?;
     set(server, &request.user_id, request.field.as_str(), None).await?;
     Ok(delete_profile_field::v3::Response::new())
+}
+
+/// A profile is its user's to change; guests have a name only. spec: client-server §Guest Access
+fn check_owner(sender: &Session, user_id: &UserId, field: &str) -> Result<()> {
+    if sender.user_id != *user_id {
+        return Err(Error::forbidden("The profile is somebody else's"));
+    }
+    if sender.guest && field != "displayname" {
+        return Err(guests::forbidden());
+    }
+    Ok(())
 }
 
 /// Sets a field, and shows a new name or avatar in the user's rooms. spec: client-server §Events on
@@ -123,11 +133,4 @@ fn path(args: &[String]) -> Result<(&UserId, &str)> {
     let user_id = <&UserId>::try_from(user_id.as_str())
         .map_err(|cause| Error::invalid_param(cause.to_string()))?;
     Ok((user_id, field))
-}
-
-fn answer(body: &Value) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::from(body.to_string().into_bytes()));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    response
 }

@@ -11,8 +11,8 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{Authenticate, Body, Incoming};
-use crate::{Error, Homeserver, Result};
+use super::{Authenticate, Body, Incoming, guests, limits::Limit};
+use crate::{Error, Homeserver, Result, users::Session};
 
 type Handler = Rc<
     dyn for<'a> Fn(
@@ -77,6 +77,7 @@ impl Router {
                 let (parts, body) = request.into_parts();
                 let head = http::Request::from_parts(parts, ());
                 let auth = R::Authentication::authenticate(server, &head).await?;
+                admit::<R>(server, R::Authentication::session(&auth))?;
                 let body = body.bytes().await?;
                 let request = parse::<R>(&head, &body, &args)?;
                 let response = handler(server, Incoming { request, auth }).await?;
@@ -172,6 +173,22 @@ impl Router {
             .collect::<Result<Vec<String>, _>>()
             .map_err(|_| Error::invalid_param("The path is not UTF-8"))?;
         handler(server, request, args).await
+    }
+}
+
+/// Keeps out whom an endpoint is not for, and who asks for too much.
+fn admit<R: IncomingRequest + 'static>(
+    server: &Homeserver,
+    sender: Option<&Session>,
+) -> Result<()> {
+    if sender.is_some_and(|sender| sender.guest) && !guests::may_use::<R>() {
+        return Err(guests::forbidden());
+    }
+    match sender {
+        // What only reads is bounded by how fast the client reads.
+        _ if R::METHOD == Method::GET => Ok(()),
+        Some(sender) => server.limits.take(Limit::Changes, Some(&sender.user_id)),
+        None => server.limits.take(Limit::Anonymous, None),
     }
 }
 

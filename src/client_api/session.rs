@@ -18,7 +18,7 @@ use ruma::{
 };
 use serde_json::Value;
 
-use super::{Body, Incoming, Router, router::parse, uia};
+use super::{Body, Incoming, Router, limits::Limit, router::parse, uia};
 use crate::{
     Error, Homeserver, Result,
     users::{LOGIN_TOKEN_LIFETIME, NewDevice},
@@ -53,6 +53,7 @@ async fn parse_login(
     server: &Rc<Homeserver>,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>> {
+    server.limits.take(Limit::Anonymous, None)?;
     let (parts, body) = request.into_parts();
     let body = body.bytes().await?;
     let value: Value =
@@ -108,6 +109,7 @@ async fn with_password(server: &Homeserver, given: login::v3::Password) -> Resul
     };
     let refused = || Error::forbidden("Invalid username or password");
     let user_id = name.and_then(|name| server.users.user_id(&name)).ok_or_else(refused)?;
+    server.limits.take(Limit::Passwords, Some(&user_id))?;
     if server.users.check_password(&user_id, &given.password).await? {
         Ok(user_id)
     } else {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 
+use super::limits::Limit;
 use crate::{Error, Homeserver, Result, homeserver::Registration, users::Session};
 
 /// What a session authenticates: it can't be used for another endpoint, nor for the same endpoint
@@ -128,6 +129,7 @@ async fn attempt(
             };
             let right = match user_id {
                 Some(user_id) if named.as_deref() == Some(user_id) => {
+                    server.limits.take(Limit::Passwords, Some(user_id))?;
                     server.users.check_password(user_id, &given.password).await?
                 }
                 _ => false,

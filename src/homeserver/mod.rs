@@ -11,7 +11,7 @@ pub use self::{
 };
 use crate::{
     Result,
-    client_api::{self, Body, Router},
+    client_api::{self, Body, RateLimits, Router},
     feed::Feed,
     media::Media,
     queue::Queue,
@@ -39,6 +39,7 @@ pub struct Homeserver {
     pub media: Media,
     /// What changed for whom.
     pub sync: Sync,
+    pub(crate) limits: RateLimits,
     router: Router,
 }
 
@@ -61,8 +62,9 @@ impl Homeserver {
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let sync = Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone());
+        let limits = RateLimits::new(config.rate_limits);
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, sync, router }))
+        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, sync, limits, router }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

@@ -2,14 +2,17 @@
 
 mod account_data;
 mod accounts;
+mod backup;
 mod cross_signing;
 mod device_keys;
 mod device_lists;
 mod devices;
+mod directory;
 mod filters;
 mod interactive;
 mod login_tokens;
 mod one_time_keys;
+mod openid;
 mod passwords;
 mod profiles;
 mod sessions;
@@ -24,11 +27,14 @@ use ruma::{OwnedServerName, OwnedUserId};
 pub use self::{
     account_data::AccountData,
     accounts::{Account, NewAccount},
+    backup::{BackedUp, Backup, BackupAlgorithm, BackupKeys, BackupState},
     cross_signing::{CrossSigningKeys, Usage},
     devices::Device,
+    directory::UserSearch,
     interactive::Stages,
     login_tokens::LOGIN_TOKEN_LIFETIME,
     one_time_keys::{KeyCounts, KeysById},
+    openid::OPENID_TOKEN_LIFETIME,
     profiles::Profile,
     sessions::{Login, NewDevice, Session},
     signatures::{SignatureFailure, SignedKey},

@@ -1,0 +1,59 @@
+//! spec: client-server §User Directory
+
+use ruma::{
+    UserId,
+    api::client::user_directory::search_users::v3::{Request, Response, User},
+    events::{
+        StateEventType,
+        room::join_rules::{JoinRule, RoomJoinRulesEventContent},
+    },
+};
+
+use super::{Incoming, Router};
+use crate::{Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(search);
+}
+
+/// The most results that are given.
+const MAX_LIMIT: usize = 100;
+
+/// `POST /_matrix/client/v3/user_directory/search`: among those who share a room with the sender
+/// or are in a public room.
+async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+    let own = &request.auth.user_id;
+    let limit = usize::try_from(request.limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
+    let mut results = Vec::new();
+    let mut search = server.users.search(&request.search_term);
+    while let Some(page) = search.next_page().await? {
+        for (user_id, profile) in page {
+            if user_id == *own || !is_visible(server, own, &user_id).await? {
+                continue;
+            }
+            if results.len() == limit {
+                return Ok(Response::new(results, true));
+            }
+            let mut user = User::new(user_id);
+            user.display_name = profile.display_name().map(str::to_owned);
+            user.avatar_url = profile.avatar_url();
+            results.push(user);
+        }
+    }
+    Ok(Response::new(results, false))
+}
+
+async fn is_visible(server: &Homeserver, own: &UserId, user_id: &UserId) -> Result<bool> {
+    if server.rooms.shares_room(own, user_id).await? {
+        return Ok(true);
+    }
+    for room_id in server.rooms.joined_rooms(user_id).await? {
+        let room = server.rooms.room(&room_id).await?;
+        let rules: Option<RoomJoinRulesEventContent> =
+            room.state_content(&StateEventType::RoomJoinRules, "").await?;
+        if rules.is_some_and(|rules| rules.join_rule == JoinRule::Public) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

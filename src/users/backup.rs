@@ -1,0 +1,314 @@
+//! Key backups. spec: client-server §Server-side key backups
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use ruma::{
+    OwnedRoomId, RoomId, UserId,
+    api::error::{ErrorKind, WrongRoomKeysVersionErrorData},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Users;
+use crate::{
+    Error, Result,
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// How the keys of a backup are encrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackupAlgorithm {
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// What the algorithm needs.
+    pub auth_data: Box<RawValue>,
+}
+
+/// What a client can compare to know whether the keys of a backup changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupState {
+    /// Another after each change.
+    pub etag: u64,
+    /// How many keys there are.
+    pub count: u64,
+}
+
+/// A version of a user's key backup.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Its number; the newest backup has the highest.
+    pub version: u64,
+    /// How its keys are encrypted.
+    pub algorithm: BackupAlgorithm,
+    /// Its keys' state.
+    pub state: BackupState,
+}
+
+/// Which keys of a backup.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackedUp<'a> {
+    /// Those of one room.
+    pub room_id: Option<&'a RoomId>,
+    /// That of one session of the room.
+    pub session_id: Option<&'a str>,
+}
+
+/// Keys of sessions by room and session.
+pub type BackupKeys = BTreeMap<OwnedRoomId, BTreeMap<String, Box<RawValue>>>;
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    algorithm: BackupAlgorithm,
+    state: BackupState,
+}
+
+/// What decides which of two keys of a session is kept.
+#[derive(Deserialize)]
+struct Quality {
+    first_message_index: u64,
+    forwarded_count: u64,
+    is_verified: bool,
+}
+
+impl Quality {
+    fn of(key: &RawValue) -> Result<Self> {
+        serde_json::from_str(key.get()).map_err(|cause| Error::bad_json(cause.to_string()))
+    }
+
+    fn is_better_than(&self, other: &Self) -> bool {
+        let order = |quality: &Self| {
+            (!quality.is_verified, quality.first_message_index, quality.forwarded_count)
+        };
+        order(self) < order(other)
+    }
+}
+
+/// Version 0 holds the number given out last, since numbers of deleted backups do not come back.
+fn backup_key(user_id: &UserId, version: u64) -> Key {
+    Key::new().str(user_id).u64(version)
+}
+
+fn no_such_version() -> Error {
+    Error::not_found("There is no such backup version")
+}
+
+fn parse_version(version: &str) -> Result<u64> {
+    version.parse().ok().filter(|version| *version > 0).ok_or_else(no_such_version)
+}
+
+impl Users {
+    /// Makes a new backup, which is the current one from then on; its version.
+    pub async fn create_backup(&self, user_id: &UserId, algorithm: BackupAlgorithm) -> Result<u64> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let store = &self.inner.store;
+        let last: Option<u64> = store.get_json(Table::Backups, backup_key(user_id, 0)).await?;
+        let version = last.unwrap_or(0) + 1;
+        let row = Row { algorithm, state: BackupState { etag: 0, count: 0 } };
+        let mut batch = Batch::new();
+        batch.put_json(Table::Backups, backup_key(user_id, 0), &version)?;
+        batch.put_json(Table::Backups, backup_key(user_id, version), &row)?;
+        store.commit(batch).await?;
+        Ok(version)
+    }
+
+    /// The current backup.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`
+    pub async fn current_backup(&self, user_id: &UserId) -> Result<Backup> {
+        let range = KeyRange {
+            start: Some(backup_key(user_id, 1).into()),
+            ..KeyRange::prefix(Key::new().str(user_id))
+        };
+        let rows = self.inner.store.scan(Table::Backups, range, Direction::Backward, 1).await?;
+        let (key, row) = rows.first().ok_or_else(no_such_version)?;
+        let mut key = KeyReader::new(key);
+        let version = key.str().and_then(|_| key.u64()).ok_or_else(no_such_version)?;
+        let Row { algorithm, state } = serde_json::from_slice(row).map_err(Error::internal)?;
+        Ok(Backup { version, algorithm, state })
+    }
+
+    /// A version of the backup.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`
+    pub async fn backup(&self, user_id: &UserId, version: &str) -> Result<Backup> {
+        let version = parse_version(version)?;
+        let key = backup_key(user_id, version);
+        let row: Option<Row> = self.inner.store.get_json(Table::Backups, key).await?;
+        let Row { algorithm, state } = row.ok_or_else(no_such_version)?;
+        Ok(Backup { version, algorithm, state })
+    }
+
+    /// Replaces the data of a backup's algorithm.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` for another algorithm, 404 `M_NOT_FOUND`
+    pub async fn update_backup(
+        &self,
+        user_id: &UserId,
+        version: &str,
+        algorithm: BackupAlgorithm,
+    ) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let backup = self.backup(user_id, version).await?;
+        if backup.algorithm.algorithm != algorithm.algorithm {
+            return Err(Error::invalid_param("The backup has another algorithm"));
+        }
+        let mut batch = Batch::new();
+        put(&mut batch, user_id, &Backup { algorithm, ..backup })?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Deletes a backup with its keys.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND`
+    pub async fn delete_backup(&self, user_id: &UserId, version: &str) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let backup = self.backup(user_id, version).await?;
+        let mut batch = Batch::new();
+        for (key, _) in self.backup_rows(user_id, backup.version, BackedUp::default()).await? {
+            batch.delete(Table::BackupKeys, key);
+        }
+        batch.delete(Table::Backups, backup_key(user_id, backup.version));
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Adds keys to the current backup; of two keys of a session the better one is kept.
+    ///
+    /// # Errors
+    /// 400 `M_BAD_JSON`, 403 `M_WRONG_ROOM_KEYS_VERSION` when `version` is not the current one,
+    /// 404 `M_NOT_FOUND` when there is none.
+    pub async fn add_backup_keys(
+        &self,
+        user_id: &UserId,
+        version: &str,
+        keys: BackupKeys,
+    ) -> Result<BackupState> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut backup = self.current_backup(user_id).await?;
+        if version.parse() != Ok(backup.version) {
+            let current = WrongRoomKeysVersionErrorData::new(backup.version.to_string());
+            return Err(Error::new(
+                StatusCode::FORBIDDEN,
+                ErrorKind::WrongRoomKeysVersion(current),
+                "Keys are added to the current backup only",
+            ));
+        }
+        let mut batch = Batch::new();
+        for (room_id, sessions) in keys {
+            for (session_id, key) in sessions {
+                let new = Quality::of(&key)?;
+                let place = backup_key(user_id, backup.version).str(&room_id).str(&session_id);
+                let stored: Option<Box<RawValue>> =
+                    self.inner.store.get_json(Table::BackupKeys, &place).await?;
+                match stored {
+                    Some(stored) if !new.is_better_than(&Quality::of(&stored)?) => continue,
+                    Some(_) => {}
+                    None => backup.state.count += 1,
+                }
+                batch.put(Table::BackupKeys, place, key.get());
+            }
+        }
+        self.commit_changed_backup(batch, user_id, backup).await
+    }
+
+    /// Keys of a backup.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` when there is no such version.
+    pub async fn backup_keys(
+        &self,
+        user_id: &UserId,
+        version: &str,
+        which: BackedUp<'_>,
+    ) -> Result<BackupKeys> {
+        let backup = self.backup(user_id, version).await?;
+        let mut keys = BackupKeys::new();
+        for (place, key) in self.backup_rows(user_id, backup.version, which).await? {
+            let mut place = KeyReader::new(&place);
+            let (Some(_), Some(_), Some(room_id), Some(session_id)) =
+                (place.str(), place.u64(), place.str(), place.str())
+            else {
+                continue;
+            };
+            let room_id = OwnedRoomId::try_from(room_id).map_err(Error::internal)?;
+            let key = serde_json::from_slice(&key).map_err(Error::internal)?;
+            keys.entry(room_id).or_default().insert(session_id, key);
+        }
+        Ok(keys)
+    }
+
+    /// Deletes keys of a backup.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` when there is no such version.
+    pub async fn delete_backup_keys(
+        &self,
+        user_id: &UserId,
+        version: &str,
+        which: BackedUp<'_>,
+    ) -> Result<BackupState> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut backup = self.backup(user_id, version).await?;
+        let mut batch = Batch::new();
+        for (place, _) in self.backup_rows(user_id, backup.version, which).await? {
+            batch.delete(Table::BackupKeys, place);
+            backup.state.count = backup.state.count.saturating_sub(1);
+        }
+        self.commit_changed_backup(batch, user_id, backup).await
+    }
+
+    async fn commit_changed_backup(
+        &self,
+        mut batch: Batch,
+        user_id: &UserId,
+        mut backup: Backup,
+    ) -> Result<BackupState> {
+        if !batch.is_empty() {
+            backup.state.etag += 1;
+            put(&mut batch, user_id, &backup)?;
+            self.inner.store.commit(batch).await?;
+        }
+        Ok(backup.state)
+    }
+
+    async fn backup_rows(
+        &self,
+        user_id: &UserId,
+        version: u64,
+        which: BackedUp<'_>,
+    ) -> Result<Vec<(bytes::Bytes, bytes::Bytes)>> {
+        let mut prefix = backup_key(user_id, version);
+        for part in [which.room_id.map(RoomId::as_str), which.session_id].into_iter().flatten() {
+            prefix = prefix.str(part);
+        }
+        let range = KeyRange::prefix(prefix);
+        Ok(self.inner.store.scan(Table::BackupKeys, range, Direction::Forward, usize::MAX).await?)
+    }
+}
+
+fn put(batch: &mut Batch, user_id: &UserId, backup: &Backup) -> Result<()> {
+    let row = Row { algorithm: backup.algorithm.clone(), state: backup.state };
+    Ok(batch.put_json(Table::Backups, backup_key(user_id, backup.version), &row)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_better_key_is_verified_then_reaches_further_back_then_was_forwarded_less() {
+        let quality = |is_verified, first_message_index, forwarded_count| Quality {
+            first_message_index,
+            forwarded_count,
+            is_verified,
+        };
+        assert!(quality(true, 9, 9).is_better_than(&quality(false, 0, 0)));
+        assert!(quality(true, 1, 9).is_better_than(&quality(true, 2, 0)));
+        assert!(quality(true, 1, 1).is_better_than(&quality(true, 1, 2)));
+        assert!(!quality(true, 1, 1).is_better_than(&quality(true, 1, 1)));
+    }
+}

@@ -1,0 +1,56 @@
+//! Tokens by which a user shows a third party who they are. spec: client-server §OpenID
+
+use std::time::Duration;
+
+use ruma::{OwnedUserId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Users,
+    sessions::now,
+    tokens::{self, TokenHash},
+};
+use crate::{
+    Result,
+    store::{Batch, Direction, Key, KeyRange, Table},
+};
+
+/// How long an OpenID token is valid.
+pub const OPENID_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Serialize, Deserialize)]
+struct OpenIdToken {
+    user_id: OwnedUserId,
+    expires: u64,
+}
+
+impl Users {
+    /// A new OpenID token of a user.
+    pub async fn create_openid_token(&self, user_id: &UserId) -> Result<String> {
+        let store = &self.inner.store;
+        let mut batch = Batch::new();
+        // The table holds what was given out within an hour, so it is read through for what has
+        // expired.
+        let rows = store.scan(Table::OpenIdTokens, KeyRange::all(), Direction::Forward, usize::MAX);
+        for (key, row) in rows.await? {
+            let row: Option<OpenIdToken> = serde_json::from_slice(&row).ok();
+            if row.is_none_or(|row| row.expires <= now()) {
+                batch.delete(Table::OpenIdTokens, key);
+            }
+        }
+        let token = tokens::generate();
+        let expires = now() + OPENID_TOKEN_LIFETIME.as_millis() as u64;
+        let row = OpenIdToken { user_id: user_id.to_owned(), expires };
+        let key = Key::new().str(TokenHash::of(&token).as_str());
+        batch.put_json(Table::OpenIdTokens, key, &row)?;
+        store.commit(batch).await?;
+        Ok(token)
+    }
+
+    /// Whose OpenID token this is, while it is valid.
+    pub async fn openid_user(&self, token: &str) -> Result<Option<OwnedUserId>> {
+        let key = Key::new().str(TokenHash::of(token).as_str());
+        let row: Option<OpenIdToken> = self.inner.store.get_json(Table::OpenIdTokens, key).await?;
+        Ok(row.filter(|row| row.expires > now()).map(|row| row.user_id))
+    }
+}
