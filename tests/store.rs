@@ -5,6 +5,8 @@ mod support;
 mod store {
     mod api;
     mod faults;
+    #[cfg(target_arch = "wasm32")]
+    mod indexeddb;
     #[cfg(not(target_arch = "wasm32"))]
     mod model;
     pub mod place;

@@ -8,6 +8,8 @@ mod batch;
 mod blob;
 mod engine;
 mod error;
+#[cfg(target_arch = "wasm32")]
+mod indexeddb;
 mod key;
 pub mod memory;
 mod options;
@@ -53,6 +55,26 @@ impl Store {
     /// When what is on the disk can't be read.
     pub async fn open_memory(disk: &memory::Disk, options: Options) -> Result<Self> {
         Ok(Self { engine: Engine::open(Memory::new(disk.clone()), options).await? })
+    }
+
+    /// The store in this browser's database of that name, which is made if there is none.
+    ///
+    /// # Errors
+    /// When it is not Neurite's, has a newer schema, is blocked by another page, or holds what
+    /// can't be read; nothing was changed then.
+    #[cfg(target_arch = "wasm32")]
+    pub async fn open_indexeddb(name: &str, options: Options) -> Result<Self> {
+        let backend = indexeddb::IndexedDb::open(name, &options).await?;
+        Ok(Self { engine: Engine::open(backend, options).await? })
+    }
+
+    /// Deletes the database of that name, if there is one. Whoever has it open loses it.
+    ///
+    /// # Errors
+    /// When somebody does not let go of it.
+    #[cfg(target_arch = "wasm32")]
+    pub async fn delete(name: &str) -> Result<()> {
+        indexeddb::delete(name, Options::default().patience).await
     }
 
     /// The value under `key`.

@@ -1,5 +1,7 @@
 //! How a store behaves, and what it tells about itself.
 
+use std::time::Duration;
+
 /// When a commit counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -24,6 +26,9 @@ pub struct Options {
     pub leaf_bytes: usize,
     /// How much of the tables is kept in memory.
     pub cache_bytes: usize,
+    /// How long another page that has an older version of the database open may take to let go of
+    /// it.
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -34,6 +39,7 @@ impl Default for Options {
             journal_records: 1024,
             leaf_bytes: 12 << 10,
             cache_bytes: 16 << 20,
+            patience: Duration::from_secs(4),
         }
     }
 }

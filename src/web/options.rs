@@ -55,11 +55,16 @@ pub(super) struct Storage {
 
 impl Storage {
     pub(super) async fn open(self) -> store::Result<Store> {
-        Ok(Store::memory())
+        let durability = match self.durability {
+            Durability::Strict => store::Durability::Strict,
+            Durability::Relaxed => store::Durability::Relaxed,
+        };
+        let options = store::Options { durability, ..store::Options::default() };
+        Store::open_indexeddb(&self.name, options).await
     }
 
-    pub(super) async fn delete(_name: &str) -> store::Result<()> {
-        Ok(())
+    pub(super) async fn delete(name: &str) -> store::Result<()> {
+        Store::delete(name).await
     }
 }
 

@@ -5,11 +5,19 @@ use neurite::store::{Batch, Direction, KeyRange, Options, Store, Table, memory::
 /// A place in which a store can be opened again and again.
 pub enum Place {
     Memory(Disk),
+    #[cfg(target_arch = "wasm32")]
+    IndexedDb(String),
 }
 
 impl Place {
     pub fn memory() -> Self {
         Self::Memory(Disk::new())
+    }
+
+    /// A database that no other test uses.
+    #[cfg(target_arch = "wasm32")]
+    pub fn indexeddb() -> Self {
+        Self::IndexedDb(format!("test-{}", neurite::platform::random_string(16)))
     }
 
     pub async fn open(&self) -> Store {
@@ -19,6 +27,8 @@ impl Place {
     pub async fn open_with(&self, options: Options) -> Store {
         match self {
             Self::Memory(disk) => Store::open_memory(disk, options).await.unwrap(),
+            #[cfg(target_arch = "wasm32")]
+            Self::IndexedDb(name) => Store::open_indexeddb(name, options).await.unwrap(),
         }
     }
 
@@ -49,6 +59,15 @@ macro_rules! on_every_backend {
             $crate::tests! {$(
                 async fn $name() {
                     super::$name($crate::store::place::Place::memory()).await;
+                }
+            )*}
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        mod indexeddb {
+            $crate::tests! {$(
+                async fn $name() {
+                    super::$name($crate::store::place::Place::indexeddb()).await;
                 }
             )*}
         }

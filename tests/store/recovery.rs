@@ -10,6 +10,9 @@ use crate::{
     tests,
 };
 
+/// Enough for a few checkpoints.
+const COMMITS: usize = 80;
+
 /// Commits batches, each of two rows in two tables, until the disk is killed; tells how many were
 /// acknowledged.
 async fn commit_until_killed(store: &Store, most: usize) -> usize {
@@ -43,8 +46,8 @@ async fn killed_at(options: &Options, at: u64, fault: Fault, lose: usize) -> boo
     let disk = Disk::new();
     let store = Store::open_memory(&disk, options.clone()).await.unwrap();
     disk.fault_after(at, fault);
-    let count = commit_until_killed(&store, 80).await;
-    let killed = count < 80;
+    let count = commit_until_killed(&store, COMMITS).await;
+    let killed = count < COMMITS;
     disk.power_cut(lose);
     // The next start is killed too, soon after it has taken up the work.
     disk.fault_after(3, Fault::KillBefore);
@@ -73,7 +76,7 @@ tests! {
             assert!(killed_at(&small(), at, Fault::KillAfter, 0).await);
             at += 1;
         }
-        assert!(at > 100, "the kills went through checkpoints: {at}");
+        assert!(at > COMMITS as u64 + 5, "the kills went through checkpoints: {at}");
     }
 
     async fn a_power_cut_at_any_operation_loses_nothing() {

@@ -1,0 +1,68 @@
+//! What IndexedDB's errors mean.
+
+use indexed_db_futures::{
+    error::{DomException, Error as Cause, OpenDbError},
+    internals::SystemRepr,
+    transaction::Transaction,
+};
+
+use crate::store::Error;
+
+/// The end of a transaction, kept to ask it why it was aborted.
+pub struct Failure {
+    transaction: web_sys::IdbTransaction,
+}
+
+impl Failure {
+    /// Errors of single requests abort their transaction; its end tells them all.
+    pub fn only_from_the_end(transaction: &Transaction<'_>) {
+        transaction.as_sys().set_onerror(None);
+    }
+
+    /// Of this transaction.
+    pub fn of(transaction: &Transaction<'_>) -> Self {
+        let transaction: &web_sys::IdbTransaction = transaction.as_sys();
+        Self { transaction: transaction.clone() }
+    }
+
+    /// What went wrong, given what was noticed first.
+    pub fn explain(&self, noticed: Cause) -> Error {
+        match self.transaction.error() {
+            Some(cause) => from_exception(&cause),
+            None => from(noticed),
+        }
+    }
+}
+
+/// An error of a request or a transaction.
+pub fn from(cause: Cause) -> Error {
+    match cause {
+        Cause::DomException(exception) => from_exception(&web_sys::DomException::from(exception)),
+        other => Error::Backend(other.to_string()),
+    }
+}
+
+/// An error of opening or deleting a database.
+pub fn from_opening(cause: OpenDbError) -> Error {
+    match cause {
+        OpenDbError::Base(cause) => from(cause),
+        other => Error::Backend(format!("this browser gives no IndexedDB here: {other}")),
+    }
+}
+
+/// Whether a database could not be opened because its version is higher.
+pub fn is_version_error(cause: &OpenDbError) -> bool {
+    match cause {
+        OpenDbError::Base(Cause::DomException(DomException::Other(exception))) => {
+            exception.name() == "VersionError"
+        }
+        _ => false,
+    }
+}
+
+fn from_exception(exception: &web_sys::DomException) -> Error {
+    match exception.name().as_str() {
+        "QuotaExceededError" => Error::QuotaExceeded,
+        name => Error::Backend(format!("{name}: {}", exception.message())),
+    }
+}
