@@ -14,6 +14,7 @@ pub mod feed;
 pub mod homeserver;
 pub mod media;
 pub mod platform;
+pub mod push;
 pub mod queue;
 pub mod rooms;
 pub mod store;

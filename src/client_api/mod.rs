@@ -19,6 +19,8 @@ mod openid;
 mod pagination;
 mod presence;
 mod profile;
+mod push;
+mod push_rules;
 mod readable;
 mod receipts;
 mod registration;
@@ -65,6 +67,8 @@ pub(crate) fn router() -> Router {
     openid::routes(&mut router);
     presence::routes(&mut router);
     profile::routes(&mut router);
+    push::routes(&mut router);
+    push_rules::routes(&mut router);
     receipts::routes(&mut router);
     registration::routes(&mut router);
     relations::routes(&mut router);

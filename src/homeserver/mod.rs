@@ -14,6 +14,7 @@ use crate::{
     client_api::{self, Body, RateLimits, Router},
     feed::Feed,
     media::Media,
+    push::Push,
     queue::Queue,
     rooms::Rooms,
     store::Store,
@@ -37,6 +38,8 @@ pub struct Homeserver {
     pub users: Users,
     /// Uploads, downloads, thumbnails.
     pub media: Media,
+    /// Push rules, notifications, unread counts.
+    pub push: Push,
     /// What changed for whom.
     pub sync: Sync,
     pub(crate) limits: RateLimits,
@@ -61,10 +64,25 @@ impl Homeserver {
         .await?;
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
-        let sync = Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone());
+        let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
+        let push = push.await?;
+        let sync =
+            Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);
         let router = client_api::router();
-        Ok(Rc::new(Self { config, store, feed, queue, rooms, users, media, sync, limits, router }))
+        Ok(Rc::new(Self {
+            config,
+            store,
+            feed,
+            queue,
+            rooms,
+            users,
+            media,
+            push,
+            sync,
+            limits,
+            router,
+        }))
     }
 
     /// Answers a request; never fails, since every failure is a response too.

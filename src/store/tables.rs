@@ -26,6 +26,20 @@ pub enum Table {
     QueueSubjects = 38,
     /// Stream, subject → nothing, while the subject may hold more messages than it is allowed to.
     QueueFullSubjects = 39,
+    /// User, room → unread counts, and how far the user has read.
+    UnreadCounts = 40,
+    /// User, room, position → unread notification.
+    Unread = 41,
+    /// User, position → notification.
+    Notifications = 42,
+    /// User, app id, pushkey → pusher.
+    Pushers = 43,
+    /// App id, pushkey, user → nothing, while the user has such a pusher.
+    PusherOwners = 44,
+    /// Room, word, position → how often and where the event has the word.
+    SearchWords = 45,
+    /// Room, position → the words of the event that are in the index.
+    SearchEvents = 46,
     /// Room → where its graph and state stand.
     Rooms = 48,
     /// Room, position → event.

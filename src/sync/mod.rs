@@ -15,6 +15,7 @@ mod response;
 mod room;
 mod told_members;
 mod typing;
+mod unread;
 
 use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
@@ -44,6 +45,7 @@ use crate::{
     Error, Result,
     feed::{Feed, Position},
     platform,
+    push::Push,
     rooms::{Room, Rooms, UserRoom, UserRooms},
     store::Store,
     users::{Session, Users},
@@ -80,6 +82,7 @@ struct Inner {
     feed: Feed,
     rooms: Rooms,
     users: Users,
+    push: Push,
     typing: Typing,
     presence: Presence,
     receipts: Receipts,
@@ -88,16 +91,17 @@ struct Inner {
 
 impl Sync {
     /// Syncs over the parts that hold what changes.
-    pub fn new(store: Store, feed: Feed, rooms: Rooms, users: Users) -> Self {
+    pub fn new(store: Store, feed: Feed, rooms: Rooms, users: Users, push: Push) -> Self {
         Self {
             inner: Rc::new(Inner {
                 typing: Typing::new(feed.clone()),
                 presence: Presence::new(feed.clone()),
-                receipts: Receipts::new(store, feed.clone()),
+                receipts: Receipts::new(store, feed.clone(), push.clone()),
                 told_members: ToldMembers::default(),
                 feed,
                 rooms,
                 users,
+                push,
             }),
         }
     }
@@ -279,6 +283,9 @@ impl Sync {
         }
         if whole || !changed.members.is_empty() {
             joined.summary = Some(self.summary(&room, user_id).await?);
+        }
+        if whole || changed.unread {
+            self.add_unread(&mut joined, room_id, span).await?;
         }
         self.add_ephemeral(&mut joined, &room, span, changed, whole).await?;
         joined.account_data.events = self.room_account_data(&room, span, changed, whole).await?;

@@ -13,6 +13,7 @@ use crate::{
     Result,
     feed::{Change, Feed, Position, is_unthreaded},
     platform::{self, KeyedMutex},
+    push::Push,
     rooms::Event,
     store::{self, Batch, Direction, Key, KeyRange, Store, Table},
 };
@@ -22,6 +23,7 @@ use crate::{
 pub struct Receipts {
     store: Store,
     feed: Feed,
+    push: Push,
     /// One receipt of a user at a time.
     users: Rc<KeyedMutex<OwnedUserId>>,
 }
@@ -50,8 +52,8 @@ fn key(room_id: &RoomId, user_id: &UserId, of: &ReceiptType, thread: &ReceiptThr
 }
 
 impl Receipts {
-    pub(super) fn new(store: Store, feed: Feed) -> Self {
-        Self { store, feed, users: Rc::default() }
+    pub(super) fn new(store: Store, feed: Feed, push: Push) -> Self {
+        Self { store, feed, push, users: Rc::default() }
     }
 
     /// A user has read up to `event`. Receipts never go back: one for an older event than before
@@ -82,6 +84,7 @@ impl Receipts {
         };
         let key = key(room_id, user_id, &receipt.receipt_type, &receipt.thread);
         let mut batch = Batch::new();
+        self.push.read_up_to(&mut batch, user_id, room_id, &receipt.thread, event.position).await?;
         batch.put_json(Table::Receipts, key, &receipt)?;
         let change = Change::Receipt {
             room_id: room_id.to_owned(),

@@ -1,0 +1,76 @@
+//! spec: client-server §Push Notifications
+
+use ruma::api::client::push::{
+    get_notifications, get_pushers,
+    set_pusher::{self, v3::PusherAction},
+};
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result, feed::Position, rooms::Format};
+
+/// How many notifications are told at once, unless asked for, and at most.
+const NOTIFICATIONS: u64 = 50;
+const MAX_NOTIFICATIONS: u64 = 200;
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(notifications);
+    router.add(pushers);
+    router.add(set_pusher);
+}
+
+/// `GET /_matrix/client/v3/notifications`
+async fn notifications(
+    server: &Homeserver,
+    request: Incoming<get_notifications::v3::Request>,
+) -> Result<get_notifications::v3::Response> {
+    let user_id = &request.auth.user_id;
+    let before = match &request.from {
+        Some(from) => from.parse().map_err(|_| Error::invalid_param("from is no token"))?,
+        None => Position::MAX,
+    };
+    let limit = request.limit.map_or(NOTIFICATIONS, u64::from).clamp(1, MAX_NOTIFICATIONS) as usize;
+    let only_highlights = request.only.as_deref() == Some("highlight");
+    let found = server.push.notifications(user_id, before, limit, only_highlights).await?;
+    let next = found.last().filter(|_| found.len() == limit).map(|last| last.position.to_string());
+    let mut told = Vec::with_capacity(found.len());
+    for notification in found {
+        let room = server.rooms.room(&notification.room_id).await?;
+        let Some(event) = room.event(&notification.event_id).await? else { continue };
+        let viewer = room.viewer(user_id, Some(&request.auth.device_id)).await?;
+        told.push(get_notifications::v3::Notification::new(
+            notification.actions,
+            viewer.event(&event, Format::Sync).await?,
+            notification.read,
+            notification.room_id,
+            notification.ts,
+        ));
+    }
+    let mut response = get_notifications::v3::Response::new(told);
+    response.next_token = next;
+    Ok(response)
+}
+
+/// `GET /_matrix/client/v3/pushers`
+async fn pushers(
+    server: &Homeserver,
+    request: Incoming<get_pushers::v3::Request>,
+) -> Result<get_pushers::v3::Response> {
+    let pushers = server.push.pushers(&request.auth.user_id).await?;
+    Ok(get_pushers::v3::Response::new(pushers))
+}
+
+/// `POST /_matrix/client/v3/pushers/set`
+async fn set_pusher(
+    server: &Homeserver,
+    request: Incoming<set_pusher::v3::Request>,
+) -> Result<set_pusher::v3::Response> {
+    let user_id = &request.auth.user_id;
+    match &request.action {
+        PusherAction::Post(post) => {
+            server.push.set_pusher(user_id, &post.pusher, post.append).await?;
+        }
+        PusherAction::Delete(ids) => server.push.delete_pusher(user_id, ids).await?,
+        _ => return Err(Error::invalid_param("The pusher can't be understood")),
+    }
+    Ok(set_pusher::v3::Response::new())
+}

@@ -1,0 +1,157 @@
+//! spec: client-server §Push Rules: API
+
+use http::StatusCode;
+use ruma::{
+    api::{
+        client::push::{
+            RuleKind, delete_pushrule, get_pushrule, get_pushrule_actions, get_pushrule_enabled,
+            get_pushrules_all, get_pushrules_global_scope, set_pushrule, set_pushrule_actions,
+            set_pushrule_enabled,
+        },
+        error::ErrorKind,
+    },
+    push::{AnyPushRuleRef, InsertPushRuleError, RemovePushRuleError, Ruleset},
+};
+
+use super::{Incoming, Router};
+use crate::{Error, Homeserver, Result};
+
+pub(super) fn routes(router: &mut Router) {
+    router.add(get_all);
+    router.add(get_global);
+    router.add(get);
+    router.add(set);
+    router.add(delete);
+    router.add(get_enabled);
+    router.add(set_enabled);
+    router.add(get_actions);
+    router.add(set_actions);
+}
+
+fn missing() -> Error {
+    Error::not_found("There is no such push rule")
+}
+
+fn find<'a>(rules: &'a Ruleset, kind: &RuleKind, rule_id: &str) -> Result<AnyPushRuleRef<'a>> {
+    rules.get(kind.clone(), rule_id).ok_or_else(missing)
+}
+
+/// `GET /_matrix/client/v3/pushrules/`
+async fn get_all(
+    server: &Homeserver,
+    request: Incoming<get_pushrules_all::v3::Request>,
+) -> Result<get_pushrules_all::v3::Response> {
+    let rules = server.push.rules(&request.auth.user_id).await?;
+    Ok(get_pushrules_all::v3::Response::new((*rules).clone()))
+}
+
+/// `GET /_matrix/client/v3/pushrules/global/`
+async fn get_global(
+    server: &Homeserver,
+    request: Incoming<get_pushrules_global_scope::v3::Request>,
+) -> Result<get_pushrules_global_scope::v3::Response> {
+    let rules = server.push.rules(&request.auth.user_id).await?;
+    Ok(get_pushrules_global_scope::v3::Response::new((*rules).clone()))
+}
+
+/// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
+async fn get(
+    server: &Homeserver,
+    request: Incoming<get_pushrule::v3::Request>,
+) -> Result<get_pushrule::v3::Response> {
+    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rule = find(&rules, &request.kind, &request.rule_id)?;
+    Ok(get_pushrule::v3::Response::new(rule.into()))
+}
+
+/// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
+async fn set(
+    server: &Homeserver,
+    request: Incoming<set_pushrule::v3::Request>,
+) -> Result<set_pushrule::v3::Response> {
+    let user_id = &request.auth.user_id;
+    let set_pushrule::v3::Request { rule, before, after, .. } = request.request;
+    server
+        .push
+        .change_rules(user_id, |rules| {
+            rules.insert(rule, after.as_deref(), before.as_deref()).map_err(|cause| match cause {
+                InsertPushRuleError::UnknownRuleId => Error::not_found(cause.to_string()),
+                InsertPushRuleError::BeforeHigherThanAfter => {
+                    Error::new(StatusCode::BAD_REQUEST, ErrorKind::Unknown, cause.to_string())
+                }
+                cause => Error::invalid_param(cause.to_string()),
+            })
+        })
+        .await?;
+    Ok(set_pushrule::v3::Response::new())
+}
+
+/// `DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
+async fn delete(
+    server: &Homeserver,
+    request: Incoming<delete_pushrule::v3::Request>,
+) -> Result<delete_pushrule::v3::Response> {
+    server
+        .push
+        .change_rules(&request.auth.user_id, |rules| {
+            rules.remove(request.kind.clone(), &request.rule_id).map_err(|cause| match cause {
+                RemovePushRuleError::NotFound => missing(),
+                cause => Error::invalid_param(cause.to_string()),
+            })
+        })
+        .await?;
+    Ok(delete_pushrule::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
+async fn get_enabled(
+    server: &Homeserver,
+    request: Incoming<get_pushrule_enabled::v3::Request>,
+) -> Result<get_pushrule_enabled::v3::Response> {
+    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rule = find(&rules, &request.kind, &request.rule_id)?;
+    Ok(get_pushrule_enabled::v3::Response::new(rule.enabled()))
+}
+
+/// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
+async fn set_enabled(
+    server: &Homeserver,
+    request: Incoming<set_pushrule_enabled::v3::Request>,
+) -> Result<set_pushrule_enabled::v3::Response> {
+    server
+        .push
+        .change_rules(&request.auth.user_id, |rules| {
+            rules
+                .set_enabled(request.kind.clone(), &request.rule_id, request.enabled)
+                .map_err(|_| missing())
+        })
+        .await?;
+    Ok(set_pushrule_enabled::v3::Response::new())
+}
+
+/// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
+async fn get_actions(
+    server: &Homeserver,
+    request: Incoming<get_pushrule_actions::v3::Request>,
+) -> Result<get_pushrule_actions::v3::Response> {
+    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rule = find(&rules, &request.kind, &request.rule_id)?;
+    Ok(get_pushrule_actions::v3::Response::new(rule.actions().to_vec()))
+}
+
+/// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
+async fn set_actions(
+    server: &Homeserver,
+    request: Incoming<set_pushrule_actions::v3::Request>,
+) -> Result<set_pushrule_actions::v3::Response> {
+    let actions = request.actions.clone();
+    server
+        .push
+        .change_rules(&request.auth.user_id, |rules| {
+            rules
+                .set_actions(request.kind.clone(), &request.rule_id, actions)
+                .map_err(|_| missing())
+        })
+        .await?;
+    Ok(set_pushrule_actions::v3::Response::new())
+}

@@ -1,0 +1,146 @@
+//! Listening to the rooms' output.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use http::StatusCode;
+use ruma::{OwnedEventId, OwnedRoomId, push::Action};
+
+use super::{Inner, Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
+use crate::{
+    Error, Result, platform,
+    queue::{Consumer, ConsumerConfig, Message, Queue},
+    rooms::{ROOM_EVENTS, RoomEvent},
+    store::Batch,
+};
+
+/// The name of the consumer.
+const CONSUMER: &str = "push";
+/// How many events are worked on at once.
+const EVENTS: usize = 64;
+/// How long a fetch waits before it looks whether the homeserver is still there.
+const WAIT: Duration = Duration::from_secs(600);
+/// After how long an event that could not be worked on comes again.
+const RETRY: Duration = Duration::from_secs(10);
+
+impl Push {
+    pub(super) async fn listen(&self, queue: &Queue) -> Result<()> {
+        let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
+        let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
+        platform::spawn(consume(Rc::downgrade(&self.inner), consumer));
+        Ok(())
+    }
+
+    /// Works on messages; those that fail come again later.
+    async fn process(&self, messages: Vec<Message>) -> Result<()> {
+        let mut meanings = Vec::new();
+        let mut done = Vec::new();
+        for message in messages {
+            match self.meaning(&message).await {
+                Ok(meaning) => {
+                    meanings.extend(meaning);
+                    done.push(message);
+                }
+                Err(cause) => {
+                    tracing::error!("an event can't be pushed: {cause}");
+                    message.nak(Some(RETRY));
+                }
+            }
+        }
+        let places: BTreeSet<_> = meanings
+            .iter()
+            .flat_map(|Meaning { event, notified, .. }| {
+                notified
+                    .iter()
+                    .map(|(user_id, _)| user_id)
+                    .chain([&event.pdu.sender])
+                    .map(|user_id| (user_id.clone(), event.pdu.room_id.clone()))
+            })
+            .filter(|(user_id, _)| self.inner.rooms.is_local(user_id))
+            .collect();
+        let mut guards = Vec::with_capacity(places.len());
+        let mut counting = BTreeMap::new();
+        for place in places {
+            guards.push(self.inner.counting.lock(place.clone()).await);
+            counting.insert(place.clone(), self.counting(place).await?);
+        }
+        let mut batch = Batch::new();
+        for meaning in &meanings {
+            self.apply(&mut batch, &mut counting, meaning).await?;
+        }
+        for (_, counting) in counting {
+            self.finish(&mut batch, counting)?;
+        }
+        Message::ack_all(&done, &mut batch);
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    async fn meaning(&self, message: &Message) -> Result<Option<Meaning>> {
+        let told: RoomEvent<OwnedRoomId, OwnedEventId> =
+            serde_json::from_slice(&message.payload).map_err(Error::internal)?;
+        match self.inner.rooms.room(&told.room_id).await {
+            Ok(room) => self.evaluate(&room, &told.event_id).await,
+            Err(Error::Matrix(cause)) if cause.status_code == StatusCode::NOT_FOUND => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    async fn apply(
+        &self,
+        batch: &mut Batch,
+        counting: &mut BTreeMap<super::counts::Place, Counting>,
+        meaning: &Meaning,
+    ) -> Result<()> {
+        let Meaning { event, thread, notified } = meaning;
+        let room_id = &event.pdu.room_id;
+        // Who writes has read what was there before.
+        if let Some(counting) = counting.get_mut(&(event.pdu.sender.clone(), room_id.clone()))
+            && !counting.is_zero()
+        {
+            let part = thread.as_ref().map_or("main", |root| root.as_str());
+            self.read(batch, counting, Some(part), event.position).await?;
+        }
+        for (user_id, actions) in notified {
+            let Some(counting) = counting.get_mut(&(user_id.clone(), room_id.clone())) else {
+                continue;
+            };
+            let highlight = actions.iter().any(Action::is_highlight);
+            counting.notify(batch, event.position, thread.as_ref(), highlight)?;
+            let row = NotificationRow {
+                room_id: room_id.clone(),
+                event_id: event.pdu.event_id.clone(),
+                actions: actions.clone(),
+                ts: platform::now(),
+            };
+            self.keep_notification(batch, user_id, event.position, &row).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Works on messages until the homeserver is gone.
+async fn consume(push: Weak<Inner>, consumer: Consumer) {
+    loop {
+        let messages = match consumer.fetch(EVENTS, WAIT).await {
+            Ok(messages) => messages,
+            Err(cause) if cause == crate::queue::Error::CONSUMER_NOT_FOUND => return,
+            Err(cause) => {
+                tracing::error!("push can't fetch: {cause}");
+                platform::sleep(RETRY).await;
+                continue;
+            }
+        };
+        let Some(inner) = push.upgrade() else { return };
+        if messages.is_empty() {
+            continue;
+        }
+        // What was fetched and not acknowledged is delivered again after its wait.
+        if let Err(cause) = (Push { inner }).process(messages).await {
+            tracing::error!("push can't work: {cause}");
+            platform::sleep(RETRY).await;
+        }
+    }
+}

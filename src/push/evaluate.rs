@@ -1,0 +1,150 @@
+//! What an event means for each member of its room.
+
+use ruma::{
+    Int, OwnedEventId, OwnedUserId, UserId,
+    events::{
+        StateEventType,
+        ignored_user_list::IgnoredUserListEventContent,
+        room::{
+            create::RoomCreateEventContent, member::MembershipState,
+            power_levels::RoomPowerLevelsEventContent,
+        },
+    },
+    push::{Action, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    room_version_rules::RoomPowerLevelsRules,
+    serde::Raw,
+};
+
+use super::Push;
+use crate::{
+    Result,
+    rooms::{Event, Format, Pdu, Relation, Room, thread_root},
+};
+
+/// How far an event's relations are followed to find its thread.
+/// spec: client-server §Threading; "up to 3 hops"
+const THREAD_HOPS: usize = 3;
+
+/// What an event means.
+pub(super) struct Meaning {
+    pub(super) event: Event,
+    /// The thread that it is in.
+    pub(super) thread: Option<OwnedEventId>,
+    /// Who is notified, and with which actions.
+    pub(super) notified: Vec<(OwnedUserId, Vec<Action>)>,
+}
+
+impl Push {
+    /// What an event of a room means; `None` when it is gone.
+    pub(super) async fn evaluate(
+        &self,
+        room: &Room,
+        event_id: &OwnedEventId,
+    ) -> Result<Option<Meaning>> {
+        let Some(event) = room.event(event_id).await? else { return Ok(None) };
+        let thread = self.thread_of(room, &event.pdu).await?;
+        let mut meaning = Meaning { event, thread, notified: Vec::new() };
+        if meaning.event.redacted_because.is_some() {
+            return Ok(Some(meaning));
+        }
+        let pdu = &meaning.event.pdu;
+        let json: Raw<serde_json::Value> = Raw::from_json(pdu.client_json(Format::Timeline)?);
+        let flattened = FlattenedJson::from_raw(&json);
+        let members = room.members().await?;
+        let joined = members.values().filter(|member| member.membership == MembershipState::Join);
+        let member_count = joined.count();
+        let power_levels = power_levels(room).await?;
+        for (user_id, member) in &*members {
+            // Someone who is invited is told of the invite.
+            let concerned = match member.membership {
+                MembershipState::Join => true,
+                MembershipState::Invite => pdu.state_key.as_deref() == Some(user_id.as_str()),
+                _ => false,
+            };
+            if !concerned || *user_id == pdu.sender || !self.inner.rooms.is_local(user_id) {
+                continue;
+            }
+            let name = member.displayname.as_deref().unwrap_or(user_id.localpart());
+            let mut context = PushConditionRoomCtx::new(
+                pdu.room_id.clone(),
+                u32::try_from(member_count).unwrap_or(u32::MAX).into(),
+                user_id.clone(),
+                name.to_owned(),
+            );
+            context.power_levels = power_levels.clone();
+            let rules = self.rules(user_id).await?;
+            let actions = actions(&rules, &flattened, &context).await;
+            if actions.iter().any(Action::should_notify)
+                && !self.ignores(user_id, &pdu.sender).await?
+            {
+                meaning.notified.push((user_id.clone(), actions));
+            }
+        }
+        Ok(Some(meaning))
+    }
+
+    /// The thread that an event is in: its own, or that of what it relates to.
+    /// spec: client-server §Threaded read receipts
+    async fn thread_of(&self, room: &Room, pdu: &Pdu) -> Result<Option<OwnedEventId>> {
+        if let Some(root) = thread_root(pdu) {
+            return Ok(Some(root));
+        }
+        let mut parent = Relation::of(pdu).map(|relation| relation.parent);
+        for _ in 0..THREAD_HOPS {
+            let Some(event_id) = parent else { break };
+            let Some(event) = room.event(&event_id).await? else { break };
+            if let Some(root) = thread_root(&event.pdu) {
+                return Ok(Some(root));
+            }
+            parent = Relation::of(&event.pdu).map(|relation| relation.parent);
+        }
+        Ok(None)
+    }
+
+    /// Whether a user ignores another. spec: client-server §Ignoring Users
+    async fn ignores(&self, user_id: &UserId, other: &UserId) -> Result<bool> {
+        let content = self.inner.users.account_data(user_id, None, "m.ignored_user_list").await?;
+        let ignored = content.and_then(|content| {
+            serde_json::from_str::<IgnoredUserListEventContent>(content.get()).ok()
+        });
+        Ok(ignored.is_some_and(|ignored| ignored.ignored_users.contains_key(other)))
+    }
+}
+
+async fn actions(
+    rules: &Ruleset,
+    event: &FlattenedJson,
+    context: &PushConditionRoomCtx,
+) -> Vec<Action> {
+    for rule in rules {
+        if rule.applies(event, context).await {
+            return rule.actions().to_vec();
+        }
+    }
+    Vec::new()
+}
+
+/// What rules ask of a room's power levels.
+async fn power_levels(room: &Room) -> Result<Option<PushConditionPowerLevelsCtx>> {
+    let levels = room
+        .state_content::<RoomPowerLevelsEventContent>(&StateEventType::RoomPowerLevels, "")
+        .await?;
+    let Some(levels) = levels else { return Ok(None) };
+    let create = room.state_event(&StateEventType::RoomCreate, "").await?;
+    let additional = room
+        .state_content::<RoomCreateEventContent>(&StateEventType::RoomCreate, "")
+        .await?
+        .map(|create| create.additional_creators);
+    let creators = create
+        .map(|create| create.sender.clone())
+        .into_iter()
+        .chain(additional.into_iter().flatten());
+    let rules = RoomPowerLevelsRules::new(&room.rules().authorization, creators);
+    let users_default: Int = levels.users_default;
+    Ok(Some(PushConditionPowerLevelsCtx::new(
+        levels.users,
+        users_default,
+        levels.notifications,
+        rules,
+    )))
+}

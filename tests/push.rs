@@ -1,0 +1,248 @@
+//! Push rules, notifications and unread counts, as clients see them.
+
+mod support;
+
+use std::rc::Rc;
+
+use neurite::{
+    Homeserver,
+    store::{Options, Store, memory::Disk},
+};
+use serde_json::{Value, json};
+use support::client::{Client, server, server_over};
+
+async fn on(disk: &Disk) -> Rc<Homeserver> {
+    let store = Store::open_memory(disk, Options::default()).await.unwrap();
+    server_over(store, |_| {}).await
+}
+
+/// The same person after a restart.
+fn again(client: &Client, server: &Rc<Homeserver>) -> Client {
+    Client { server: server.clone(), ..client.clone() }
+}
+
+/// A room with both in it, made by the first.
+async fn room(alice: &Client, bob: &Client) -> String {
+    let body = json!({ "preset": "private_chat", "invite": [bob.user_id] });
+    let room = alice.post("/v3/createRoom", body).await.ok();
+    let room = room["room_id"].as_str().unwrap().to_owned();
+    bob.post(&format!("/v3/rooms/{room}/join"), json!({})).await.ok();
+    room
+}
+
+async fn send(client: &Client, room: &str, content: Value) -> String {
+    let txn = neurite::platform::random_string(8);
+    let path = format!("/v3/rooms/{room}/send/m.room.message/{txn}");
+    client.put(&path, content).await.ok()["event_id"].as_str().unwrap().to_owned()
+}
+
+fn text(body: &str) -> Value {
+    json!({ "msgtype": "m.text", "body": body })
+}
+
+fn in_thread(root: &str, body: &str) -> Value {
+    let mut content = text(body);
+    content["m.relates_to"] = json!({ "rel_type": "m.thread", "event_id": root });
+    content
+}
+
+fn mention(body: &str, user_id: &str) -> Value {
+    let mut content = text(body);
+    content["m.mentions"] = json!({ "user_ids": [user_id] });
+    content
+}
+
+/// Syncs until the newest counts of the room are these: all, highlighted, and of each thread.
+async fn unread(client: &Client, room: &str, notifications: u64, highlights: u64, threads: Value) {
+    let filter = json!({ "room": { "timeline": { "unread_thread_notifications": true } } });
+    let path = format!("/v3/user/{}/filter", client.user_id);
+    let filter = client.post(&path, filter).await.ok()["filter_id"].as_str().unwrap().to_owned();
+    let expected = json!({ "notification_count": notifications, "highlight_count": highlights });
+    let mut since = String::new();
+    for _ in 0..20 {
+        let sync = format!("/v3/sync?filter={filter}&timeout=10000{since}");
+        let sync = client.get(&sync).await.ok();
+        let joined = &sync["rooms"]["join"][room];
+        if joined["unread_notifications"] == expected
+            && joined.get("unread_thread_notifications").unwrap_or(&json!({})) == &threads
+        {
+            return;
+        }
+        since = format!("&since={}", sync["next_batch"].as_str().unwrap());
+    }
+    panic!("the counts never were {expected} and {threads}");
+}
+
+async fn read(client: &Client, room: &str, event: &str, body: Value) {
+    let path = format!("/v3/rooms/{room}/receipt/m.read/{event}");
+    client.post(&path, body).await.ok();
+}
+
+tests! {
+    async fn messages_count_until_they_are_read() {
+        let disk = Disk::new();
+        let server = on(&disk).await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        let first = send(&bob, &room, text("one")).await;
+        send(&bob, &room, mention("two", &alice.user_id)).await;
+        unread(&alice, &room, 2, 1, json!({})).await;
+        read(&alice, &room, &first, json!({})).await;
+        unread(&alice, &room, 1, 1, json!({})).await;
+        // Notices and the user's own messages notify nobody; the counts outlast a restart.
+        let mut notice = text("three");
+        notice["msgtype"] = "m.notice".into();
+        send(&bob, &room, notice).await;
+        let last = send(&bob, &room, text("four")).await;
+        unread(&alice, &room, 2, 1, json!({})).await;
+        disk.kill();
+        let server = on(&disk).await;
+        let (alice, bob) = (again(&alice, &server), again(&bob, &server));
+        unread(&alice, &room, 2, 1, json!({})).await;
+        send(&bob, &room, text("five")).await;
+        unread(&alice, &room, 3, 1, json!({})).await;
+        read(&alice, &room, &last, json!({ "thread_id": "main" })).await;
+        unread(&alice, &room, 1, 0, json!({})).await;
+        send(&alice, &room, text("I have read it all")).await;
+        unread(&alice, &room, 0, 0, json!({})).await;
+        unread(&bob, &room, 1, 0, json!({})).await;
+    }
+
+    async fn threads_are_counted_apart() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        let root = send(&alice, &room, text("root")).await;
+        send(&bob, &room, text("main")).await;
+        send(&bob, &room, in_thread(&root, "thread")).await;
+        let last = send(&bob, &room, in_thread(&root, "thread")).await;
+        let two = json!({ "notification_count": 2, "highlight_count": 0 });
+        unread(&alice, &room, 1, 0, json!({ &root: two })).await;
+        let user_id = ruma::UserId::parse(alice.user_id.as_str()).unwrap();
+        let room_id = ruma::RoomId::parse(room.as_str()).unwrap();
+        let counts = server.push.unread_counts(&user_id, &room_id);
+        assert_eq!(counts.await.unwrap().total().notification_count, 3);
+        read(&alice, &room, &last, json!({ "thread_id": root })).await;
+        unread(&alice, &room, 1, 0, json!({})).await;
+        send(&bob, &room, in_thread(&root, "more")).await;
+        let one = json!({ "notification_count": 1, "highlight_count": 0 });
+        unread(&alice, &room, 1, 0, json!({ &root: one })).await;
+        let end = send(&bob, &room, text("end")).await;
+        read(&alice, &room, &end, json!({})).await;
+        unread(&alice, &room, 0, 0, json!({})).await;
+    }
+
+    async fn notifications_are_listed_newest_first() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        for body in ["one", "two", "three"] {
+            send(&bob, &room, text(body)).await;
+        }
+        let last = send(&bob, &room, mention("four", &alice.user_id)).await;
+        unread(&alice, &room, 4, 1, json!({})).await;
+        let page = alice.get("/v3/notifications?limit=3").await.ok();
+        let bodies = |page: &Value| -> Vec<String> {
+            let all = page["notifications"].as_array().unwrap().iter();
+            all.map(|one| one["event"]["content"]["body"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(bodies(&page), ["four", "three", "two"]);
+        assert_eq!(page["notifications"][0]["read"], false);
+        assert_eq!(page["notifications"][0]["room_id"], room.as_str());
+        let next = page["next_token"].as_str().unwrap();
+        let rest = alice.get(&format!("/v3/notifications?limit=3&from={next}")).await.ok();
+        assert_eq!(bodies(&rest), ["one"]);
+        assert_eq!(rest.get("next_token"), None);
+        let highlights = alice.get("/v3/notifications?only=highlight").await.ok();
+        assert_eq!(bodies(&highlights), ["four"]);
+        read(&alice, &room, &last, json!({})).await;
+        let page = alice.get("/v3/notifications").await.ok();
+        assert_eq!(page["notifications"][0]["read"], true);
+        // Bob was notified of his invite.
+        let invited = bob.get("/v3/notifications").await.ok();
+        assert_eq!(invited["notifications"][0]["event"]["type"], "m.room.member");
+        alice.get("/v3/notifications?from=x").await.fails(400, "M_INVALID_PARAM");
+    }
+
+    async fn push_rules_are_set_ordered_switched_and_deleted() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        let global = "/v3/pushrules/global";
+        let all = alice.get("/v3/pushrules/").await.ok();
+        assert_eq!(all["global"]["override"][0]["rule_id"], ".m.rule.master");
+        let rule = |rule: &str| format!("{global}/content/{rule}");
+        let body = json!({ "actions": ["notify", { "set_tweak": "highlight" }], "pattern": "cake" });
+        alice.put(&rule("one"), body.clone()).await.ok();
+        alice.put(&rule("two"), body.clone()).await.ok();
+        alice.put(&format!("{}?after=one", rule("three")), body.clone()).await.ok();
+        alice.put(&format!("{}?before=one", rule("four")), body.clone()).await.ok();
+        let content = alice.get(&format!("{global}/")).await.ok();
+        let content = content["global"].as_object().map_or(content["content"].clone(), |global| global["content"].clone());
+        let ids: Vec<_> = content.as_array().unwrap().iter().map(|r| &r["rule_id"]).collect();
+        assert_eq!(ids[..4], ["two", "four", "one", "three"]);
+        let one = alice.get(&rule("one")).await.ok();
+        assert_eq!((&one["pattern"], &one["enabled"], &one["default"]), (&json!("cake"), &json!(true), &json!(false)));
+
+        send(&bob, &room, text("there is cake")).await;
+        unread(&alice, &room, 1, 1, json!({})).await;
+        let off = json!({ "enabled": false });
+        for id in ["one", "two", "three", "four"] {
+            alice.put(&format!("{}/enabled", rule(id)), off.clone()).await.ok();
+        }
+        assert_eq!(alice.get(&format!("{}/enabled", rule("one"))).await.ok(), off);
+        send(&bob, &room, text("more cake")).await;
+        unread(&alice, &room, 2, 1, json!({})).await;
+        let silent = json!({ "actions": [] });
+        for kind in ["underride/.m.rule.message", "underride/.m.rule.room_one_to_one"] {
+            let path = format!("{global}/{kind}/actions");
+            alice.put(&path, silent.clone()).await.ok();
+            assert_eq!(alice.get(&path).await.ok(), silent);
+        }
+        send(&bob, &room, text("a whisper")).await;
+        send(&bob, &room, mention("a shout", &alice.user_id)).await;
+        unread(&alice, &room, 3, 2, json!({})).await;
+
+        alice.delete(&rule("one"), None).await.ok();
+        alice.get(&rule("one")).await.fails(404, "M_NOT_FOUND");
+        alice.delete(&rule("one"), None).await.fails(404, "M_NOT_FOUND");
+        let default = format!("{global}/override/.m.rule.master");
+        alice.delete(&default, None).await.fails(400, "M_INVALID_PARAM");
+        alice.put(&rule(".one"), body.clone()).await.fails(400, "M_INVALID_PARAM");
+        alice.put(&format!("{}?before=none", rule("five")), body.clone()).await.fails(404, "M_NOT_FOUND");
+        alice.put(&rule("five"), json!({ "actions": [] })).await.fails(400, "M_BAD_JSON");
+        alice.put(&format!("{}/enabled", rule("none")), off).await.fails(404, "M_NOT_FOUND");
+        alice.get(&format!("{global}/none/one")).await.fails(404, "M_NOT_FOUND");
+        // Clients learn of changes by account data.
+        let sync = alice.get("/v3/sync").await.ok();
+        let types: Vec<_> = sync["account_data"]["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+        assert!(types.contains(&json!("m.push_rules")));
+    }
+
+    async fn pushers_are_kept_and_belong_to_one_user_unless_appended() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let pusher = json!({
+            "app_id": "app", "pushkey": "key", "kind": "http", "app_display_name": "App",
+            "device_display_name": "Phone", "lang": "en",
+            "data": { "url": "https://push.example/_matrix/push/v1/notify" },
+        });
+        alice.post("/v3/pushers/set", pusher.clone()).await.ok();
+        let kept = alice.get("/v3/pushers").await.ok();
+        assert_eq!(kept["pushers"][0]["device_display_name"], "Phone");
+        let mut appended = pusher.clone();
+        appended["append"] = true.into();
+        bob.post("/v3/pushers/set", appended).await.ok();
+        assert_eq!(alice.get("/v3/pushers").await.ok()["pushers"].as_array().unwrap().len(), 1);
+        bob.post("/v3/pushers/set", pusher).await.ok();
+        assert_eq!(alice.get("/v3/pushers").await.ok()["pushers"], json!([]));
+        let delete = json!({ "app_id": "app", "pushkey": "key", "kind": null });
+        bob.post("/v3/pushers/set", delete).await.ok();
+        assert_eq!(bob.get("/v3/pushers").await.ok()["pushers"], json!([]));
+    }
+}
