@@ -31,7 +31,7 @@ interface Caller {
 export class Callers {
   #callers = new Set<Caller>();
   #requests: RequestStatus[] = [];
-  /** What comes now is asked again elsewhere. */
+  /** What comes now is refused. */
   #ended = false;
 
   constructor(
@@ -78,7 +78,7 @@ export class Callers {
       case "abort":
         return caller.underWay.get(message.id)?.abort();
       case "request":
-        if (this.#ended) return;
+        if (this.#ended) return caller.channel.post({ kind: "refused", id: message.id });
         return void this.#answer(caller, message);
       default:
         return void this.#command(caller, message.kind)

@@ -146,6 +146,13 @@ export class Connection {
       case "ended":
         this.#lose(message.why);
         return;
+      case "refused": {
+        const waiting = this.#waiting.get(message.id);
+        if (!waiting) return;
+        waiting.underWay = false;
+        waiting.sent -= 1;
+        return;
+      }
       default: {
         const waiting = this.#waiting.get(message.id);
         this.#waiting.delete(message.id);

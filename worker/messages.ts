@@ -53,6 +53,12 @@ export interface FailedMessage {
   reason: string;
 }
 
+/** Nothing was done about the question, since the worker ends: it may be asked elsewhere. */
+export interface RefusedMessage {
+  kind: "refused";
+  id: number;
+}
+
 export type Answer = ResponseMessage | ValueMessage | FailedMessage;
 
 /** To the homeserver's worker, over a channel. */
@@ -79,6 +85,7 @@ export interface Welcome {
 export type FromHomeserver =
   | Welcome
   | Answer
+  | RefusedMessage
   /** Last on a channel. After a crash or stop somebody else takes over, after destruction nobody. */
   | { kind: "ended"; why: "crashed" | "stopped" | "destroyed" };
 

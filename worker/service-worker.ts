@@ -69,7 +69,7 @@ async function choose(storages: string[], clientId: string): Promise<string> {
   return own.finally(() => port1.close());
 }
 
-const MEDIA = /^\/_matrix\/(client\/v1\/media|media\/[^/]+)\/(download|thumbnail)\//;
+const MEDIA = /^\/_matrix\/(client\/(v1|unstable\/[^/]+)\/media|media\/[^/]+)\/(download|thumbnail)\//;
 const MEDIA_DESTINATIONS = new Set(["image", "audio", "video", "track", "object", "embed"]);
 
 /**

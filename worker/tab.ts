@@ -16,9 +16,12 @@ export type Role = "leader" | "follower";
 
 /** How long to wait for a worker's welcome before asking another way. */
 const ASK_AGAIN_AFTER = 1000;
-/** Workers that crash this often without having lived for `CRASH_WINDOW` are not started again. */
-const MAX_CRASHES = 4;
-const CRASH_WINDOW = 10_000;
+/** Workers that end before they have ever answered are not replaced more often than this. */
+const MAX_STILLBORN = 3;
+/** A worker that lived longer than this is replaced at once, others after a pause that doubles. */
+const LONG_LIFE = 10_000;
+const SHORTEST_PAUSE = 20;
+const LONGEST_PAUSE = 5000;
 
 export class Tab {
   role: Role = "follower";
@@ -30,12 +33,18 @@ export class Tab {
   #lock = uniqueName("neurite:context");
   #releaseLock = (): void => {};
   #bus: BroadcastChannel;
+  #leading = false;
+  /** This tab's, while it leads; not in the pause after one has crashed. */
   #worker: HomeserverWorker | undefined;
   #wasm: WebAssembly.Module | undefined;
-  #crashes: number[] = [];
+  /** When the worker was made, and how many in a row before it ended early or unborn. */
+  #born = 0;
+  #shortLived = 0;
+  #stillborn = 0;
   #candidacy = new AbortController();
   #resign = (): void => {};
-  #askAgain: ReturnType<typeof setTimeout> | undefined;
+  /** Until the next attempt to reach or make a worker. */
+  #again: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
   #ended = false;
 
@@ -58,7 +67,7 @@ export class Tab {
     this.#releaseLock = (await hold(this.#lock)).release;
     const welcome = new Promise<Welcome>((resolve, reject) => {
       this.connection.onwelcome = (welcome) => {
-        clearTimeout(this.#askAgain);
+        clearTimeout(this.#again);
         this.#asked = 0;
         if (this.#worker) this.#elected(this.#worker);
         resolve(welcome);
@@ -77,7 +86,7 @@ export class Tab {
   leave(reason: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#askAgain);
+    clearTimeout(this.#again);
     this.connection.close(reason);
     this.#bus.close();
     this.serviceWorker.onfind = () => undefined;
@@ -113,12 +122,14 @@ export class Tab {
   }
 
   #lead(): void {
-    clearTimeout(this.#askAgain);
+    this.#leading = true;
+    clearTimeout(this.#again);
     const { settings } = this;
     try {
       const config = { ...settings, serverName: settings.serverName ?? keptServerName(settings.storage) };
       const worker = new HomeserverWorker(config, this.place, this.#wasm);
       this.#worker = worker;
+      this.#born = performance.now();
       worker.onfailed = (reason) => this.#end(reason);
       // The connection knows only of a worker that has said welcome.
       worker.ongone = () => this.#restart(worker);
@@ -132,6 +143,7 @@ export class Tab {
   #elected(worker: HomeserverWorker): void {
     // What goes wrong in a homeserver that runs has been told to those who asked for it.
     worker.onfailed = () => {};
+    this.#stillborn = 0;
     // A shared worker is no tab's own.
     if (this.role === "leader" || !hasLocks) return;
     this.role = "leader";
@@ -140,8 +152,8 @@ export class Tab {
 
   /** Asks the leader's worker for a channel; again when there is no welcome. */
   #follow(): void {
-    if (this.#ended || this.#worker) return;
-    clearTimeout(this.#askAgain);
+    if (this.#ended || this.#leading) return;
+    clearTimeout(this.#again);
     this.#asked += 1;
     const { port1, port2 } = new MessageChannel();
     // A service worker hands on a port. Without one, or when it does not answer, there is another way.
@@ -152,7 +164,7 @@ export class Tab {
       this.connection.open(broadcastChannel(name, "asker"));
       this.#bus.postMessage({ kind: "connect", name } satisfies Announcement);
     }
-    this.#askAgain = setTimeout(() => this.#follow(), ASK_AGAIN_AFTER);
+    this.#again = setTimeout(() => this.#follow(), ASK_AGAIN_AFTER);
   }
 
   #lost(why: "crashed" | "stopped" | "destroyed"): void {
@@ -175,12 +187,13 @@ export class Tab {
     this.#wasm = worker.wasm;
     worker.terminate();
     this.#worker = undefined;
-    const now = performance.now();
-    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW), now];
-    if (this.#crashes.length >= MAX_CRASHES) {
+    this.#stillborn += 1;
+    if (this.#stillborn > MAX_STILLBORN) {
       return this.#end(new StartError("WorkerError", "The homeserver's worker crashes again and again"));
     }
-    this.#lead();
+    this.#shortLived = performance.now() - this.#born < LONG_LIFE ? this.#shortLived + 1 : 0;
+    const pause = Math.min(SHORTEST_PAUSE * 2 ** this.#shortLived, LONGEST_PAUSE);
+    this.#again = setTimeout(() => this.#lead(), pause);
   }
 
   #end(reason: Error): void {
