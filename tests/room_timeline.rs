@@ -291,4 +291,32 @@ tests! {
         let summary = rooms.room(&room_id).await.unwrap().summary().await.unwrap();
         assert_eq!((summary.name.as_deref(), u64::from(summary.num_joined_members)), (Some("two"), 2));
     }
+
+    async fn relations_that_make_no_sense_are_refused() {
+        let store = Store::memory();
+        let rooms = open(&store).await;
+        let (alice, bob) = (user("alice"), user("bob"));
+        let room_id = room(&rooms, RoomVersionId::V12).await;
+        let parent = rooms.append(&room_id, &alice, text("parent")).await.unwrap();
+        let reaction = |key: &str| {
+            let relation = json!({ "rel_type": "m.annotation", "event_id": parent, "key": key });
+            let content = to_raw_value(&json!({ "m.relates_to": relation })).unwrap();
+            NewEvent::message("m.reaction".into(), content)
+        };
+        let twice = [reaction("+"), reaction("+")].map(|new| rooms.append(&room_id, &alice, new));
+        let mut twice = futures::future::join_all(twice).await;
+        let refused = twice.pop().unwrap().unwrap_err();
+        assert_eq!(status(&refused), (400, "M_DUPLICATE_ANNOTATION".to_owned()));
+        let first = twice.pop().unwrap().unwrap();
+        rooms.append(&room_id, &alice, reaction("-")).await.unwrap();
+        rooms.append(&room_id, &bob, reaction("+")).await.unwrap();
+        let rooms = open(&store).await;
+        assert!(rooms.append(&room_id, &alice, reaction("+")).await.is_err());
+        rooms.redact(&room_id, &alice, first, None, None).await.unwrap();
+        rooms.append(&room_id, &alice, reaction("+")).await.unwrap();
+
+        let reply = rooms.append(&room_id, &bob, related("in", "m.thread", &parent)).await.unwrap();
+        let nested = rooms.append(&room_id, &bob, related("in in", "m.thread", &reply)).await;
+        assert_eq!(status(&nested.unwrap_err()), (400, "M_UNKNOWN".to_owned()));
+    }
 }

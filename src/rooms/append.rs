@@ -49,6 +49,7 @@ impl Rooms {
             None => None,
         };
         self.check_content(room_id, &new).await?;
+        let _annotating = self.check_relation(room_id, sender, &new).await?;
         loop {
             let live = self.live(room_id).await?;
             let needs = self.prepare(&live, sender, &new).await?;

@@ -1,13 +1,18 @@
 //! Which event relates to which. spec: client-server §Forming relationships between events
 
-use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, events::TimelineEventType};
+use http::StatusCode;
+use ruma::{
+    EventId, OwnedEventId, OwnedUserId, RoomId, UserId, api::error::ErrorKind,
+    events::TimelineEventType,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Event, Pdu, Room};
+use super::{Event, NewEvent, Pdu, Room, Rooms};
 use crate::{
-    Result,
+    Error, Result,
     feed::Position,
+    platform::KeyedGuard,
     store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
@@ -18,6 +23,8 @@ pub struct Relation {
     pub parent: OwnedEventId,
     /// How.
     pub rel_type: String,
+    /// For an annotation, what it says.
+    pub key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +37,8 @@ struct Content {
 struct RelatesTo {
     rel_type: Option<String>,
     event_id: Option<OwnedEventId>,
+    #[serde(default)]
+    key: Option<serde_json::Value>,
 }
 
 impl Relation {
@@ -45,12 +54,20 @@ impl Relation {
             return None;
         }
         let relates_to = serde_json::from_str::<Content>(content.get()).ok()?.relates_to?;
-        Some(Self { parent: relates_to.event_id?, rel_type: relates_to.rel_type? })
+        let key = match relates_to.key {
+            Some(serde_json::Value::String(key)) => Some(key),
+            _ => None,
+        };
+        Some(Self { parent: relates_to.event_id?, rel_type: relates_to.rel_type?, key })
     }
 
     /// Whether it puts the event in a thread.
     pub(super) fn is_thread(&self) -> bool {
         self.rel_type == "m.thread"
+    }
+
+    fn is_annotation(&self) -> bool {
+        self.rel_type == "m.annotation"
     }
 
     fn row(&self, room_id: &RoomId, position: Position) -> Key {
@@ -62,6 +79,7 @@ impl Relation {
             event_id: event.pdu.event_id.clone(),
             kind: event.pdu.kind.clone(),
             sender: event.pdu.sender.clone(),
+            key: self.key.clone().filter(|_| self.is_annotation()),
         };
         batch.put_json(Table::Relations, self.row(&event.pdu.room_id, event.position), &child)
     }
@@ -77,6 +95,8 @@ struct Child {
     #[serde(rename = "type")]
     kind: TimelineEventType,
     sender: OwnedUserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 /// One event that relates to another.
@@ -92,6 +112,8 @@ pub struct Related {
     pub rel_type: String,
     /// Its position.
     pub position: Position,
+    /// For an annotation, what it says.
+    pub key: Option<String>,
 }
 
 /// Which related events are asked for.
@@ -187,6 +209,7 @@ impl Room {
                         sender: child.sender,
                         rel_type: rel_type.clone(),
                         position,
+                        key: child.key,
                     });
                 }
             }
@@ -196,6 +219,55 @@ impl Room {
         }
         found.truncate(limit);
         Ok(found)
+    }
+}
+
+impl Rooms {
+    /// Refuses relations that the specification has the server refuse. An annotation is the
+    /// sender's only one of its kind while the guard is held.
+    ///
+    /// # Errors
+    /// 400 `M_UNKNOWN` for a thread that starts in another, 400 `M_DUPLICATE_ANNOTATION`.
+    pub(super) async fn check_relation(
+        &self,
+        room_id: &RoomId,
+        sender: &UserId,
+        new: &NewEvent,
+    ) -> Result<Option<KeyedGuard<Vec<u8>>>> {
+        let Some(relation) = Relation::in_content(&new.content) else { return Ok(None) };
+        let room = self.room(room_id).await?;
+        // spec: client-server §Validation of m.thread relationships
+        if relation.is_thread()
+            && let Some(root) = room.event(&relation.parent).await?
+            && Relation::of(&root.pdu).is_some()
+        {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::Unknown,
+                "A thread can't start from an event that relates to another",
+            ));
+        }
+        // spec: client-server §Avoiding duplicate annotations
+        if !relation.is_annotation() {
+            return Ok(None);
+        }
+        let kind = new.kind.to_string();
+        let key = relation.key.as_deref().unwrap_or_default();
+        let own = Key::new().str(&relation.parent).str(sender).str(kind).str(key);
+        let guard = self.inner.repeating.lock(own.into()).await;
+        let filter =
+            RelationFilter { rel_type: Some(relation.rel_type), kind: Some(new.kind.clone()) };
+        let others = room
+            .related(&relation.parent, &filter, 0, Position::MAX, Direction::Forward, usize::MAX)
+            .await?;
+        if others.iter().any(|other| other.sender == sender && other.key == relation.key) {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::DuplicateAnnotation,
+                "You have said that of the event already",
+            ));
+        }
+        Ok(Some(guard))
     }
 }
 
