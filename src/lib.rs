@@ -17,6 +17,7 @@ pub mod platform;
 pub mod push;
 pub mod queue;
 pub mod rooms;
+pub mod search;
 pub mod store;
 pub mod sync;
 pub mod users;

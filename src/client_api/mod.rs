@@ -28,6 +28,7 @@ mod relations;
 mod reporting;
 mod room;
 mod router;
+mod search;
 mod session;
 mod spaces;
 mod state;
@@ -74,6 +75,7 @@ pub(crate) fn router() -> Router {
     relations::routes(&mut router);
     reporting::routes(&mut router);
     room::routes(&mut router);
+    search::routes(&mut router);
     session::routes(&mut router);
     spaces::routes(&mut router);
     state::routes(&mut router);

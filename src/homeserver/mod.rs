@@ -17,6 +17,7 @@ use crate::{
     push::Push,
     queue::Queue,
     rooms::Rooms,
+    search::Search,
     store::Store,
     sync::Sync,
     users::Users,
@@ -40,6 +41,8 @@ pub struct Homeserver {
     pub media: Media,
     /// Push rules, notifications, unread counts.
     pub push: Push,
+    /// The words of messages.
+    pub search: Search,
     /// What changed for whom.
     pub sync: Sync,
     pub(crate) limits: RateLimits,
@@ -66,6 +69,7 @@ impl Homeserver {
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
         let push = push.await?;
+        let search = Search::open(store.clone(), &queue, rooms.clone()).await?;
         let sync =
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);
@@ -79,6 +83,7 @@ impl Homeserver {
             users,
             media,
             push,
+            search,
             sync,
             limits,
             router,

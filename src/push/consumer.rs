@@ -2,17 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::{Rc, Weak},
     time::Duration,
 };
 
 use http::StatusCode;
 use ruma::{OwnedEventId, OwnedRoomId, push::Action};
 
-use super::{Inner, Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
+use super::{Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
 use crate::{
     Error, Result, platform,
-    queue::{Consumer, ConsumerConfig, Message, Queue},
+    queue::{self, ConsumerConfig, Message, Queue},
     rooms::{ROOM_EVENTS, RoomEvent},
     store::Batch,
 };
@@ -21,8 +20,6 @@ use crate::{
 const CONSUMER: &str = "push";
 /// How many events are worked on at once.
 const EVENTS: usize = 64;
-/// How long a fetch waits before it looks whether the homeserver is still there.
-const WAIT: Duration = Duration::from_secs(600);
 /// After how long an event that could not be worked on comes again.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -30,7 +27,9 @@ impl Push {
     pub(super) async fn listen(&self, queue: &Queue) -> Result<()> {
         let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
         let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
-        platform::spawn(consume(Rc::downgrade(&self.inner), consumer));
+        queue::work(&self.inner, consumer, EVENTS, async |inner, messages| {
+            Self { inner }.process(messages).await
+        });
         Ok(())
     }
 
@@ -118,29 +117,5 @@ impl Push {
             self.keep_notification(batch, user_id, event.position, &row).await?;
         }
         Ok(())
-    }
-}
-
-/// Works on messages until the homeserver is gone.
-async fn consume(push: Weak<Inner>, consumer: Consumer) {
-    loop {
-        let messages = match consumer.fetch(EVENTS, WAIT).await {
-            Ok(messages) => messages,
-            Err(cause) if cause == crate::queue::Error::CONSUMER_NOT_FOUND => return,
-            Err(cause) => {
-                tracing::error!("push can't fetch: {cause}");
-                platform::sleep(RETRY).await;
-                continue;
-            }
-        };
-        let Some(inner) = push.upgrade() else { return };
-        if messages.is_empty() {
-            continue;
-        }
-        // What was fetched and not acknowledged is delivered again after its wait.
-        if let Err(cause) = (Push { inner }).process(messages).await {
-            tracing::error!("push can't work: {cause}");
-            platform::sleep(RETRY).await;
-        }
     }
 }

@@ -22,6 +22,7 @@ mod status;
 mod stream;
 pub mod subject;
 mod tidy;
+mod worker;
 
 use std::{
     cell::{Cell, RefCell},
@@ -41,6 +42,7 @@ pub use self::{
     message::{Message, StoredMessage},
     status::{ConsumerInfo, SequenceInfo, StreamInfo, StreamState},
     stream::PubAck,
+    worker::work,
 };
 use crate::{
     platform,
