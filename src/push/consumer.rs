@@ -74,6 +74,7 @@ impl Push {
             self.finish(&mut batch, counting)?;
         }
         Message::ack_all(&done, &mut batch);
+        batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)
     }
 

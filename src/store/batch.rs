@@ -18,6 +18,8 @@ pub struct Batch {
     pub(super) writes: Vec<Write>,
     pub(super) first_position: Option<u64>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
+    /// Whether it may wait for others to become durable with.
+    pub(super) patient: bool,
     on_submit: Vec<OnSubmit>,
     late: BTreeMap<(Table, Vec<u8>), LateValue>,
 }
@@ -101,6 +103,12 @@ impl Batch {
         for ((table, key), value) in std::mem::take(&mut self.late) {
             self.put(table, key, value());
         }
+    }
+
+    /// Lets the batch wait a little for others to become durable with, instead of taking a
+    /// transaction for itself: for what nobody waits for, such as a consumer's progress.
+    pub fn wait_for_others(&mut self) {
+        self.patient = true;
     }
 
     /// Notes that the batch holds `position` of the feed, so that the store can refuse batches

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures::channel::oneshot;
@@ -22,6 +23,8 @@ use crate::{
 
 /// A group takes no further batches beyond this size; one batch may be larger.
 const GROUP_BYTES: usize = 1 << 20;
+/// How long a batch that may wait for others waits at most.
+const PATIENCE: Duration = Duration::from_millis(25);
 
 /// A submitted batch; resolves when it is durable or has failed. Dropping it changes nothing.
 #[must_use = "a batch is durable only when its commit has resolved"]
@@ -73,8 +76,12 @@ impl Engine {
             self.last_position.set(position);
         }
         let (outcome, receiver) = oneshot::channel();
+        let patient = batch.patient;
         self.queue.borrow_mut().push_back(Submitted { batch, outcome, carried: false });
-        self.start_writing();
+        match patient {
+            true => self.write_after_patience(),
+            false => self.start_writing(),
+        }
         Commit { state: State::Submitted(receiver) }
     }
 
@@ -101,9 +108,29 @@ impl Engine {
         }
     }
 
+    /// Writes what waits for others, should nobody come.
+    fn write_after_patience(self: &Rc<Self>) {
+        let engine = Rc::downgrade(self);
+        platform::spawn(async move {
+            platform::sleep(PATIENCE).await;
+            if let Some(engine) = engine.upgrade() {
+                engine.patience_ended.set(true);
+                engine.start_writing();
+            }
+        });
+    }
+
+    /// Whether anything waits that is not waiting for others.
+    fn is_due(&self) -> bool {
+        self.patience_ended.get()
+            || self.closing.get()
+            || self.queue.borrow().iter().any(|submitted| !submitted.batch.patient)
+    }
+
     async fn write(self: Rc<Self>) {
-        loop {
+        while self.is_due() {
             let held_up = self.wait_for_checkpoint().await;
+            self.patience_ended.set(false);
             let group = self.next_group();
             if group.is_empty() {
                 break;

@@ -55,6 +55,8 @@ pub struct Engine {
     queue: RefCell<VecDeque<Submitted>>,
     /// Whether a task works off the queue.
     writing: Cell<bool>,
+    /// Whether what waits for others has waited long enough.
+    patience_ended: Cell<bool>,
     /// Whether a checkpoint is reading or writing.
     checkpointing: Cell<bool>,
     /// Why the frozen journal is not yet worked off, after an attempt that failed.
@@ -98,6 +100,7 @@ impl Engine {
             scans: Scans::default(),
             queue: RefCell::default(),
             writing: Cell::new(false),
+            patience_ended: Cell::new(false),
             checkpointing: Cell::new(false),
             checkpoint_failure: RefCell::default(),
             checkpointed: Notify::default(),
@@ -154,7 +157,7 @@ impl Engine {
     /// Makes everything that was submitted durable, and ends.
     pub async fn close(&self) {
         self.closing.set(true);
-        while self.writing.get() || self.checkpointing.get() {
+        while self.writing.get() || self.checkpointing.get() || !self.queue.borrow().is_empty() {
             self.settled.notified().await;
         }
         self.closed.borrow_mut().get_or_insert_with(|| Error::Closed("it was stopped".to_owned()));
