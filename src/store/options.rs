@@ -22,6 +22,9 @@ pub struct Options {
     pub journal_bytes: usize,
     /// The same for the number of its records, one a group of commits.
     pub journal_records: usize,
+    /// A journal with a quarter of those records is merged already when nothing was committed for
+    /// so long, so that the next start is quick.
+    pub idle_after: Duration,
     /// The size of the records that tables are packed into.
     pub leaf_bytes: usize,
     /// How much of the tables is kept in memory.
@@ -37,6 +40,7 @@ impl Default for Options {
             durability: Durability::Strict,
             journal_bytes: 4 << 20,
             journal_records: 1024,
+            idle_after: Duration::from_secs(3),
             leaf_bytes: 12 << 10,
             cache_bytes: 16 << 20,
             patience: Duration::from_secs(4),

@@ -1,9 +1,12 @@
 //! What callers of the store rely on.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use futures::future::join_all;
-use neurite::store::{Batch, Blob, Direction, Error, KeyRange};
+use neurite::{
+    platform::sleep,
+    store::{Batch, Blob, Direction, Error, KeyRange, Options},
+};
 
 use crate::{
     on_every_backend,
@@ -246,6 +249,18 @@ on_every_backend! {
         assert_eq!(read(&again, "a").await.as_deref(), Some("old"));
         assert_eq!(read(&again, "b").await, None);
         assert_eq!(read(&again, "c").await.as_deref(), Some("new"));
+    }
+
+    async fn an_idle_store_shortens_its_journal(place) {
+        let options = Options { idle_after: Duration::from_millis(10), ..small() };
+        let store = place.open_with(options).await;
+        for n in 0..10 {
+            store.commit(put(TABLE, key(n), "v")).await.unwrap();
+        }
+        while store.usage().await.unwrap().journal_records > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 100).await.len(), 10);
     }
 
     async fn a_finished_checkpoint_leaves_a_short_journal(place) {

@@ -1,6 +1,6 @@
 //! Random work with random kills, beside a map that does the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use neurite::store::{
     Batch, Direction, Error, KeyRange, Options, Store, Table,
@@ -215,6 +215,7 @@ async fn run(steps: Vec<Step>) {
         journal_records: 6,
         leaf_bytes: 400,
         cache_bytes: 2000,
+        idle_after: Duration::ZERO,
         ..Options::default()
     };
     let store = Store::open_memory(&disk, options.clone()).await.unwrap();

@@ -4,7 +4,7 @@
 //! can be repeated: when a checkpoint is cut off, the journal is still there and the next start
 //! begins it again.
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::VecDeque, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
@@ -12,6 +12,7 @@ use super::{
     Engine,
     backend::{Change, Check, Space, Transaction},
     leaf::Leaf,
+    leaves::Replaced,
     overlay::Overlay,
     recovery, split,
 };
@@ -22,8 +23,10 @@ use crate::{
 
 /// A transaction takes no further leaves beyond this size.
 const CHUNK_BYTES: usize = 128 << 10;
-/// Nor beyond this number, since they are read one after the other.
+/// Nor beyond this number, since they may have to be read one after the other.
 const CHUNK_LEAVES: usize = 32;
+/// How many leaves are read at once when they are all needed.
+const READ_AHEAD: usize = 15;
 /// Browsers keep larger records in files of their own, which only a strict transaction is sure to
 /// bring to the disk before the journal is cleared.
 const FILE_BYTES: usize = 48 << 10;
@@ -33,14 +36,47 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// Freezes the active journal and begins to work it off, if it is long enough and no other
-    /// checkpoint is under way. Only called while no transaction writes to the journal.
+    /// Works off the active journal if it is long enough.
     pub fn checkpoint_if_due(self: &Rc<Self>) {
-        let mut overlays = self.overlays.borrow_mut();
+        let overlays = self.overlays.borrow();
         let active = &overlays.active;
         let due = active.bytes() >= self.options.journal_bytes
             || active.records() >= self.options.journal_records;
-        if !due || overlays.frozen.is_some() || self.check_accepting().is_err() {
+        drop(overlays);
+        if due {
+            self.freeze();
+        }
+    }
+
+    /// Works off the active journal, even if it is not so long, once nothing was committed for a
+    /// while.
+    pub fn checkpoint_when_idle(self: &Rc<Self>) {
+        if self.idling.replace(true) {
+            return;
+        }
+        let (engine, idle_after) = (Rc::downgrade(self), self.options.idle_after);
+        platform::spawn(async move {
+            let mut seen = None;
+            while let Some(sequence) = engine.upgrade().map(|engine| engine.sequence.get()) {
+                if seen.replace(sequence) == Some(sequence) {
+                    break;
+                }
+                platform::sleep(idle_after).await;
+            }
+            let Some(engine) = engine.upgrade() else { return };
+            engine.idling.set(false);
+            let records = engine.overlays.borrow().active.records();
+            if !engine.writing.get() && records >= engine.options.journal_records / 4 {
+                engine.freeze();
+            }
+        });
+    }
+
+    /// Freezes the active journal and begins to work it off, if no other checkpoint is under way.
+    /// Only called while no transaction writes to the journal.
+    fn freeze(self: &Rc<Self>) {
+        let mut overlays = self.overlays.borrow_mut();
+        if overlays.frozen.is_some() || self.check_accepting().is_err() {
             return;
         }
         overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
@@ -77,7 +113,7 @@ impl Engine {
     async fn checkpoint(self: Rc<Self>) {
         let Some(frozen) = self.overlays.borrow().frozen.clone() else { return };
         self.scans.ended().await;
-        let mut work = Work { frozen, next: Bytes::new(), carried: Vec::new() };
+        let mut work = Work::new(frozen);
         let mut retry = FIRST_RETRY;
         loop {
             self.checkpointing.set(true);
@@ -96,6 +132,7 @@ impl Engine {
                 return;
             }
             retry = LAST_RETRY.min(retry * 2);
+            work.restart();
         }
         self.overlays.borrow_mut().frozen = None;
         self.checkpoint_failure.take();
@@ -111,8 +148,7 @@ impl Engine {
             if !chunk.changes.is_empty() {
                 self.leaves.writing();
                 let written = self.write_chunk(&chunk).await;
-                let new = if written.is_ok() { chunk.new } else { Vec::new() };
-                self.leaves.written(&chunk.old, new);
+                self.leaves.written(chunk.replaced, written.is_ok());
                 written?;
             }
             work.carried.extend(chunk.carried);
@@ -127,7 +163,8 @@ impl Engine {
     }
 
     async fn write_chunk(&self, chunk: &Chunk) -> Result<()> {
-        let durability = if chunk.new.iter().any(|leaf| leaf.packed_size() > FILE_BYTES) {
+        let mut new = chunk.replaced.iter().flat_map(|(_, new)| new);
+        let durability = if new.any(|leaf| leaf.packed_size() > FILE_BYTES) {
             Durability::Strict
         } else {
             Durability::Relaxed
@@ -143,11 +180,12 @@ impl Engine {
     }
 
     /// Merges what the frozen journal has from `key` on into as many leaves as make a chunk.
-    async fn merge_chunk(&self, work: &Work, key: Bytes) -> Result<Chunk> {
+    async fn merge_chunk(&self, work: &mut Work, key: Bytes) -> Result<Chunk> {
         let mut chunk = Chunk::default();
-        let (mut key, mut bytes) = (key, 0);
+        let (mut key, mut bytes, mut leaves) = (key, 0, 0);
         loop {
-            let leaf = self.leaves.at(&key).await?;
+            let leaf = self.leaf_to_merge(work, &key).await?;
+            leaves += 1;
             chunk.end = leaf.end.clone();
             match split::merge(&leaf, &work.frozen) {
                 Ok(merged) if merged.changed => {
@@ -165,16 +203,39 @@ impl Engine {
                 }
             }
             match work.first_from(&chunk.end) {
-                Some(next) if bytes < CHUNK_BYTES && chunk.old.len() < CHUNK_LEAVES => key = next,
+                Some(next) if bytes < CHUNK_BYTES && leaves < CHUNK_LEAVES => key = next,
                 _ => return Ok(chunk),
             }
         }
     }
 
+    /// The leaf of a key. When leaf after leaf is merged, several are read at once.
+    async fn leaf_to_merge(&self, work: &mut Work, key: &[u8]) -> Result<Rc<Leaf>> {
+        let mut leaf = work.ahead.pop_front();
+        while leaf.as_ref().is_some_and(|leaf| leaf.end <= key) {
+            leaf = work.ahead.pop_front();
+        }
+        let leaf = match leaf {
+            Some(leaf) => leaf,
+            None => {
+                let more = if work.adjacent { READ_AHEAD } else { 0 };
+                let mut run = VecDeque::from(self.leaves.run_to_merge(key, more).await?);
+                // A run is never empty: it begins with the stretch of the key.
+                let leaf = run[0].clone();
+                run.pop_front();
+                work.ahead = run;
+                work.adjacent = leaf.start == work.last_end;
+                leaf
+            }
+        };
+        work.last_end = leaf.end.clone();
+        Ok(leaf)
+    }
+
     /// Adds the rows of the next leaf to those of one that has become small, if both fit in one.
     async fn fill_up(
         &self,
-        work: &Work,
+        work: &mut Work,
         leaf: Rc<Leaf>,
         mut merged: split::Merged,
     ) -> Result<(Vec<Rc<Leaf>>, split::Merged, Bytes)> {
@@ -183,18 +244,21 @@ impl Engine {
         if size >= self.options.leaf_bytes / 4 || end[..] == [leaf.start[0] + 1] {
             return Ok((vec![leaf], merged, end));
         }
-        let next = self.leaves.at(&end).await?;
-        if next.packed_size() + size > self.options.leaf_bytes * 3 / 4 {
-            return Ok((vec![leaf], merged, end));
-        }
+        let next = self.leaf_to_merge(work, &end).await?;
+        let fits = next.packed_size() + size <= self.options.leaf_bytes * 3 / 4;
         // A damaged neighbour is left as it is.
-        let Ok(more) = split::merge(&next, &work.frozen) else {
-            return Ok((vec![leaf], merged, end));
-        };
-        merged.rows.extend(more.rows);
-        merged.appended = false;
-        let end = next.end.clone();
-        Ok((vec![leaf, next], merged, end))
+        match split::merge(&next, &work.frozen) {
+            Ok(more) if fits => {
+                merged.rows.extend(more.rows);
+                merged.appended = false;
+                let end = next.end.clone();
+                Ok((vec![leaf, next], merged, end))
+            }
+            _ => {
+                work.ahead.push_front(next);
+                Ok((vec![leaf], merged, end))
+            }
+        }
     }
 }
 
@@ -210,9 +274,31 @@ struct Work {
     next: Bytes,
     /// Rows for which the leaves have no place, because theirs is damaged.
     carried: Vec<Write>,
+    /// Leaves that were read and come next.
+    ahead: VecDeque<Rc<Leaf>>,
+    /// Whether the last leaves were neighbours.
+    adjacent: bool,
+    /// Where the last leaf ended.
+    last_end: Bytes,
 }
 
 impl Work {
+    fn new(frozen: Rc<Overlay>) -> Self {
+        Self {
+            frozen,
+            next: Bytes::new(),
+            carried: Vec::new(),
+            ahead: VecDeque::new(),
+            adjacent: false,
+            last_end: Bytes::new(),
+        }
+    }
+
+    /// Begins again after a failure, with what is certainly there.
+    fn restart(&mut self) {
+        *self = Self::new(self.frozen.clone());
+    }
+
     fn first_from(&self, key: &[u8]) -> Option<Bytes> {
         self.frozen.range(key..&[u8::MAX]).next().map(|(key, _)| key.clone())
     }
@@ -222,8 +308,7 @@ impl Work {
 #[derive(Default)]
 struct Chunk {
     changes: Vec<Change>,
-    old: Vec<Rc<Leaf>>,
-    new: Vec<Leaf>,
+    replaced: Vec<Replaced>,
     carried: Vec<Write>,
     /// Everything before this key is done with it.
     end: Bytes,
@@ -237,13 +322,14 @@ impl Chunk {
                 self.changes.push(Change::Delete(Space::Leaves, leaf.start.clone()));
             }
         }
-        self.old.extend(old);
         let mut written = 0;
+        let mut leaves = Vec::with_capacity(new.len());
         for (leaf, bytes) in new {
             written += bytes.len();
             self.changes.push(Change::Put(Space::Leaves, leaf.start.clone(), bytes));
-            self.new.push(leaf);
+            leaves.push(leaf);
         }
+        self.replaced.push((old, leaves));
         written
     }
 

@@ -147,6 +147,7 @@ impl Engine {
         }
         self.writing.set(false);
         self.settled.notify();
+        self.checkpoint_when_idle();
     }
 
     fn next_group(&self) -> VecDeque<Submitted> {

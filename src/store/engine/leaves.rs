@@ -14,6 +14,9 @@ use super::{
 };
 use crate::store::Result;
 
+/// Leaves, and those that take their place.
+pub type Replaced = (Vec<Rc<Leaf>>, Vec<Leaf>);
+
 /// The leaves of all tables.
 pub struct Leaves {
     backend: Rc<dyn Backend>,
@@ -54,10 +57,20 @@ impl Leaves {
         self.read(LeafQuery { table, key, backward: true, more }).await
     }
 
+    /// As [`Leaves::run_from`], but leaves the cache to those who read for others.
+    pub async fn run_to_merge(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+        if more == 0
+            && let Some(leaf) = self.cache.borrow().at(key)
+        {
+            return Ok(vec![leaf]);
+        }
+        let query = LeafQuery { table: key[0], key, backward: false, more };
+        Ok(unpack(query, self.backend.leaves(query).await?))
+    }
+
     async fn read(&self, query: LeafQuery<'_>) -> Result<Vec<Rc<Leaf>>> {
         let version = self.version.get();
-        let run = self.backend.leaves(query).await?;
-        let leaves = unpack(query, run);
+        let leaves = unpack(query, self.backend.leaves(query).await?);
         if version == self.version.get() {
             let mut cache = self.cache.borrow_mut();
             leaves.iter().for_each(|leaf| cache.insert(leaf.clone()));
@@ -70,17 +83,19 @@ impl Leaves {
         self.version.set(self.version.get() + 1);
     }
 
-    /// Leaves were written: `new` in place of `old`.
-    pub fn written(&self, old: &[Rc<Leaf>], new: Vec<Leaf>) {
+    /// Leaves were written, unless that failed. What was in the cache stays there in its new form.
+    pub fn written(&self, replaced: Vec<Replaced>, success: bool) {
         self.version.set(self.version.get() + 1);
         let mut cache = self.cache.borrow_mut();
-        let mut in_use = false;
-        for leaf in old {
-            in_use |= cache.contains(&leaf.start);
-            cache.remove(&leaf.start);
-        }
-        if in_use {
-            new.into_iter().for_each(|leaf| cache.insert(Rc::new(leaf)));
+        for (old, new) in replaced {
+            let mut in_use = false;
+            for leaf in old {
+                in_use |= cache.contains(&leaf.start);
+                cache.remove(&leaf.start);
+            }
+            if in_use && success {
+                new.into_iter().for_each(|leaf| cache.insert(Rc::new(leaf)));
+            }
         }
     }
 

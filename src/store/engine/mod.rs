@@ -57,6 +57,8 @@ pub struct Engine {
     writing: Cell<bool>,
     /// Whether what waits for others has waited long enough.
     patience_ended: Cell<bool>,
+    /// Whether a task waits for nothing to be committed for a while.
+    idling: Cell<bool>,
     /// Whether a checkpoint is reading or writing.
     checkpointing: Cell<bool>,
     /// Why the frozen journal is not yet worked off, after an attempt that failed.
@@ -101,6 +103,7 @@ impl Engine {
             queue: RefCell::default(),
             writing: Cell::new(false),
             patience_ended: Cell::new(false),
+            idling: Cell::new(false),
             checkpointing: Cell::new(false),
             checkpoint_failure: RefCell::default(),
             checkpointed: Notify::default(),
