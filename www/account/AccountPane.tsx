@@ -1,9 +1,9 @@
-import { ClientEvent, HttpApiEvent, type MatrixClient } from "matrix-js-sdk";
+import type { MatrixClient } from "matrix-js-sdk";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { Home } from "../rooms/Home.js";
 import { type Account, accountKey, claim, type Claim, forgetAccount, keepAccount } from "./accounts.js";
-import { connect, deleteStores, disconnect, signOut } from "./connect.js";
+import { connect, disconnect, SignedOutError, signOut } from "./connect.js";
 import { explain } from "./explain.js";
 import { freeAccounts, resume, type Seat, sit } from "./seats.js";
 import { SignIn } from "./SignIn.js";
@@ -43,22 +43,23 @@ export function AccountPane({ seat, label, serverName, onInviteSecond, onClient 
     await showSignIn(notice);
   }, []);
 
+  const signedOut = useCallback(async ({ account }: Claim) => {
+    forgetAccount(account);
+    await leave("You were signed out.");
+  }, []);
+
   const open = useCallback(async (claim: Claim) => {
     held.current = { claim };
     setStage({ kind: "opening" });
     try {
-      const client = await connect(claim.account);
+      const client = await connect(claim.account, () => void signedOut(claim));
       if (gone.current) return void disconnect(client).finally(claim.release);
       held.current = { claim, client };
       sit(seat, claim.account);
-      // The homeserver knows this session no longer: it was ended elsewhere.
-      client.on(HttpApiEvent.SessionLoggedOut, () => {
-        forgetAccount(claim.account);
-        void deleteStores(client, claim.account).then(() => leave("You were signed out."));
-      });
       onClient(seat, client);
       setStage({ kind: "signed in", client, claim });
     } catch (cause) {
+      if (cause instanceof SignedOutError) return;
       console.error(cause);
       setStage({ kind: "failed", message: explain(cause), claim });
     }
@@ -75,10 +76,17 @@ export function AccountPane({ seat, label, serverName, onInviteSecond, onClient 
     const save = () => {
       if (document.visibilityState === "hidden") void held.current.client?.store.save(true);
     };
+    // Before the browser breaks off its requests, which it would take for the homeserver's failure.
+    const stop = () => held.current.client?.stopClient();
+    const restart = (event: PageTransitionEvent) => event.persisted && location.reload();
     document.addEventListener("visibilitychange", save);
+    addEventListener("pagehide", stop);
+    addEventListener("pageshow", restart);
     return () => {
       gone.current = true;
       document.removeEventListener("visibilitychange", save);
+      removeEventListener("pagehide", stop);
+      removeEventListener("pageshow", restart);
       const { client, claim } = held.current;
       onClient(seat, undefined);
       if (client) void disconnect(client).finally(() => claim?.release());
@@ -86,8 +94,6 @@ export function AccountPane({ seat, label, serverName, onInviteSecond, onClient 
   }, []);
 
   const end = async ({ client, claim }: { client: MatrixClient; claim: Claim }) => {
-    client.removeAllListeners(HttpApiEvent.SessionLoggedOut);
-    client.removeAllListeners(ClientEvent.Sync);
     await signOut(client, claim.account);
     forgetAccount(claim.account);
     await leave();

@@ -21,6 +21,10 @@ export async function signUp(username: string, password: string): Promise<Accoun
   const auth = { type: "m.login.dummy", ...(session !== undefined && { session }) };
   const { user_id, device_id, access_token } = await client.registerRequest({ ...request, auth });
   if (!device_id || !access_token) throw new Error("The homeserver signed nobody in.");
+  // Others then read a name and not the whole id.
+  client.credentials = { userId: user_id };
+  client.setAccessToken(access_token);
+  await client.setDisplayName(username);
   return { userId: user_id, deviceId: device_id, accessToken: access_token };
 }
 

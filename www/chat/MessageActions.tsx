@@ -1,7 +1,6 @@
 import type { MatrixClient, MatrixEvent, Room } from "matrix-js-sdk";
 import { useRef, useState } from "preact/hooks";
 
-import { Confirm } from "../ui/Dialog.js";
 import { Delete, Edit, React, Reply } from "../ui/icons.js";
 import { moveFocus } from "../ui/list-keys.js";
 import { canEdit } from "./items.js";
@@ -12,6 +11,7 @@ interface Properties {
   room: Room;
   event: MatrixEvent;
   onTarget: (target: Target) => void;
+  onDelete: (event: MatrixEvent) => void;
 }
 
 const CHOICES = [
@@ -24,9 +24,8 @@ const CHOICES = [
 ] as const;
 
 /** What can be done with a message: shown while it has the focus or the pointer. */
-export function MessageActions({ client, room, event, onTarget }: Properties) {
+export function MessageActions({ client, room, event, onTarget, onDelete }: Properties) {
   const [choosing, setChoosing] = useState(false);
-  const [deleting, setDeleting] = useState(false);
   const bar = useRef<HTMLDivElement>(null);
   const react = useRef<HTMLButtonElement>(null);
   const mine = event.getSender() === client.getUserId();
@@ -42,10 +41,6 @@ export function MessageActions({ client, room, event, onTarget }: Properties) {
   const choose = (key: string) => {
     setChoosing(false);
     void toggleReaction(client, room, event, key).catch(console.error);
-  };
-  const answer = (yes: boolean) => {
-    setDeleting(false);
-    if (yes) void client.redactEvent(room.roomId, event.getId()!).catch(console.error);
   };
 
   return (
@@ -92,14 +87,11 @@ export function MessageActions({ client, room, event, onTarget }: Properties) {
             </button>
           )}
           {mine && (
-            <button type="button" class="icon-button" aria-label="Delete" title="Delete" onClick={() => setDeleting(true)}>
+            <button type="button" class="icon-button" aria-label="Delete" title="Delete" onClick={() => onDelete(event)}>
               <Delete />
             </button>
           )}
         </>
-      )}
-      {deleting && (
-        <Confirm title="Delete message?" text="It is deleted for everybody in the room." yes="Delete" onAnswer={answer} />
       )}
     </div>
   );

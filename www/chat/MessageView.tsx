@@ -17,9 +17,10 @@ interface Properties {
   /** The message that Tab reaches; arrow keys move to the others. */
   tabStop: boolean;
   onTarget: (target: Target) => void;
+  onDelete: (event: MatrixEvent) => void;
 }
 
-export function MessageView({ client, room, event, first, tabStop, onTarget }: Properties) {
+export function MessageView({ client, room, event, first, tabStop, onTarget, onDelete }: Properties) {
   const sender = event.getSender() ?? "";
   const name = event.sender?.name ?? sender;
   const mine = sender === client.getUserId();
@@ -45,7 +46,7 @@ export function MessageView({ client, room, event, first, tabStop, onTarget }: P
           </span>
         </div>
         {event.status === null && !event.isRedacted() && (
-          <MessageActions client={client} room={room} event={event} onTarget={onTarget} />
+          <MessageActions client={client} room={room} event={event} onTarget={onTarget} onDelete={onDelete} />
         )}
         {failed && <Unsent client={client} room={room} event={event} />}
         <Reactions client={client} room={room} event={event} />

@@ -27,7 +27,13 @@ export function RoomView({ client, room, onClose }: Properties) {
   const people = room.getJoinedMemberCount();
   const focusComposer = () => view.current?.querySelector("textarea")?.focus();
 
-  useEffect(() => focusComposer(), []);
+  useEffect(() => {
+    // Not where that brings up a keyboard, and not away from the other pane.
+    const pane = view.current?.closest(".pane");
+    const focused = document.activeElement;
+    const free = focused === document.body || pane?.contains(focused);
+    if (free && !matchMedia("(pointer: coarse)").matches) focusComposer();
+  }, []);
 
   return (
     <section ref={view} class="room-view" aria-label={room.name}>

@@ -1,5 +1,6 @@
 import {
   type MatrixClient,
+  type MatrixEvent,
   MatrixEventEvent,
   type Room,
   RoomEvent,
@@ -10,6 +11,7 @@ import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { day } from "../ui/format.js";
+import { Confirm } from "../ui/Dialog.js";
 import { useClientEvents } from "../ui/hooks.js";
 import { Down } from "../ui/icons.js";
 import { moveFocus } from "../ui/list-keys.js";
@@ -50,6 +52,7 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
   const history = useHistory(client, room, scroller);
   useReadReceipt(client, room, atEnd);
   const [stop, setStop] = useState<string>();
+  const [deleting, setDeleting] = useState<MatrixEvent>();
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => setStop(undefined), [lastKey]);
   const tabStop = stop ?? items.findLast((item) => item.kind === "message")?.key;
@@ -58,6 +61,10 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
     if (event.key === "Escape") return onEscape();
     const onMessage = event.target instanceof HTMLElement && event.target.matches(".message");
     if (onMessage && list.current) moveFocus(event, list.current, ".message", "column");
+  };
+  const onAnswer = (yes: boolean) => {
+    setDeleting(undefined);
+    if (yes && deleting) void client.redactEvent(room.roomId, deleting.getId()!).catch(console.error);
   };
   const draw = (item: Item) => {
     switch (item.kind) {
@@ -83,6 +90,7 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
               first={item.first}
               tabStop={item.key === tabStop}
               onTarget={onTarget}
+              onDelete={setDeleting}
             />
           </div>
         );
@@ -104,6 +112,7 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
           aria-label="Messages"
           aria-live="polite"
           aria-relevant="additions"
+          aria-busy={history === "loading"}
           onKeyDown={onKeyDown}
         >
           {items.map(draw)}
@@ -113,6 +122,9 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
         <button type="button" class="to-end" aria-label="To the newest message" onClick={toEnd}>
           <Down />
         </button>
+      )}
+      {deleting && (
+        <Confirm title="Delete message?" text="It is deleted for everybody in the room." yes="Delete" onAnswer={onAnswer} />
       )}
     </div>
   );

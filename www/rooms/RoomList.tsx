@@ -1,5 +1,6 @@
 import { ClientEvent, type MatrixClient, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
-import { useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 import { Avatar } from "../ui/Avatar.js";
 import { timeOrDay } from "../ui/format.js";
@@ -30,6 +31,7 @@ const EVENTS = [
 export function RoomList({ client, openRoom, onOpen, onNewRoom }: Properties) {
   useClientEvents(client, EVENTS);
   const list = useRef<HTMLUListElement>(null);
+  useReturnFocus(list, openRoom?.roomId);
   const invited = invitations(client);
   const joined = joinedRooms(client);
   return (
@@ -61,10 +63,27 @@ export function RoomList({ client, openRoom, onOpen, onNewRoom }: Properties) {
   );
 }
 
+/** When a room is closed, the focus goes back to where it was opened. */
+function useReturnFocus(list: RefObject<HTMLElement | null>, openRoomId: string | undefined): void {
+  const before = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    const closed = openRoomId === undefined ? before.current : undefined;
+    before.current = openRoomId;
+    if (!closed || document.activeElement !== document.body) return;
+    list.current?.querySelector<HTMLElement>(`[data-room="${CSS.escape(closed)}"]`)?.focus();
+  }, [openRoomId]);
+}
+
 function RoomButton({ room, open, onOpen }: { room: Room; open: boolean; onOpen: () => void }) {
   const waiting = unread(room);
   return (
-    <button type="button" class={waiting ? "room waiting" : "room"} aria-current={open ? "page" : undefined} onClick={onOpen}>
+    <button
+      type="button"
+      class={waiting ? "room waiting" : "room"}
+      data-room={room.roomId}
+      aria-current={open ? "page" : undefined}
+      onClick={onOpen}
+    >
       <Avatar id={room.roomId} name={room.name} size={40} />
       <span class="room-text">
         <span class="room-line">

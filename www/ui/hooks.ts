@@ -19,7 +19,7 @@ export interface Task {
   run: (work: () => Promise<void>) => Promise<void>;
 }
 
-/** Something that takes a while and may fail: one at a time, `explain` puts a failure into words. */
+/** Something that takes a while and may fail: one at a time, `explain` puts a failure into words for its user. */
 export function useTask(explain: (cause: unknown) => string): Task {
   const [state, setState] = useState<{ busy: boolean; error: string | undefined }>({ busy: false, error: undefined });
   const busy = useRef(false);
@@ -31,7 +31,6 @@ export function useTask(explain: (cause: unknown) => string): Task {
       await work();
       setState({ busy: false, error: undefined });
     } catch (cause) {
-      console.error(cause);
       setState({ busy: false, error: explain(cause) });
     } finally {
       busy.current = false;
