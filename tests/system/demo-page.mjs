@@ -73,6 +73,13 @@ export class Pane {
     await this.gone(`article[aria-label="Invitation to ${room}"]`);
   }
 
+  /** Opens a room from the list. */
+  async openRoom(name) {
+    const button = await this.wait(`nav[aria-label="Rooms"] button ::-p-text(${name})`);
+    await button.click();
+    await this.roomOpen(name);
+  }
+
   roomOpen(name) {
     return this.wait(`section[aria-label="${name}"] [role="log"]`);
   }
@@ -130,6 +137,27 @@ export class Pane {
     return found.asElement();
   }
 
+  /** Waits until the list says that so many messages are unread. */
+  unread(count) {
+    return this.until((pane, count) => {
+      const [found] = pane.querySelector('nav[aria-label="Rooms"]')?.textContent.match(/\d+(?= unread)/) ?? ["0"];
+      return Number(found) === count;
+    }, count);
+  }
+
+  /** Waits until a picture in the open room has loaded. */
+  picture() {
+    return this.until((pane) =>
+      [...pane.querySelectorAll('[role="log"] img')].some((image) => image.complete && image.naturalWidth > 0),
+    );
+  }
+
+  /** Waits for the reaction named `name` at the message that says `text`. */
+  async reaction(text, name) {
+    const message = await this.message(text);
+    await message.waitForSelector(`button[aria-label="${name}"]`, { timeout: PATIENCE });
+  }
+
   /** Waits until `text` is on the page. */
   see(text) {
     return this.until((pane, text) => pane.innerText.includes(text), text);
@@ -155,7 +183,7 @@ export class Pane {
     await this.page.keyboard.down("Control");
     await this.page.keyboard.press("a");
     await this.page.keyboard.up("Control");
-    await field.type(text);
+    await (text === "" ? this.page.keyboard.press("Backspace") : field.type(text));
   }
 
   async press(name, role = "button") {
@@ -163,13 +191,18 @@ export class Pane {
     await button.click();
   }
 
-  /** Waits for something by its accessible role and name. */
-  find(role, name) {
-    return this.wait(`::-p-aria([name="${name}"][role="${role}"])`);
+  /** Waits for something by its accessible role and name, and until it can be seen. */
+  async find(role, name) {
+    const found = await this.page
+      .waitForFunction(byRoleAndName, { timeout: PATIENCE }, this.root, role, name)
+      .catch((cause) => {
+        throw new Error(`There is no ${role} "${name}" in the ${this.label.toLowerCase()}'s pane`, { cause });
+      });
+    return found.asElement();
   }
 
   wait(selector) {
-    return this.page.waitForSelector(`${this.root} ${selector}`, { timeout: PATIENCE, visible: !selector.includes("file") });
+    return this.page.waitForSelector(`${this.root} ${selector}`, { timeout: PATIENCE });
   }
 
   gone(selector) {
@@ -179,6 +212,29 @@ export class Pane {
 
 /** Presses one of the buttons above the panes. */
 export async function pressTop(page, name) {
-  const button = await page.waitForSelector(`header ::-p-aria([name="${name}"][role="button"])`, { timeout: PATIENCE });
-  await button.click();
+  const top = new Pane(page, "Top");
+  top.root = "header";
+  await top.press(name);
+}
+
+/**
+ * Runs in the page. The browsers' own accessibility trees differ in what they call a password's
+ * field and in what a modal dialog hides, so this goes by the specification: ARIA in HTML.
+ */
+function byRoleAndName(root, role, name) {
+  const selectors = {
+    article: "article",
+    button: "button",
+    combobox: "input[list]",
+    img: "img, [role=img]",
+    switch: "input[role=switch]",
+    textbox: "textarea, input:not([type], [list]), input[type=password]",
+  };
+  const nameOf = (element) =>
+    element.getAttribute("aria-label") ??
+    [...(element.labels ?? [])].map((label) => label.textContent).join(" ") + element.textContent;
+  const plain = (text) => text.replace(/\s+/g, " ").trim();
+  return [...document.querySelectorAll(root)]
+    .flatMap((part) => [...part.querySelectorAll(selectors[role])])
+    .find((element) => plain(nameOf(element)) === name && element.checkVisibility());
 }
