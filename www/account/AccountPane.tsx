@@ -76,17 +76,10 @@ export function AccountPane({ seat, label, serverName, onInviteSecond, onClient 
     const save = () => {
       if (document.visibilityState === "hidden") void held.current.client?.store.save(true);
     };
-    // Before the browser breaks off its requests, which it would take for the homeserver's failure.
-    const stop = () => held.current.client?.stopClient();
-    const restart = (event: PageTransitionEvent) => event.persisted && location.reload();
     document.addEventListener("visibilitychange", save);
-    addEventListener("pagehide", stop);
-    addEventListener("pageshow", restart);
     return () => {
       gone.current = true;
       document.removeEventListener("visibilitychange", save);
-      removeEventListener("pagehide", stop);
-      removeEventListener("pageshow", restart);
       const { client, claim } = held.current;
       onClient(seat, undefined);
       if (client) void disconnect(client).finally(() => claim?.release());
