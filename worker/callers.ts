@@ -41,6 +41,8 @@ export class Callers {
       connect(channel: HomeserverChannel): void;
       destroy(): Promise<void>;
       close(): void;
+      /** The homeserver can't go on, another worker can. */
+      fail(reason: Error): void;
     },
   ) {}
 
@@ -103,6 +105,8 @@ export class Callers {
       // Bytes are ours alone and can be given away.
       const transfer = response.body instanceof Uint8Array ? [response.body.buffer] : undefined;
       caller.channel.post({ kind: "response", id, ...response }, transfer);
+      const closed = status >= 500 && !this.#ended ? this.homeserver.closed() : undefined;
+      if (closed !== undefined) this.actions.fail(new Error(closed));
     } catch (error) {
       if (abort.signal.aborted) return;
       caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });

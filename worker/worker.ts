@@ -44,6 +44,7 @@ async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start
     connect,
     destroy: () => Homeserver.destroy(config.storage),
     close: () => self.close(),
+    fail,
   });
   const channels = early ?? [];
   early = undefined;
@@ -86,7 +87,11 @@ function isTrap(error: unknown): boolean {
 function crash(event: Event, error: unknown): void {
   if (!isTrap(error)) return;
   event.preventDefault();
-  console.error("The homeserver crashed and is started again.", error);
+  fail(error);
+}
+
+function fail(reason: unknown): void {
+  console.error("The homeserver failed and is started again.", reason);
   // What has already been answered is posted first, by tasks that are now waiting.
   setTimeout(async () => {
     await callers?.end("crashed");

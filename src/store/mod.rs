@@ -169,6 +169,12 @@ impl Store {
         self.engine.usage().await
     }
 
+    /// Why the store can't be used any more, if that is so: it was closed, or its database was
+    /// deleted or taken away. Only opening it again helps.
+    pub fn closed(&self) -> Option<Error> {
+        self.engine.closed()
+    }
+
     /// Makes everything that was submitted durable and closes the database; nothing is accepted
     /// any more.
     pub async fn close(&self) {

@@ -69,6 +69,11 @@ impl Homeserver {
         Ok(serde_wasm_bindgen::to_value(&status)?)
     }
 
+    /// Why it can't go on, if that is so: its database was deleted or taken away.
+    pub fn closed(&self) -> Option<String> {
+        self.server.store.closed().map(|cause| cause.to_string())
+    }
+
     /// Ends it: what was submitted is durable, and the database is closed.
     pub async fn stop(&self) {
         self.server.store.close().await;

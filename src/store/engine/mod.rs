@@ -167,13 +167,15 @@ impl Engine {
         self.backend.close();
     }
 
+    /// Why nothing can be read or written any more, if that is so.
+    pub fn closed(&self) -> Option<Error> {
+        self.backend.closed().or_else(|| self.closed.borrow().clone())
+    }
+
     /// # Errors
     /// When the database is no longer there to be read.
     fn check_open(&self) -> Result<()> {
-        if let Some(cause) = self.backend.closed() {
-            return Err(cause);
-        }
-        self.closed.borrow().clone().map_or(Ok(()), Err)
+        self.closed().map_or(Ok(()), Err)
     }
 
     /// # Errors
