@@ -83,6 +83,27 @@ on_every_backend! {
         assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 1000).await.len(), 100);
     }
 
+    async fn patient_batches_become_durable_with_others_or_by_themselves(place) {
+        let store = place.open().await;
+        let before = store.usage().await.unwrap().journal_records;
+        let patient = |n| {
+            let mut batch = put(TABLE, key(n), "v");
+            batch.wait_for_others();
+            store.submit(batch)
+        };
+        let (first, second) = (patient(1), patient(2));
+        store.commit(put(TABLE, key(3), "v")).await.unwrap();
+        assert_eq!(store.usage().await.unwrap().journal_records, before + 1);
+        first.await.unwrap();
+        second.await.unwrap();
+        patient(4).await.unwrap();
+        let last = patient(5);
+        store.close().await;
+        last.await.unwrap();
+        let store = place.open().await;
+        assert_eq!(scan(&store, KeyRange::all(), Direction::Forward, 9).await.len(), 5);
+    }
+
     async fn scans_go_both_ways_within_range_and_limit(place) {
         let store = place.open().await;
         for n in 0..10 {
