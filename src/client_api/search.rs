@@ -87,13 +87,11 @@ async fn room_events(
     answer.count = Some(UInt::try_from(hits.len() as u64).unwrap_or(UInt::MAX));
     answer.highlights = server.search.words(&criteria.search_term);
     let mut found = Vec::new();
-    let mut looked_at = from.skip;
-    for (room_id, hit) in hits.iter().skip(from.skip) {
+    for (place, (room_id, hit)) in hits.iter().enumerate().skip(from.skip) {
         if found.len() == limit {
-            answer.next_batch = Some(format!("{}_{looked_at}", from.last));
+            answer.next_batch = Some(format!("{}_{place}", from.last));
             break;
         }
-        looked_at += 1;
         if !viewers.contains_key(room_id) {
             let room = server.rooms.room(room_id).await?;
             let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
