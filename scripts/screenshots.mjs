@@ -76,6 +76,8 @@ async function take() {
     const page = await browser.open();
     const picture = async (name, size, scheme) => {
       await page.setViewport(sizes[size]);
+      await page.mouse.move(0, 0);
+      await page.evaluate(() => document.activeElement?.blur());
       await page.emulateMediaFeatures([
         { name: "prefers-color-scheme", value: scheme },
         { name: "prefers-reduced-motion", value: "reduce" },

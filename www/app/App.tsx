@@ -8,6 +8,7 @@ import { ServerPanel } from "../server/ServerPanel.js";
 import { useMedia } from "../ui/hooks.js";
 import { useLayout } from "./layout.js";
 import { PaneTabs } from "./PaneTabs.js";
+import { Title } from "./Title.js";
 import { Topbar } from "./Topbar.js";
 
 const LABELS = { first: "First account", second: "Second account" } as const;
@@ -26,6 +27,7 @@ export function App({ homeserver }: { homeserver: Homeserver }) {
 
   return (
     <>
+      {clients[front] && <Title client={clients[front]} />}
       <Topbar
         homeserver={homeserver}
         second={layout.second}

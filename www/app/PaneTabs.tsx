@@ -1,7 +1,7 @@
 import { ClientEvent, type MatrixClient, RoomEvent } from "matrix-js-sdk";
 
 import type { Seat } from "../account/seats.js";
-import { joinedRooms, invitations, unread } from "../rooms/overview.js";
+import { news } from "../rooms/overview.js";
 import { Avatar } from "../ui/Avatar.js";
 import { useClientEvents } from "../ui/hooks.js";
 
@@ -34,7 +34,7 @@ const EVENTS = [ClientEvent.Sync, RoomEvent.Timeline, RoomEvent.Receipt, RoomEve
 function SignedIn({ client }: { client: MatrixClient }) {
   useClientEvents(client, EVENTS);
   const userId = client.getSafeUserId();
-  const waiting = joinedRooms(client).reduce((sum, room) => sum + unread(room), invitations(client).length);
+  const waiting = news(client);
   return (
     <>
       <Avatar id={userId} name={userId} size={22} />

@@ -14,13 +14,15 @@ interface Properties {
   room: Room;
   event: MatrixEvent;
   first: boolean;
+  /** The others who have read up to it. */
+  readers: string[];
   /** The message that Tab reaches; arrow keys move to the others. */
   tabStop: boolean;
   onTarget: (target: Target) => void;
   onDelete: (event: MatrixEvent) => void;
 }
 
-export function MessageView({ client, room, event, first, tabStop, onTarget, onDelete }: Properties) {
+export function MessageView({ client, room, event, first, readers, tabStop, onTarget, onDelete }: Properties) {
   const sender = event.getSender() ?? "";
   const name = event.sender?.name ?? sender;
   const mine = sender === client.getUserId();
@@ -50,7 +52,7 @@ export function MessageView({ client, room, event, first, tabStop, onTarget, onD
         )}
         {failed && <Unsent client={client} room={room} event={event} />}
         <Reactions client={client} room={room} event={event} />
-        <ReadBy room={room} event={event} />
+        <ReadBy room={room} event={event} readers={readers} />
       </div>
     </article>
   );
@@ -97,18 +99,13 @@ function Unsent({ client, room, event }: { client: MatrixClient; room: Room; eve
   );
 }
 
-/** The others whose read receipt is at this message. spec: client-server §Receipts */
-function ReadBy({ room, event }: { room: Room; event: MatrixEvent }) {
-  const readers = room
-    .getReceiptsForEvent(event)
-    .map((receipt) => receipt.userId)
-    .filter((userId) => userId !== room.myUserId && userId !== event.getSender());
-  const unique = [...new Set(readers)];
-  if (unique.length === 0) return null;
-  const names = unique.map((userId) => room.getMember(userId)?.name ?? userId);
+function ReadBy({ room, event, readers }: { room: Room; event: MatrixEvent; readers: string[] }) {
+  const others = readers.filter((userId) => userId !== event.getSender());
+  if (others.length === 0) return null;
+  const names = others.map((userId) => room.getMember(userId)?.name ?? userId);
   return (
     <span class="read-by" role="img" aria-label={`Read by ${names.join(", ")}`} title={`Read by ${names.join(", ")}`}>
-      {unique.slice(0, 5).map((userId, index) => (
+      {others.slice(0, 5).map((userId, index) => (
         <Avatar key={userId} id={userId} name={names[index]!} size={16} />
       ))}
     </span>

@@ -88,6 +88,7 @@ export function Timeline({ client, room, scroller, onTarget, onEscape }: Propert
               room={room}
               event={item.event}
               first={item.first}
+              readers={item.readers}
               tabStop={item.key === tabStop}
               onTarget={onTarget}
               onDelete={setDeleting}

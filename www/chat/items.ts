@@ -15,6 +15,8 @@ export type Item =
       event: MatrixEvent;
       /** Begins a group of messages that one person wrote in one go. */
       first: boolean;
+      /** The others who have read up to here. spec: client-server §Receipts */
+      readers: string[];
     };
 
 /** Messages of one sender within this time stand together. */
@@ -23,9 +25,14 @@ const GROUP = 5 * 60_000;
 export function timelineItems(room: Room): Item[] {
   const items: Item[] = [];
   let before: MatrixEvent | undefined;
+  let message: (Item & { kind: "message" }) | undefined;
   for (const event of [...room.getLiveTimeline().getEvents(), ...room.getPendingEvents()]) {
     const text = isShown(event) ? undefined : happening(room, event);
-    if (text === undefined && !isShown(event)) continue;
+    if (text === undefined && !isShown(event)) {
+      // Who has read a reaction has read the message before it.
+      message?.readers.push(...readers(room, event));
+      continue;
+    }
     const timestamp = event.getTs();
     // Its own name, that stays when the homeserver has given the event its id.
     const key = event.getUnsigned().transaction_id ?? event.getTxnId() ?? event.getId()!;
@@ -36,12 +43,20 @@ export function timelineItems(room: Room): Item[] {
     if (text !== undefined) {
       items.push({ kind: "happening", key, text });
     } else {
-      items.push({ kind: "message", key, event, first: !continues(before, event) });
+      message = { kind: "message", key, event, first: !continues(before, event), readers: [] };
+      items.push(message);
     }
+    message?.readers.push(...readers(room, event));
     before = event;
   }
   return items;
 }
+
+/** The others whose receipt is at this very event. */
+const readers = (room: Room, event: MatrixEvent): string[] =>
+  [...new Set(room.getReceiptsForEvent(event).map((receipt) => receipt.userId))].filter(
+    (userId) => userId !== room.myUserId,
+  );
 
 /** Whether `event` is a message of its own: an edit shows in the message that it edits. */
 function isShown(event: MatrixEvent): boolean {

@@ -30,7 +30,7 @@ export function Home({ client, onSignOut, onInviteSecond }: Properties) {
   const close = () => setDialog(undefined);
 
   return (
-    <div class={open ? "home room-open" : "home"}>
+    <div class={`home ${open ? "room-open" : client.getRooms().length > 0 ? "some-rooms" : ""}`}>
       <div class="sidebar">
         <header class="me">
           <Avatar id={userId} name={userId} size={34} />

@@ -20,6 +20,10 @@ export function inviter(room: Room): string {
 
 export const unread = (room: Room): number => room.getUnreadNotificationCount(NotificationCountType.Total);
 
+/** Unread messages and invitations. */
+export const news = (client: MatrixClient): number =>
+  joinedRooms(client).reduce((sum, room) => sum + unread(room), invitations(client).length);
+
 export const lastActivity = (room: Room): number => room.getLastActiveTimestamp();
 
 /** The newest message in a line. */

@@ -1,6 +1,7 @@
 import type { Status } from "neurite";
 
 import { bytes, number } from "../ui/format.js";
+import { Persistence } from "./Persistence.js";
 
 export function Facts({ status }: { status: Status }) {
   const { usage, quota } = status.storage;
@@ -33,6 +34,12 @@ export function Facts({ status }: { status: Status }) {
           <dt>Storage</dt>
           <dd>
             {bytes(usage)} <span class="quiet">of {bytes(quota)}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>Kept</dt>
+          <dd>
+            <Persistence />
           </dd>
         </div>
       </dl>

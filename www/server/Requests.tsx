@@ -50,7 +50,7 @@ function short(path: string): string {
     const text = decode(part);
     return /^[!$@#]/.test(text) && text.length > 5 ? `${text.slice(0, 4)}…` : text;
   });
-  return parts.join("/").replace(/^\/_matrix\/(client\/)?/, "");
+  return parts.join("/").replace(/^\/_matrix\/(client\/)?(v\d\/)?/, "");
 }
 
 function decode(part: string): string {
