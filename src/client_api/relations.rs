@@ -39,27 +39,34 @@ pub(super) fn routes(router: &mut Router) {
     router.add(get_room_threads);
 }
 
+/// Answers one of the three endpoints for relations, whose types differ in name alone.
+macro_rules! answer {
+    ($server:ident, $request:ident, $endpoint:ident, $filter:expr) => {{
+        let asked = Asked {
+            room_id: &$request.room_id,
+            parent: &$request.event_id,
+            filter: $filter,
+            from: $request.from.as_deref(),
+            to: $request.to.as_deref(),
+            direction: $request.dir,
+            limit: $request.limit,
+            recurse: $request.recurse,
+        };
+        let found = related($server, &$request.auth, asked).await?;
+        let mut response = $endpoint::v1::Response::new(found.chunk);
+        response.next_batch = found.next_batch;
+        response.prev_batch = found.prev_batch;
+        response.recursion_depth = found.recursion_depth;
+        Ok(response)
+    }};
+}
+
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`
 async fn get_relations(
     server: &Homeserver,
     request: Incoming<get_relating_events::v1::Request>,
 ) -> Result<get_relating_events::v1::Response> {
-    let asked = Asked {
-        room_id: &request.room_id,
-        parent: &request.event_id,
-        filter: RelationFilter::default(),
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        direction: request.dir,
-        limit: request.limit,
-        recurse: request.recurse,
-    };
-    let found = related(server, &request.auth, asked).await?;
-    let mut response = get_relating_events::v1::Response::new(found.chunk);
-    response.next_batch = found.next_batch;
-    response.prev_batch = found.prev_batch;
-    response.recursion_depth = found.recursion_depth;
-    Ok(response)
+    answer!(server, request, get_relating_events, RelationFilter::default())
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
@@ -67,22 +74,8 @@ async fn get_relations_of_type(
     server: &Homeserver,
     request: Incoming<get_relating_events_with_rel_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type::v1::Response> {
-    let asked = Asked {
-        room_id: &request.room_id,
-        parent: &request.event_id,
-        filter: RelationFilter { rel_type: Some(request.rel_type.to_string()), kind: None },
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        direction: request.dir,
-        limit: request.limit,
-        recurse: request.recurse,
-    };
-    let found = related(server, &request.auth, asked).await?;
-    let mut response = get_relating_events_with_rel_type::v1::Response::new(found.chunk);
-    response.next_batch = found.next_batch;
-    response.prev_batch = found.prev_batch;
-    response.recursion_depth = found.recursion_depth;
-    Ok(response)
+    let filter = RelationFilter { rel_type: Some(request.rel_type.to_string()), kind: None };
+    answer!(server, request, get_relating_events_with_rel_type, filter)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
@@ -90,26 +83,11 @@ async fn get_relations_of_types(
     server: &Homeserver,
     request: Incoming<get_relating_events_with_rel_type_and_event_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type_and_event_type::v1::Response> {
-    let asked = Asked {
-        room_id: &request.room_id,
-        parent: &request.event_id,
-        filter: RelationFilter {
-            rel_type: Some(request.rel_type.to_string()),
-            kind: Some(request.event_type.clone()),
-        },
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        direction: request.dir,
-        limit: request.limit,
-        recurse: request.recurse,
+    let filter = RelationFilter {
+        rel_type: Some(request.rel_type.to_string()),
+        kind: Some(request.event_type.clone()),
     };
-    let found = related(server, &request.auth, asked).await?;
-    let mut response =
-        get_relating_events_with_rel_type_and_event_type::v1::Response::new(found.chunk);
-    response.next_batch = found.next_batch;
-    response.prev_batch = found.prev_batch;
-    response.recursion_depth = found.recursion_depth;
-    Ok(response)
+    answer!(server, request, get_relating_events_with_rel_type_and_event_type, filter)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/threads`
