@@ -1,35 +1,18 @@
 //! spec: client-server §Account management
 
-use std::rc::Rc;
-
-use futures::FutureExt;
-use http::Method;
 use ruma::{
     UserId,
-    api::{
-        Metadata,
-        auth_scheme::AccessToken,
-        client::account::{
-            ThirdPartyIdRemovalStatus, change_password, deactivate, get_3pids, whoami,
-        },
-        path_builder::PathBuilder,
-    },
+    api::client::account::{ThirdPartyIdRemovalStatus, change_password, deactivate, whoami},
     events::room::member::MembershipState,
 };
-use serde_json::json;
 
-use super::{Authenticate, Body, Incoming, Router, json_response, uia};
+use super::{Incoming, Router, uia};
 use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(change_password);
     router.add(deactivate);
     router.add(whoami);
-    for path in get_3pids::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, _| {
-            get_3pids(server, request).boxed_local()
-        });
-    }
 }
 
 /// `POST /_matrix/client/v3/account/password`
@@ -95,14 +78,4 @@ async fn whoami(
     let mut response = whoami::v3::Response::new(sender.user_id, sender.guest);
     response.device_id = Some(sender.device_id);
     Ok(response)
-}
-
-/// `GET /_matrix/client/v3/account/3pid`: nobody has any, since nothing here can verify one. Ruma
-/// leaves an empty list out, which clients count on.
-async fn get_3pids(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-) -> Result<http::Response<Body>> {
-    AccessToken::authenticate(server, &request.map(|_| ())).await?;
-    Ok(json_response(&json!({ "threepids": [] })))
 }

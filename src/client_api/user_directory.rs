@@ -54,6 +54,9 @@ async fn is_visible(server: &Homeserver, own: &UserId, user_id: &UserId) -> Resu
         if rules.is_some_and(|rules| rules.join_rule == JoinRule::Public) {
             return Ok(true);
         }
+        if room.is_world_readable().await? {
+            return Ok(true);
+        }
     }
     Ok(false)
 }
