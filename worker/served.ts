@@ -38,7 +38,10 @@ export class Served {
   }
 
   async add(entry: Entry): Promise<void> {
-    const others = (await this.load()).filter(({ storage }) => storage !== entry.storage);
+    const entries = await this.load();
+    const newest = entries.at(-1);
+    if (newest?.storage === entry.storage && newest.baseUrl === entry.baseUrl) return;
+    const others = entries.filter(({ storage }) => storage !== entry.storage);
     await this.#replace([...others, entry]);
   }
 

@@ -62,6 +62,20 @@ inEachBrowser((name) => {
       }));
   }
 
+  // Firefox has no address that crashes a tab.
+  if (name === "chromium") {
+    test(`${name}: the leading tab crashes mid-request, with two more`, () =>
+      inBrowser(async (browser, origin) => {
+        const leader = await openBare(browser, origin);
+        const others = [await openBare(browser, origin), await openBare(browser, origin)];
+        const finish = await Promise.all(others.map((page) => beginRequests(page, 20)));
+        await leader.goto("chrome://crash").catch(() => {});
+        for (const end of finish) assert.deepEqual(await end(), { 200: 40 });
+        for (const page of others) assert.deepEqual(await ask(page), [200, 200]);
+        assert.deepEqual((await Promise.all(others.map(role))).sort(), ["follower", "leader"]);
+      }));
+  }
+
   test(`${name}: a worker that is ended mid-request is replaced, and the requests are answered`, () =>
     inBrowser(async (browser, origin) => {
       const [leader, follower] = [await openBare(browser, origin), await openBare(browser, origin)];
