@@ -1,6 +1,6 @@
 //! What callers of the store rely on.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
 
 use futures::future::join_all;
 use neurite::{
@@ -201,6 +201,27 @@ on_every_backend! {
         for n in 0..60 {
             assert_eq!(read(&store, key(n)).await, Some(format!("4 {}", "x".repeat(n))));
         }
+    }
+
+    async fn a_scan_sees_nothing_that_was_packed_after_it_began(place) {
+        let store = place.open_small().await;
+        for n in 0..400 {
+            store.commit(put(TABLE, key(n), "old")).await.unwrap();
+        }
+        checkpointed(&store, &small()).await;
+        let mut slow = pin!(scan(&store, KeyRange::all(), Direction::Forward, 1000));
+        assert!(futures::poll!(&mut slow).is_pending());
+        // The last of what it reads is changed, often enough for a checkpoint.
+        for n in 370..400 {
+            store.commit(put(TABLE, key(n), "new")).await.unwrap();
+        }
+        for n in 0..100 {
+            assert!(read(&store, key(n)).await.is_some());
+        }
+        let rows = slow.await;
+        assert!(rows.len() == 400 && rows.iter().all(|(_, value)| value == "old"));
+        checkpointed(&store, &small()).await;
+        assert_eq!(read(&store, key(399)).await.as_deref(), Some("new"));
     }
 
     async fn rows_that_were_deleted_leave_nothing(place) {
