@@ -81,7 +81,7 @@ export class Pane {
   }
 
   roomOpen(name) {
-    return this.wait(`section[aria-label="${name}"] [role="log"]`);
+    return this.wait(`[role="group"][aria-label="${name}"] [role="log"]`);
   }
 
   async write(text) {

@@ -46,13 +46,13 @@ export function MessageView({ client, room, event, first, readers, tabStop, onTa
             <time dateTime={event.getDate()?.toISOString()}>{time(event.getTs())}</time>
             {mine && !failed && <Sent event={event} />}
           </span>
+          <ReadBy room={room} event={event} readers={readers} />
         </div>
         {event.status === null && !event.isRedacted() && (
           <MessageActions client={client} room={room} event={event} onTarget={onTarget} onDelete={onDelete} />
         )}
         {failed && <Unsent client={client} room={room} event={event} />}
         <Reactions client={client} room={room} event={event} />
-        <ReadBy room={room} event={event} readers={readers} />
       </div>
     </article>
   );
@@ -78,7 +78,7 @@ function Quote({ room, event }: { room: Room; event: MatrixEvent }) {
     element?.focus();
   };
   return (
-    <button type="button" class="quote" aria-label="Show the message this replies to" onClick={show}>
+    <button type="button" class="quote" title="Show the message this replies to" onClick={show}>
       <strong class="ellipsis">{original?.sender?.name ?? original?.getSender() ?? "An earlier message"}</strong>
       <span class="ellipsis">{original ? summary(original) : "Not loaded yet"}</span>
     </button>

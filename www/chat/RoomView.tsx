@@ -22,7 +22,7 @@ export function RoomView({ client, room, onClose }: Properties) {
   useClientEvents(client, EVENTS);
   const [target, setTarget] = useState<Target>();
   const [details, setDetails] = useState(false);
-  const view = useRef<HTMLElement>(null);
+  const view = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const people = room.getJoinedMemberCount();
   const focusComposer = () => view.current?.querySelector("textarea")?.focus();
@@ -36,14 +36,14 @@ export function RoomView({ client, room, onClose }: Properties) {
   }, []);
 
   return (
-    <section ref={view} class="room-view" aria-label={room.name}>
+    <div ref={view} class="room-view" role="group" aria-label={room.name}>
       <header class="room-head">
         <button type="button" class="icon-button back" aria-label="Back to rooms" onClick={onClose}>
           <Back />
         </button>
         <Avatar id={room.roomId} name={room.name} size={34} />
         <div class="person-text">
-          <h3 class="ellipsis">{room.name}</h3>
+          <h2 class="ellipsis">{room.name}</h2>
           <span class="quiet room-facts">
             {people === 1 ? "Only you" : `${people} people`}
             <span class="you ellipsis">you are {client.getUserIdLocalpart()}</span>
@@ -86,6 +86,6 @@ export function RoomView({ client, room, onClose }: Properties) {
           }}
         />
       )}
-    </section>
+    </div>
   );
 }
