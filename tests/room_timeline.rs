@@ -120,11 +120,16 @@ tests! {
             json["unsigned"]["m.relations"]["m.replace"]["content"]["body"].clone()
         };
         assert_eq!(edits().await, Value::Null);
+        // The newest by their times, which must differ for that.
+        let edit = |body: &str, time: u32| NewEvent {
+            timestamp: Some(ruma::MilliSecondsSinceUnixEpoch(time.into())),
+            ..related(body, "m.replace", &first)
+        };
         rooms.append(&room_id, &bob, related("not mine", "m.replace", &first)).await.unwrap();
         assert_eq!(edits().await, Value::Null);
-        rooms.append(&room_id, &alice, related("the", "m.replace", &first)).await.unwrap();
+        rooms.append(&room_id, &alice, edit("the", 1)).await.unwrap();
         let last =
-            rooms.append(&room_id, &alice, related("The", "m.replace", &first)).await.unwrap();
+            rooms.append(&room_id, &alice, edit("The", 2)).await.unwrap();
         assert_eq!(edits().await, "The");
         rooms.redact(&room_id, &alice, last, None, None).await.unwrap();
         assert_eq!(edits().await, "the");

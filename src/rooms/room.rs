@@ -246,6 +246,10 @@ impl Rooms {
             }
         };
         let row = row.ok_or_else(|| store::Error::Corrupt(format!("{event_id} is gone")))?;
+        // What has become durable meanwhile is newer than the row that was read.
+        if let Some(event) = self.inner.events.borrow_mut().get(event_id) {
+            return Ok(Some(event));
+        }
         let event = Event::from_row(&row, position, &live.rules)?;
         self.keep_event(event.clone());
         Ok(Some(event))

@@ -1,15 +1,15 @@
 //! Events that are to become part of a room together: built one on the other in memory, then
 //! written in one batch.
 
+mod submit;
+
 use std::{collections::BTreeMap, rc::Rc};
 
-use ruma::{
-    EventId, OwnedEventId, OwnedUserId, RoomId, UserId,
-    events::{StateEventType, TimelineEventType},
-};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId, events::StateEventType};
 
+pub(super) use self::submit::{MemberChanges, Submitted, submit};
 use super::{
-    Event, Member, NewEvent, Pdu, Rooms, Status, UserRoom,
+    Event, NewEvent, Pdu, Rooms, Status,
     auth::{self, Loaded, Subject},
     build::{self, Place},
     live::{LiveRoom, View},
@@ -17,11 +17,7 @@ use super::{
     state::{StateEntry, StateGroup, StateId},
     threads::{Thread, ThreadChange},
 };
-use crate::{
-    Error, Result,
-    feed::Change,
-    store::{Batch, Commit, Key, Table},
-};
+use crate::{Error, Result, store::Batch};
 
 /// How many events an event follows at most. spec: room version 1 §Event format
 const MAX_PREV_EVENTS: usize = 20;
@@ -264,199 +260,8 @@ impl Draft {
         });
         thread.apply(change);
     }
-
-    /// Gives the events their positions and hands everything in. What is built next is built on
-    /// it; readers see it when the commit resolves.
-    ///
-    /// # Errors
-    /// When a value has no stored form; nothing is handed in then.
-    pub(super) fn submit(mut self) -> Result<Submitted> {
-        let rooms = self.rooms.clone();
-        let mut batch = std::mem::take(&mut self.batch);
-        let live = [self.stage(&mut batch)?];
-        let commit = rooms.inner.store.submit(batch);
-        Ok(Submitted { rooms, live, commit })
-    }
-
-    /// The part of [`Draft::submit`] before the store: from here to the submission of the batch
-    /// there must be no `.await`.
-    ///
-    /// # Errors
-    /// When a value has no stored form: then the batch must not be submitted.
-    pub(super) fn stage(mut self, batch: &mut Batch) -> Result<Rc<LiveRoom>> {
-        let room_id = self.live.room_id.clone();
-        for event in &mut self.events {
-            if event.status != Status::Accepted {
-                continue;
-            }
-            let member = match (&event.pdu.kind, &event.pdu.state_key) {
-                (TimelineEventType::RoomMember, Some(key)) => OwnedUserId::try_from(&**key).ok(),
-                _ => None,
-            };
-            let change = Change::Event {
-                room_id: room_id.clone(),
-                event_id: event.pdu.event_id.clone(),
-                member,
-            };
-            event.position = self.rooms.inner.feed.record(batch, change);
-            self.rooms.publish(
-                batch,
-                &self.live.subject,
-                &room_id,
-                &event.pdu.event_id,
-                event.position,
-            )?;
-            self.view.head.position = event.position;
-        }
-        let members = self.members();
-        for event in self.events.iter().chain(&self.rewritten) {
-            event.write(batch)?;
-        }
-        for event in &self.events {
-            event.write_index(batch);
-            if event.status == Status::Accepted
-                && let Some(relation) = Relation::of(&event.pdu)
-            {
-                relation.write(batch, event)?;
-            }
-        }
-        for (root, (before, thread)) in &mut self.threads {
-            thread.settle(&self.events);
-            thread.write(batch, &room_id, root, before.as_ref())?;
-            let thread = thread.clone();
-            self.live.threads.borrow_mut().insert(root.clone(), thread, 1, |_| false);
-        }
-        for group in &self.groups {
-            batch.put(Table::RoomStates, Key::new().str(&room_id).u64(group.id.0), group.to_row());
-            self.live.keep_group(group.clone());
-        }
-        let mut user_rooms = Vec::new();
-        for (user_id, member) in &members {
-            let row = Key::new().str(&room_id).str(user_id);
-            match member {
-                Some((member, previous)) => {
-                    batch.put_json(Table::RoomMembers, row, member)?;
-                    if self.rooms.is_local(user_id) {
-                        let room = UserRoom {
-                            room_id: room_id.clone(),
-                            membership: member.membership.clone(),
-                            previous: previous.clone(),
-                            event_id: member.event_id.clone(),
-                            position: member.position,
-                            sender: member.sender.clone(),
-                            forgotten: false,
-                        };
-                        let row = Key::new().str(user_id).str(&room_id);
-                        batch.put_json(Table::UserRooms, row, &room)?;
-                        user_rooms.push((user_id.clone(), room_id.clone(), Some(room)));
-                    }
-                }
-                None => {
-                    batch.delete(Table::RoomMembers, row);
-                    if self.rooms.is_local(user_id) {
-                        batch.delete(Table::UserRooms, Key::new().str(user_id).str(&room_id));
-                        user_rooms.push((user_id.clone(), room_id.clone(), None));
-                    }
-                }
-            }
-        }
-        batch.put_json(Table::Rooms, Key::new().str(&room_id), &self.view.head)?;
-
-        let view = Rc::new(self.view);
-        *self.live.tip.borrow_mut() = view.clone();
-        for event in &self.events {
-            self.live.pending.borrow_mut().insert(event.pdu.event_id.clone(), event.clone());
-        }
-        for event in &self.rewritten {
-            self.live.replace_auth_event(&event.pdu);
-        }
-        for event in self.events.iter().filter(|event| event.pdu.state_key.is_some()) {
-            self.live.keep_auth_event(event.pdu.clone());
-        }
-        let (rooms, live) = (self.rooms.clone(), self.live.clone());
-        let (events, rewritten, groups) = (self.events, self.rewritten, self.groups);
-        batch.on_durable(move || {
-            *live.durable.borrow_mut() = view;
-            for event in events {
-                live.pending.borrow_mut().remove(&event.pdu.event_id);
-                rooms.keep_event(event);
-            }
-            rewritten.into_iter().for_each(|event| rooms.keep_event(event));
-            live.update_members(members);
-            rooms.update_user_rooms(user_rooms);
-            // Until here the states could not be read from the store.
-            drop(groups);
-        });
-        Ok(self.live)
-    }
-
-    /// What changes in the rows of members, by comparing the new current state with the rows'.
-    fn members(&self) -> MemberChanges {
-        let mut changes = MemberChanges::new();
-        for (user_id, event) in &self.settled {
-            let member = event.as_ref().and_then(|event| Member::of(&event.pdu, event.position));
-            changes.insert(user_id.clone(), member.map(|member| (member, None)));
-        }
-        for event in self.events.iter().chain(&self.rewritten) {
-            let (TimelineEventType::RoomMember, Some(key)) =
-                (&event.pdu.kind, event.pdu.state_key.as_deref())
-            else {
-                continue;
-            };
-            let Ok(user_id) = OwnedUserId::try_from(key) else { continue };
-            // Whatever a fork brought: only what the current state names counts.
-            if self.view.state(&StateEventType::RoomMember, key) != Some(&event.pdu.event_id) {
-                continue;
-            }
-            let Some(member) = Member::of(&event.pdu, event.position) else { continue };
-            let previous = event.replaces_state.as_ref().and_then(|id| {
-                let pdu = self.loaded.get(id).cloned().or_else(|| self.live.auth_event(id))?;
-                Some(Member::of(&pdu, 0)?.membership)
-            });
-            changes.insert(user_id, Some((member, previous)));
-        }
-        changes
-    }
 }
-
-/// New rows of members with the membership before; `None` where the state names them no longer.
-pub(super) type MemberChanges =
-    BTreeMap<OwnedUserId, Option<(Member, Option<ruma::events::room::member::MembershipState>)>>;
 
 fn subject<'a>(sender: &'a UserId, new: &'a NewEvent) -> Subject<'a> {
     Subject { kind: &new.kind, sender, state_key: new.state_key.as_deref(), content: &new.content }
-}
-
-/// Submits the batch into which drafts were staged, and waits until it is durable.
-///
-/// # Errors
-/// When the store fails: then nothing of it was written.
-pub(super) async fn submit<const N: usize>(
-    rooms: &Rooms,
-    batch: Batch,
-    live: [Rc<LiveRoom>; N],
-) -> Result<()> {
-    let commit = rooms.inner.store.submit(batch);
-    Submitted { rooms: rooms.clone(), live, commit }.durable().await
-}
-
-/// Drafts on their way to the store.
-pub(super) struct Submitted<const N: usize = 1> {
-    rooms: Rooms,
-    live: [Rc<LiveRoom>; N],
-    commit: Commit,
-}
-
-impl<const N: usize> Submitted<N> {
-    /// Waits until they are durable.
-    ///
-    /// # Errors
-    /// When the store fails: then nothing of them was written.
-    pub(super) async fn durable(self) -> Result<()> {
-        let outcome = self.commit.await;
-        if outcome.is_err() {
-            self.live.iter().for_each(|live| self.rooms.forget_live(live));
-        }
-        Ok(outcome?)
-    }
 }
