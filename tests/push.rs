@@ -134,6 +134,31 @@ tests! {
         unread(&alice, &room, 0, 0, json!({})).await;
     }
 
+    async fn what_is_redacted_or_in_a_room_left_is_not_unread() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        let root = send(&alice, &room, text("root")).await;
+        send(&bob, &room, text("one")).await;
+        let two = send(&bob, &room, mention("two", &alice.user_id)).await;
+        send(&bob, &room, in_thread(&root, "three")).await;
+        let one = json!({ "notification_count": 1, "highlight_count": 0 });
+        unread(&alice, &room, 2, 1, json!({ &root: one })).await;
+        bob.put(&format!("/v3/rooms/{room}/redact/{two}/1"), json!({})).await.ok();
+        unread(&alice, &room, 1, 0, json!({ &root: one })).await;
+        alice.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        let user_id = ruma::UserId::parse(alice.user_id.as_str()).unwrap();
+        let room_id = ruma::RoomId::parse(room.as_str()).unwrap();
+        loop {
+            let counts = server.push.unread_counts(&user_id, &room_id).await.unwrap();
+            if counts.total().notification_count == 0 && counts.threads.is_empty() {
+                break;
+            }
+            server.store.commit(neurite::store::Batch::new()).await.unwrap();
+        }
+    }
+
     async fn notifications_are_listed_newest_first() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::StatusCode;
-use ruma::{OwnedEventId, OwnedRoomId, push::Action};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, push::Action};
 
 use super::{Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
 use crate::{
@@ -51,12 +51,9 @@ impl Push {
         }
         let places: BTreeSet<_> = meanings
             .iter()
-            .flat_map(|Meaning { event, notified, .. }| {
-                notified
-                    .iter()
-                    .map(|(user_id, _)| user_id)
-                    .chain([&event.pdu.sender])
-                    .map(|user_id| (user_id.clone(), event.pdu.room_id.clone()))
+            .flat_map(|meaning| {
+                let room_id = &meaning.event.pdu.room_id;
+                meaning.users().map(|user_id| (user_id.clone(), room_id.clone()))
             })
             .filter(|(user_id, _)| self.inner.rooms.is_local(user_id))
             .collect();
@@ -80,7 +77,14 @@ impl Push {
 
     async fn meaning(&self, message: &Message) -> Result<Option<Meaning>> {
         let told: RoomEvent<OwnedRoomId, OwnedEventId> =
-            serde_json::from_slice(&message.payload).map_err(Error::internal)?;
+            match serde_json::from_slice(&message.payload) {
+                Ok(told) => told,
+                Err(cause) => {
+                    // Nor will it be understood the next time.
+                    tracing::error!("a message of {ROOM_EVENTS} can't be understood: {cause}");
+                    return Ok(None);
+                }
+            };
         match self.inner.rooms.room(&told.room_id).await {
             Ok(room) => self.evaluate(&room, &told.event_id).await,
             Err(Error::Matrix(cause)) if cause.status_code == StatusCode::NOT_FOUND => Ok(None),
@@ -94,17 +98,26 @@ impl Push {
         counting: &mut BTreeMap<super::counts::Place, Counting>,
         meaning: &Meaning,
     ) -> Result<()> {
-        let Meaning { event, thread, notified } = meaning;
+        let Meaning { event, thread, notified, withdrawn, gone } = meaning;
         let room_id = &event.pdu.room_id;
+        let place = |user_id: &OwnedUserId| (user_id.clone(), room_id.clone());
+        for user_id in &withdrawn.1 {
+            if let Some(counting) = counting.get_mut(&place(user_id)) {
+                self.withdraw(batch, counting, withdrawn.0).await?;
+            }
+        }
+        if let Some(counting) = gone.as_ref().and_then(|gone| counting.get_mut(&place(gone))) {
+            self.read(batch, counting, None, event.position).await?;
+        }
         // Who writes has read what was there before.
-        if let Some(counting) = counting.get_mut(&(event.pdu.sender.clone(), room_id.clone()))
+        if let Some(counting) = counting.get_mut(&place(&event.pdu.sender))
             && !counting.is_zero()
         {
             let part = thread.as_ref().map_or("main", |root| root.as_str());
             self.read(batch, counting, Some(part), event.position).await?;
         }
         for (user_id, actions) in notified {
-            let Some(counting) = counting.get_mut(&(user_id.clone(), room_id.clone())) else {
+            let Some(counting) = counting.get_mut(&place(user_id)) else {
                 continue;
             };
             let highlight = actions.iter().any(Action::is_highlight);

@@ -259,6 +259,29 @@ impl Push {
         Ok(())
     }
 
+    /// Takes one event out of the counts, which was redacted before it was read.
+    pub(super) async fn withdraw(
+        &self,
+        batch: &mut Batch,
+        counting: &mut Counting,
+        position: Position,
+    ) -> Result<()> {
+        let (user_id, room_id) = &counting.place;
+        let key = unread_key(user_id, room_id, position);
+        let fresh = counting.fresh.remove(&position);
+        let unread: Option<UnreadRow> = match fresh {
+            Some(fresh) => Some(fresh),
+            None => self.inner.store.get_json(Table::Unread, &key).await?,
+        };
+        let Some(unread) = unread else { return Ok(()) };
+        batch.delete(Table::Unread, key);
+        if let Some(part) = counting.row.parts.get_mut(&unread.part) {
+            part.counts.subtract(unread.highlight);
+        }
+        counting.changed = true;
+        Ok(())
+    }
+
     /// Writes what changed.
     pub(super) fn finish(&self, batch: &mut Batch, counting: Counting) -> Result<()> {
         if counting.changed {

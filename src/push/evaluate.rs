@@ -3,7 +3,7 @@
 use ruma::{
     Int, OwnedEventId, OwnedUserId, UserId,
     events::{
-        StateEventType,
+        StateEventType, TimelineEventType,
         ignored_user_list::IgnoredUserListEventContent,
         room::{
             create::RoomCreateEventContent, member::MembershipState,
@@ -15,10 +15,14 @@ use ruma::{
     serde::Raw,
 };
 
-use super::Push;
+use serde::Deserialize;
+
+use super::{Push, counts::unread_key};
 use crate::{
     Result,
+    feed::Position,
     rooms::{Event, Format, Pdu, Relation, Room, thread_root},
+    store::Table,
 };
 
 /// How far an event's relations are followed to find its thread.
@@ -32,6 +36,18 @@ pub(super) struct Meaning {
     pub(super) thread: Option<OwnedEventId>,
     /// Who is notified, and with which actions.
     pub(super) notified: Vec<(OwnedUserId, Vec<Action>)>,
+    /// For a redaction, where the redacted event is, and who has not read it.
+    pub(super) withdrawn: (Position, Vec<OwnedUserId>),
+    /// Who is no longer in the room, and so has nothing to read there.
+    pub(super) gone: Option<OwnedUserId>,
+}
+
+impl Meaning {
+    /// The users whose counts it may change.
+    pub(super) fn users(&self) -> impl Iterator<Item = &OwnedUserId> {
+        let notified = self.notified.iter().map(|(user_id, _)| user_id);
+        notified.chain([&self.event.pdu.sender]).chain(&self.withdrawn.1).chain(&self.gone)
+    }
 }
 
 impl Push {
@@ -43,7 +59,9 @@ impl Push {
     ) -> Result<Option<Meaning>> {
         let Some(event) = room.event(event_id).await? else { return Ok(None) };
         let thread = self.thread_of(room, &event.pdu).await?;
-        let mut meaning = Meaning { event, thread, notified: Vec::new() };
+        let gone = gone(&event.pdu);
+        let withdrawn = self.withdrawn(room, &event.pdu).await?;
+        let mut meaning = Meaning { event, thread, notified: Vec::new(), withdrawn, gone };
         if meaning.event.redacted_because.is_some() {
             return Ok(Some(meaning));
         }
@@ -83,6 +101,21 @@ impl Push {
         Ok(Some(meaning))
     }
 
+    /// Where the event is that a redaction withdraws, and who has not read it.
+    async fn withdrawn(&self, room: &Room, pdu: &Pdu) -> Result<(Position, Vec<OwnedUserId>)> {
+        let Some(redacts) = &pdu.redacts else { return Ok(Default::default()) };
+        let target = room.event(redacts).await?.filter(|target| target.redacted_because.is_some());
+        let Some(target) = target else { return Ok(Default::default()) };
+        let mut users = Vec::new();
+        for user_id in room.members().await?.keys() {
+            let key = unread_key(user_id, room.id(), target.position);
+            if self.inner.store.get(Table::Unread, key).await?.is_some() {
+                users.push(user_id.clone());
+            }
+        }
+        Ok((target.position, users))
+    }
+
     /// The thread that an event is in: its own, or that of what it relates to.
     /// spec: client-server §Threaded read receipts
     async fn thread_of(&self, room: &Room, pdu: &Pdu) -> Result<Option<OwnedEventId>> {
@@ -109,6 +142,20 @@ impl Push {
         });
         Ok(ignored.is_some_and(|ignored| ignored.ignored_users.contains_key(other)))
     }
+}
+
+/// Whom a membership event takes out of the room.
+fn gone(pdu: &Pdu) -> Option<OwnedUserId> {
+    #[derive(Deserialize)]
+    struct Content {
+        membership: MembershipState,
+    }
+    if pdu.kind != TimelineEventType::RoomMember {
+        return None;
+    }
+    let Content { membership } = pdu.content_as()?;
+    let gone = matches!(membership, MembershipState::Leave | MembershipState::Ban);
+    OwnedUserId::try_from(pdu.state_key.as_deref()?).ok().filter(|_| gone)
 }
 
 async fn actions(

@@ -171,6 +171,9 @@ impl Stream {
             // The bell is gone only with the stream, which this borrows.
             let _ = settled.await;
         }
+        // The numbers of what failed are given out again, and counted as they are.
+        let base = base.min(self.counts.borrow().last);
+        consumer.base.set(base);
         let mut from = cursor;
         loop {
             let rows = self.rows(from, base, Direction::Forward, CHUNK).await?;

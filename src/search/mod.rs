@@ -71,13 +71,21 @@ impl Search {
             }
         }
         Message::ack_all(&done, &mut batch);
+        batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)
     }
 
     /// Writes what an event changes in the index; nothing when it fails.
     async fn index(&self, batch: &mut Batch, message: &Message) -> Result<()> {
         let told: RoomEvent<OwnedRoomId, OwnedEventId> =
-            serde_json::from_slice(&message.payload).map_err(Error::internal)?;
+            match serde_json::from_slice(&message.payload) {
+                Ok(told) => told,
+                Err(cause) => {
+                    // Nor will it be understood the next time.
+                    tracing::error!("a message of {ROOM_EVENTS} can't be understood: {cause}");
+                    return Ok(());
+                }
+            };
         let room = match self.inner.rooms.room(&told.room_id).await {
             Ok(room) => room,
             Err(Error::Matrix(cause)) if cause.status_code == StatusCode::NOT_FOUND => {
