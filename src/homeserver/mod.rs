@@ -5,6 +5,8 @@ mod status;
 
 use std::rc::Rc;
 
+use ruma::{OwnedServerName, ServerName};
+
 pub use self::{
     config::{Config, Registration},
     status::{ConsumerStatus, Status, StreamStatus},
@@ -18,7 +20,7 @@ use crate::{
     queue::Queue,
     rooms::Rooms,
     search::Search,
-    store::Store,
+    store::{self, Batch, Key, Store, Table},
     sync::Sync,
     users::Users,
 };
@@ -88,6 +90,22 @@ impl Homeserver {
             limits,
             router,
         }))
+    }
+
+    /// The name of the homeserver that `store` holds; `name`, from now on, when it holds none. Ids
+    /// of users and rooms have the name in them, so that it can't be changed.
+    ///
+    /// # Errors
+    /// When the store can't be read or written.
+    pub async fn settle_name(store: &Store, name: &ServerName) -> store::Result<OwnedServerName> {
+        let key = Key::new().str("server_name");
+        if let Some(settled) = store.get_json(Table::Server, &key).await? {
+            return Ok(settled);
+        }
+        let mut batch = Batch::new();
+        batch.put_json(Table::Server, key, &name)?;
+        store.commit(batch).await?;
+        Ok(name.to_owned())
     }
 
     /// Answers a request; never fails, since every failure is a response too.

@@ -36,6 +36,12 @@ impl Homeserver {
         exchange::watch_for_panics();
         let (config, storage) = Options::read(options)?.settle()?;
         let store = storage.open().await.map_err(errors::from_store)?;
+        let name = crate::Homeserver::settle_name(&store, &config.server_name).await;
+        let name = name.map_err(errors::from_store)?;
+        if name != config.server_name {
+            let message = format!("serverName: the database is that of the homeserver {name}");
+            return Err(errors::named("ConfigError", &message));
+        }
         let server =
             crate::Homeserver::start(config, store).await.map_err(errors::from_homeserver)?;
         Ok(Self { server })

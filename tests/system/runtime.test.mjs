@@ -186,7 +186,9 @@ inEachBrowser((name) => {
 
   test(`${name}: what can't start says why and what to do`, () =>
     inBrowser(async (browser, origin) => {
+      await (await openBare(browser, origin, { server_name: "one.test" })).close();
       const errors = [
+        [{ server_name: "two.test" }, "ConfigError", /is that of the homeserver one\.test/],
         [{ registration: "sometimes" }, "ConfigError", /registration is one of open, token, closed/],
         [{ base_url: "ftp://homeserver.invalid" }, "ConfigError", /baseUrl/],
         [{ server_name: "no server name" }, "ConfigError", /serverName/],
