@@ -217,6 +217,15 @@ export async function pressTop(page, name) {
   await top.press(name);
 }
 
+/** Erases all that the homeserver and the demo keep; the page then loads anew. */
+export async function eraseEverything(page) {
+  const panel = new Pane(page, "The homeserver");
+  panel.root = "aside";
+  await panel.press("Erase everything");
+  panel.root = "aside dialog";
+  await Promise.all([page.waitForNavigation({ timeout: PATIENCE }), panel.press("Erase everything")]);
+}
+
 /**
  * Runs in the page. The browsers' own accessibility trees differ in what they call a password's
  * field and in what a modal dialog hides, so this goes by the specification: ARIA in HTML.

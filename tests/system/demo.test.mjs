@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { root } from "../../scripts/project.mjs";
-import { Pane, pressTop } from "./demo-page.mjs";
+import { eraseEverything, Pane, pressTop } from "./demo-page.mjs";
 import { inEachBrowser, serveDemo, TestBrowser } from "./harness.mjs";
 
 const picture = join(root, "tests/system/picture.png");
@@ -218,6 +218,12 @@ inEachBrowser((name) => {
       await shows("up to date");
       await bob.write("Counted");
       await shows("/send/m.room.message/");
+    });
+
+    part("erasing everything begins anew", async () => {
+      await eraseEverything(page);
+      await alice.find("textbox", "Username");
+      await alice.signUp("alice");
     });
 
     part("nothing went wrong on the way", () => {

@@ -68,8 +68,8 @@ function toldBySession(cause: unknown): void {
 
 /** Ends the client and keeps what it knows for the next time. */
 export async function disconnect(client: MatrixClient): Promise<void> {
-  await client.store.save(true);
   client.stopClient();
+  await client.store.save(true);
 }
 
 /** Signs the device out and deletes all that it kept. */

@@ -14,7 +14,7 @@ import { Topbar } from "./Topbar.js";
 const LABELS = { first: "First account", second: "Second account" } as const;
 
 /** One or two accounts side by side, and the homeserver beside them. */
-export function App({ homeserver }: { homeserver: Homeserver }) {
+export function App({ homeserver, onErase }: { homeserver: Homeserver; onErase: () => void }) {
   const [layout, change] = useLayout();
   const [clients, setClients] = useState<Partial<Record<Seat, MatrixClient>>>({});
   const narrow = useMedia("(max-width: 760px)");
@@ -52,7 +52,7 @@ export function App({ homeserver }: { homeserver: Homeserver }) {
             </div>
           ))}
         </main>
-        {layout.server && <ServerPanel homeserver={homeserver} onClose={() => change({ server: false })} />}
+        {layout.server && <ServerPanel homeserver={homeserver} onClose={() => change({ server: false })} onErase={onErase} />}
       </div>
     </>
   );

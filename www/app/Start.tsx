@@ -1,11 +1,16 @@
 import type { Homeserver } from "neurite";
 import { useEffect, useState } from "preact/hooks";
 
+import { eraseEverything } from "../server/erase.js";
 import { startHomeserver } from "../server/reach.js";
 import { App } from "./App.js";
 import { Mark } from "./Mark.js";
 
-type State = { kind: "starting" } | { kind: "started"; homeserver: Homeserver } | { kind: "failed"; reason: string };
+type State =
+  | { kind: "starting" }
+  | { kind: "started"; homeserver: Homeserver }
+  | { kind: "erasing"; homeserver: Homeserver }
+  | { kind: "failed"; reason: string };
 
 /** Starts the homeserver, then shows the app. */
 export function Start() {
@@ -13,7 +18,9 @@ export function Start() {
   useEffect(() => {
     startHomeserver().then(
       (homeserver) => {
-        homeserver.addEventListener("close", ({ reason }) => setState({ kind: "failed", reason: reason.message }));
+        homeserver.addEventListener("close", ({ reason }) =>
+          setState((now) => (now.kind === "erasing" ? now : { kind: "failed", reason: reason.message })),
+        );
         setState({ kind: "started", homeserver });
       },
       (cause: unknown) => {
@@ -22,13 +29,21 @@ export function Start() {
       },
     );
   }, []);
-  if (state.kind === "started") return <App homeserver={state.homeserver} />;
+  useEffect(() => {
+    // The app, and with it its clients, has ended by now.
+    if (state.kind !== "erasing") return;
+    eraseEverything(state.homeserver).catch((cause: unknown) => setState({ kind: "failed", reason: String(cause) }));
+  }, [state.kind]);
+  if (state.kind === "started") {
+    const { homeserver } = state;
+    return <App homeserver={homeserver} onErase={() => setState({ kind: "erasing", homeserver })} />;
+  }
   return (
-    <main class="splash" aria-busy={state.kind === "starting"}>
+    <main class="splash" aria-busy={state.kind !== "failed"}>
       <Mark />
       <h1>Neurite</h1>
-      {state.kind === "starting" ? (
-        <p role="status">The homeserver is starting…</p>
+      {state.kind !== "failed" ? (
+        <p role="status">{state.kind === "starting" ? "The homeserver is starting…" : "Erasing everything…"}</p>
       ) : (
         <div role="alert">
           <p>The homeserver does not run.</p>

@@ -39,7 +39,7 @@ export function MessageView({ client, room, event, first, readers, tabStop, onTa
       <div class="message-main">
         {first && !mine && <span class="sender">{name}</span>}
         <div class="bubble">
-          <Quote room={room} event={event} />
+          <Quote room={room} event={event} tabStop={tabStop} />
           <MessageBody client={client} event={event} />
           <span class="meta">
             {event.replacingEvent() && !event.isRedacted() && <span>edited</span>}
@@ -52,7 +52,7 @@ export function MessageView({ client, room, event, first, readers, tabStop, onTa
           <MessageActions client={client} room={room} event={event} onTarget={onTarget} onDelete={onDelete} />
         )}
         {failed && <Unsent client={client} room={room} event={event} />}
-        <Reactions client={client} room={room} event={event} />
+        <Reactions client={client} room={room} event={event} tabStop={tabStop} />
       </div>
     </article>
   );
@@ -68,7 +68,7 @@ function Sent({ event }: { event: MatrixEvent }) {
 }
 
 /** The message that this one replies to. */
-function Quote({ room, event }: { room: Room; event: MatrixEvent }) {
+function Quote({ room, event, tabStop }: { room: Room; event: MatrixEvent; tabStop: boolean }) {
   const eventId = event.isRedacted() ? undefined : event.replyEventId;
   if (!eventId) return null;
   const original = room.findEventById(eventId);
@@ -78,7 +78,13 @@ function Quote({ room, event }: { room: Room; event: MatrixEvent }) {
     element?.focus();
   };
   return (
-    <button type="button" class="quote" title="Show the message this replies to" onClick={show}>
+    <button
+      type="button"
+      class="quote"
+      title="Show the message this replies to"
+      tabIndex={tabStop ? 0 : -1}
+      onClick={show}
+    >
       <strong class="ellipsis">{original?.sender?.name ?? original?.getSender() ?? "An earlier message"}</strong>
       <span class="ellipsis">{original ? summary(original) : "Not loaded yet"}</span>
     </button>

@@ -6,10 +6,12 @@ interface Properties {
   client: MatrixClient;
   room: Room;
   event: MatrixEvent;
+  /** Whether Tab comes by here. */
+  tabStop: boolean;
 }
 
 /** The reactions to a message; pressing one joins in or takes it back. */
-export function Reactions({ client, room, event }: Properties) {
+export function Reactions({ client, room, event, tabStop }: Properties) {
   const all = reactions(room, event);
   if (all.length === 0) return null;
   return (
@@ -22,6 +24,7 @@ export function Reactions({ client, room, event }: Properties) {
             type="button"
             key={key}
             class="reaction"
+            tabIndex={tabStop ? 0 : -1}
             aria-pressed={mine}
             aria-label={`${key}, ${events.length}: ${who}`}
             title={who}

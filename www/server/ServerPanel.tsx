@@ -3,7 +3,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Confirm } from "../ui/Dialog.js";
 import { Close } from "../ui/icons.js";
-import { eraseEverything } from "./erase.js";
 import { Facts } from "./Facts.js";
 import { Requests } from "./Requests.js";
 import { Streams } from "./Streams.js";
@@ -12,10 +11,11 @@ import { useStatus } from "./use-status.js";
 interface Properties {
   homeserver: Homeserver;
   onClose: () => void;
+  onErase: () => void;
 }
 
 /** A look into the homeserver: what it holds, what its queue does, what it was asked. */
-export function ServerPanel({ homeserver, onClose }: Properties) {
+export function ServerPanel({ homeserver, onClose, onErase }: Properties) {
   const status = useStatus(homeserver);
   const [erasing, setErasing] = useState(false);
   const panel = useRef<HTMLElement>(null);
@@ -55,7 +55,7 @@ export function ServerPanel({ homeserver, onClose }: Properties) {
           yes="Erase everything"
           onAnswer={(yes) => {
             setErasing(false);
-            if (yes) void eraseEverything(homeserver);
+            if (yes) onErase();
           }}
         />
       )}

@@ -5,7 +5,8 @@ export async function eraseEverything(homeserver: Homeserver): Promise<void> {
   await homeserver.destroy();
   for (const storage of [localStorage, sessionStorage]) {
     for (const key of Object.keys(storage)) {
-      if (key.startsWith("neurite-demo:")) storage.removeItem(key);
+      // The second are the SDK's, about filters.
+      if (/^(neurite-demo:|mxjssdk_)/.test(key)) storage.removeItem(key);
     }
   }
   // Deleted once the clients that have them open end with the page.
