@@ -117,6 +117,18 @@ tests! {
         assert_eq!(status(&unsupported), (400, "M_UNSUPPORTED_ROOM_VERSION".to_owned()));
     }
 
+    async fn rooms_that_are_made_alike_at_once_are_different_rooms() {
+        for version in [RoomVersionId::V11, RoomVersionId::V12] {
+            let rooms = open(&Store::memory()).await;
+            let alice = user("alice");
+            let request = || preset(RoomPreset::PublicChat, version.clone());
+            let made = (0..20).map(|_| rooms.create(&alice, request()));
+            let made = futures::future::join_all(made).await.into_iter().map(Result::unwrap);
+            assert_eq!(made.collect::<std::collections::BTreeSet<_>>().len(), 20);
+            assert_eq!(rooms.joined_rooms(&alice).await.unwrap().len(), 20);
+        }
+    }
+
     async fn creators_rule_rooms_of_version_12() {
         let rooms = open(&Store::memory()).await;
         let (alice, bob) = (user("alice"), user("bob"));

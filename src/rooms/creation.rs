@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use http::StatusCode;
 use ruma::{
-    OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UserId,
+    MilliSecondsSinceUnixEpoch, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UInt,
+    UserId,
     api::{
         client::room::{
             Visibility,
@@ -30,7 +31,10 @@ use super::{
     membership::{MemberContent, Profile},
     state::StateId,
 };
-use crate::{Error, Result, platform};
+use crate::{
+    Error, Result, platform,
+    store::{Key, Table},
+};
 
 /// A room to be made.
 #[derive(Clone, Debug, Default)]
@@ -147,12 +151,8 @@ impl Rooms {
             None => None,
         };
         let preset = Preset::of(&request);
-        let mut draft = self.create_draft(
-            creator,
-            &version,
-            &rules,
-            create_content(creator, &version, &rules, &preset, &request),
-        )?;
+        let content = create_content(creator, &version, &rules, &preset, &request);
+        let mut draft = self.create_draft(creator, &version, &rules, content).await?;
         let room_id = draft.room_id().to_owned();
 
         let profile = |user_id: &UserId| request.profiles.get(user_id).cloned().unwrap_or_default();
@@ -181,12 +181,29 @@ impl Rooms {
     }
 
     /// A draft of a room with its create event.
-    pub(super) fn create_draft(
+    pub(super) async fn create_draft(
         &self,
         creator: &UserId,
         version: &RoomVersionId,
         rules: &RoomVersionRules,
         content: JsonObject,
+    ) -> Result<Draft> {
+        loop {
+            let draft = self.try_create_draft(creator, version, rules, &content)?;
+            let row = Key::new().str(draft.room_id());
+            // A clock that was set back may give a create event that was there before.
+            if self.inner.store.get(Table::Rooms, row).await?.is_none() {
+                return Ok(draft);
+            }
+        }
+    }
+
+    fn try_create_draft(
+        &self,
+        creator: &UserId,
+        version: &RoomVersionId,
+        rules: &RoomVersionRules,
+        content: &JsonObject,
     ) -> Result<Draft> {
         let room_id = match build::create_makes_room_id(rules) {
             true => None,
@@ -199,7 +216,15 @@ impl Rooms {
                 .map_err(Error::internal)?,
             ),
         };
-        let new = NewEvent::state_of(StateEventType::RoomCreate, "", &content)?;
+        // Where the create event's hash is the room's id, rooms that are made alike differ by
+        // their time alone: no two may have the same.
+        let now = u64::from(platform::now().0).max(self.inner.last_creation.get() + 1);
+        self.inner.last_creation.set(now);
+        let timestamp = UInt::try_from(now).map_err(Error::internal)?;
+        let new = NewEvent {
+            timestamp: Some(MilliSecondsSinceUnixEpoch(timestamp)),
+            ..NewEvent::state_of(StateEventType::RoomCreate, "", content)?
+        };
         let place =
             Place { room_id: room_id.as_deref(), prev_events: &[], auth_events: &[], depth: 0 };
         let pdu = Rc::new(build::build(&self.inner.key, rules, creator, &new, &place)?);

@@ -87,6 +87,8 @@ struct Inner {
     /// Transactions under way, by the key of their row.
     repeating: KeyedMutex<Vec<u8>>,
     aliases: KeyedMutex<OwnedRoomAliasId>,
+    /// The time in the newest create event that was made here.
+    last_creation: Cell<u64>,
     /// Durable events.
     events: RefCell<Cache<OwnedEventId, Event>>,
     user_rooms: RefCell<Cache<OwnedUserId, Rc<UserRooms>>>,
@@ -120,6 +122,7 @@ impl Rooms {
                 accepting: KeyedMutex::default(),
                 repeating: KeyedMutex::default(),
                 aliases: KeyedMutex::default(),
+                last_creation: Cell::new(0),
                 events: RefCell::new(Cache::new(EVENTS)),
                 user_rooms: RefCell::new(Cache::new(USER_ROOMS)),
                 user_rooms_changes: Cell::new(0),

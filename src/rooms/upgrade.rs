@@ -76,6 +76,8 @@ impl Rooms {
                     self.auth_event(&live, &event_id).await?;
                 }
             }
+            let mut new =
+                self.create_draft(user_id, &plan.version, &plan.rules, plan.create.clone()).await?;
             // From here to the submission nothing waits.
             let mut old = Draft::new(self, &live);
             let mut missing = old.missing(user_id, &tombstone(room_id)?)?;
@@ -85,8 +87,6 @@ impl Rooms {
             if live.broken() || !missing.is_empty() {
                 continue;
             }
-            let mut new =
-                self.create_draft(user_id, &plan.version, &plan.rules, plan.create.clone())?;
             let replacement = new.room_id().to_owned();
             let join = MemberContent::new(MembershipState::Join).with_profile(profile.clone());
             new.push(user_id, &join.event(user_id)?)?;
