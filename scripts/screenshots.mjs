@@ -88,14 +88,14 @@ async function take() {
     await page.setViewport(sizes.desktop);
     await page.goto(server.url);
     const [ada, ben] = await chat(page, demo);
-    await picture("two-accounts-light", "desktop", "light");
-    await picture("two-accounts-dark", "desktop", "dark");
+    await picture("desktop-light", "desktop", "light");
+    await picture("desktop-dark", "desktop", "dark");
     await ben.press("Back to rooms");
     await ben.openRoom("Book club");
     await ben.write("How about something by Le Guin?");
     await demo.pressTop(page, "Second account");
     await ada.unread(1);
-    await picture("one-account-light", "desktop", "light");
+    await picture("desktop-one-account-light", "desktop", "light");
     await demo.pressTop(page, "Homeserver");
     await picture("phone-room-light", "phone", "light");
     await ada.press("Back to rooms");
