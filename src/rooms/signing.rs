@@ -2,10 +2,9 @@
 
 use ruma::{
     CanonicalJsonObject, OwnedServerName,
-    canonical_json::CanonicalJsonValue,
     room_version_rules::RedactionRules,
     serde::{Base64, base64::Standard},
-    signatures::{Ed25519KeyPair, JsonError, hash_and_sign_event, sign_json},
+    signatures::{Ed25519KeyPair, JsonError, hash_and_sign_event},
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,38 +73,5 @@ impl ServerKey {
         rules: &RedactionRules,
     ) -> Result<(), JsonError> {
         hash_and_sign_event(self.server_name.as_str(), &self.pair, event, rules)
-    }
-
-    /// Signs any JSON object. spec: appendices §Signing JSON
-    ///
-    /// # Errors
-    /// When `signatures` in it is not an object of objects.
-    pub fn sign(&self, object: &mut CanonicalJsonObject) -> Result<()> {
-        sign_json(self.server_name.as_str(), &self.pair, object).map_err(Error::internal)
-    }
-
-    /// What this server publishes about its keys. spec: server-server §Publishing keys
-    ///
-    /// # Errors
-    /// Never for a key that could be opened.
-    pub fn published(
-        &self,
-        valid_until_ts: ruma::MilliSecondsSinceUnixEpoch,
-    ) -> Result<CanonicalJsonObject> {
-        let key = CanonicalJsonObject::from([(
-            "key".to_owned(),
-            CanonicalJsonValue::String(self.public_key().encode()),
-        )]);
-        let mut object = CanonicalJsonObject::from([
-            ("server_name".to_owned(), self.server_name.as_str().into()),
-            ("valid_until_ts".to_owned(), CanonicalJsonValue::Integer(valid_until_ts.0.into())),
-            (
-                "verify_keys".to_owned(),
-                CanonicalJsonObject::from([(self.key_id(), key.into())]).into(),
-            ),
-            ("old_verify_keys".to_owned(), CanonicalJsonObject::new().into()),
-        ]);
-        self.sign(&mut object)?;
-        Ok(object)
     }
 }
