@@ -34,11 +34,11 @@ export async function browserSuites(results, { suite }) {
   );
   const webdriver = await webdriverFile();
   const paths = browserPaths();
-  const env = {
-    CHROMEDRIVER: paths.chromedriver,
-    GECKODRIVER: paths.geckodriver,
-    WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver,
-    ...timeouts,
+  // The runner takes the first driver that it finds, Firefox's before Chromium's, whatever browser
+  // wasm-pack was asked for: each run is given its own only.
+  const drivers = {
+    chromium: { CHROMEDRIVER: paths.chromedriver, GECKODRIVER: undefined },
+    firefox: { CHROMEDRIVER: undefined, GECKODRIVER: paths.geckodriver },
   };
   for (const { name } of suites) {
     for (const [place, flag] of [
@@ -46,6 +46,7 @@ export async function browserSuites(results, { suite }) {
       ["firefox", "--firefox"],
     ]) {
       const args = ["test", "--headless", flag, "--mode", "no-install", root];
+      const env = { WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver, ...timeouts, ...drivers[place] };
       await results.suite(name, place, async () =>
         cargoTotals(await run("wasm-pack", [...args, "--test", name], { env, check: false })),
       );
