@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { filesOf } from "../fingerprint.mjs";
 import { root, toolchain } from "../project.mjs";
 import { browserPaths } from "../setup.mjs";
-import { run, step } from "../steps.mjs";
+import { Failure, run, step } from "../steps.mjs";
 
 /** Time for one suite in one browser, and for its driver to be there, in seconds. */
 const timeouts = { WASM_BINDGEN_TEST_TIMEOUT: "600", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
@@ -33,25 +33,30 @@ export async function browserSuites(results, { suite }) {
     run("cargo", ["test", "--no-run", "--locked", "--target", rust.target]),
   );
   const webdriver = await webdriverFile();
-  const paths = browserPaths();
-  // The runner takes the first driver that it finds, Firefox's before Chromium's, whatever browser
-  // wasm-pack was asked for: each run is given its own only.
-  const drivers = {
-    chromium: { CHROMEDRIVER: paths.chromedriver, GECKODRIVER: undefined },
-    firefox: { CHROMEDRIVER: undefined, GECKODRIVER: paths.geckodriver },
-  };
   for (const { name } of suites) {
-    for (const [place, flag] of [
-      ["chromium", "--chrome"],
-      ["firefox", "--firefox"],
-    ]) {
-      const args = ["test", "--headless", flag, "--mode", "no-install", root];
-      const env = { WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver, ...timeouts, ...drivers[place] };
-      await results.suite(name, place, async () =>
-        cargoTotals(await run("wasm-pack", [...args, "--test", name], { env, check: false })),
-      );
+    for (const browser of testBrowsers()) {
+      const args = ["test", "--headless", browser.flag, "--mode", "no-install", root];
+      const env = { ...browser.env, ...timeouts, WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver };
+      await results.suite(name, browser.place, async () => {
+        const ended = await run("wasm-pack", [...args, "--test", name], { env, check: false });
+        const totals = cargoTotals({ ...ended, output: withoutGlue(ended.output) });
+        if (totals.passed && !totals.output.includes(`Running headless tests in ${browser.title}`)) {
+          throw new Failure(`not run in ${browser.title}:\n${totals.output}`);
+        }
+        return totals;
+      });
     }
   }
+}
+
+/** The runner takes the first driver that the environment names: each gets its own alone. */
+function testBrowsers() {
+  const { chromedriver: CHROMEDRIVER, geckodriver: GECKODRIVER } = browserPaths();
+  const none = { CHROMEDRIVER: undefined, GECKODRIVER: undefined };
+  return [
+    { place: "chromium", flag: "--chrome", title: "Chrome", env: { ...none, CHROMEDRIVER } },
+    { place: "firefox", flag: "--firefox", title: "Firefox", env: { ...none, GECKODRIVER } },
+  ];
 }
 
 /**
@@ -70,6 +75,11 @@ async function rustSuites() {
       };
     }),
   );
+}
+
+/** Leaves out the stack frames that only tell how a test's panic travelled through the runner. */
+function withoutGlue(output) {
+  return output.replace(/^.*(wasm-bindgen-test(_bg\.wasm)?:|worker\.js:\d|^ +\d+: |^ +at \.\/).*\n/gm, "");
 }
 
 async function cargoTest(args) {
