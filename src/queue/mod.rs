@@ -165,6 +165,7 @@ impl Queue {
         let _stream_admin = stream.admin.lock().await;
         *stream.config.borrow_mut() = Rc::new(config);
         stream.ask_sweep();
+        stream.next_expiry.set(0);
         let mut batch = Batch::new();
         let written = match stream.write_config(&mut batch) {
             Ok(()) => self.inner.store.commit(batch).await.map_err(Error::from),

@@ -42,6 +42,7 @@ impl Stream {
             consumers: RefCell::default(),
             ids: RefCell::default(),
             full: RefCell::default(),
+            next_expiry: Cell::new(0),
             settled: Default::default(),
             untidy: Default::default(),
             admin: Mutex::new(()),

@@ -51,6 +51,8 @@ pub(super) struct Stream {
     pub(super) ids: RefCell<MessageIds>,
     /// Subjects that may hold more messages than they are allowed to.
     pub(super) full: RefCell<BTreeSet<String>>,
+    /// When the next message is too old; [`u64::MAX`] is never, 0 is not known yet.
+    pub(super) next_expiry: Cell<u64>,
     /// Rings when a publish has become durable or failed.
     pub(super) settled: Notify,
     /// Rings when there may be messages to let go of.

@@ -29,14 +29,12 @@ pub(super) async fn keep_tidy(stream: Weak<Stream>) {
         if strong.deleted.get() {
             return;
         }
-        let next = match strong.tidy().await {
-            Ok(next) => next,
-            Err(cause) => {
-                tracing::error!("a stream can't let go of messages: {cause}");
-                None
-            }
-        };
-        let expiry = strong.clock.sleep_until(next.unwrap_or(u64::MAX));
+        let mut next = u64::MAX;
+        match strong.tidy().await {
+            Ok(()) => next = strong.next_expiry.get(),
+            Err(cause) => tracing::error!("a stream can't let go of messages: {cause}"),
+        }
+        let expiry = strong.clock.sleep_until(next);
         // Only the bell keeps this alive, and it goes with the stream.
         drop(strong);
         match select(untidy, expiry).await {
@@ -53,13 +51,14 @@ impl Stream {
             || counts.messages > limit(config.max_msgs)
             || counts.bytes > limit(config.max_bytes)
             || !self.full.borrow().is_empty()
+            || self.next_expiry.get() <= self.clock.now()
     }
 
-    /// Lets go of what the stream should not hold; returns when the next message expires.
-    pub(super) async fn tidy(self: &Rc<Self>) -> Result<Option<u64>> {
+    /// Lets go of what the stream should not hold.
+    pub(super) async fn tidy(self: &Rc<Self>) -> Result<()> {
         let _admin = self.admin.lock().await;
         if self.deleted.get() {
-            return Ok(None);
+            return Ok(());
         }
         self.trim_subjects().await?;
         self.trim().await?;
@@ -135,11 +134,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Removes what is too old; returns when the next message will be.
-    async fn expire(self: &Rc<Self>) -> Result<Option<u64>> {
+    /// Removes what is too old, and finds out when the next message will be.
+    async fn expire(self: &Rc<Self>) -> Result<()> {
         let max_age = self.config().max_age.as_millis() as u64;
         if max_age == 0 {
-            return Ok(None);
+            self.next_expiry.set(u64::MAX);
+            return Ok(());
         }
         loop {
             let now = self.clock.now();
@@ -151,17 +151,16 @@ impl Stream {
             let expiry =
                 |row: &Bytes| MessageRow::decode(row).map_or(0, |message| message.time) + max_age;
             let expired = rows.iter().take_while(|(_, row)| expiry(row) <= now).count();
-            if let Some((_, row)) = rows.get(expired) {
-                let next = expiry(row);
-                rows.truncate(expired);
-                self.remove(rows, Batch::new()).await?;
-                return Ok(Some(next));
-            }
-            if rows.is_empty() {
-                // The next publish is not due before this.
-                return Ok(Some(now.saturating_add(max_age)));
-            }
+            // When there is none, what comes next is not due before this.
+            let next =
+                rows.get(expired).map_or(now.saturating_add(max_age), |(_, row)| expiry(row));
+            let complete = rows.len() < CHUNK || expired < rows.len();
+            rows.truncate(expired);
             self.remove(rows, Batch::new()).await?;
+            if complete {
+                self.next_expiry.set(next);
+                return Ok(());
+            }
         }
     }
 
