@@ -160,6 +160,7 @@ impl Consumer {
             let complete = rows.len() < limit;
             let mut next = cursor;
             let mut stopped = false;
+            let mut blocked = None;
             for (sequence, row) in rows {
                 if messages.len() == wanted {
                     stopped = true;
@@ -168,9 +169,9 @@ impl Consumer {
                 match MessageRow::decode(&row) {
                     Some(stored) if self.inner.takes(stored.subject) => {
                         if self.stream.counts.borrow().removing.contains(&sequence) {
-                            // Whether it goes is known when its removal is durable or has failed.
-                            self.inner.deliveries.borrow_mut().cursor = sequence;
-                            return Ok(());
+                            blocked = Some(self.stream.settled.listen());
+                            next = sequence;
+                            break;
                         }
                         messages.push(self.deliver(sequence, &stored));
                     }
@@ -179,10 +180,18 @@ impl Consumer {
                 }
                 next = sequence + 1;
             }
-            if complete && !stopped {
+            if complete && !stopped && blocked.is_none() {
                 next = visible + 1;
             }
             self.inner.deliveries.borrow_mut().cursor = next;
+            if let Some(settled) = blocked {
+                if !messages.is_empty() {
+                    break;
+                }
+                // Whether it goes is known when its removal is durable or has failed. The bell is
+                // gone only with the stream, which this borrows.
+                let _ = settled.await;
+            }
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ pub(super) struct Stream {
     pub(super) full: RefCell<BTreeSet<String>>,
     /// When the next message is too old; [`u64::MAX`] is never, 0 is not known yet.
     pub(super) next_expiry: Cell<u64>,
-    /// Rings when a publish has become durable or failed.
+    /// Rings when a publish or a removal has become durable or failed.
     pub(super) settled: Notify,
     /// Rings when there may be messages to let go of.
     pub(super) untidy: Notify,

@@ -311,6 +311,7 @@ impl Removal {
             counts.removing.remove(sequence);
         }
         drop(counts);
+        self.stream.settled.wake();
         self.stream.wake_all();
     }
 }
@@ -335,6 +336,7 @@ impl Drop for Removal {
                 consumer.deliveries.borrow_mut().insert(sequence, pending);
             }
         }
+        self.stream.settled.wake();
         self.stream.wake_all();
     }
 }
