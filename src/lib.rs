@@ -4,25 +4,39 @@
 //! [`platform`], [`store`], [`feed`], [`queue`], [`rooms`], [`users`], [`media`], [`sync`],
 //! [`client_api`], [`homeserver`] and, in a browser, `web`.
 //!
+//! Without the feature `homeserver` there are only the platform, the store and the queue.
+//!
 //! Everything runs on one thread: handles are `Rc`, futures are not `Send`.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "homeserver")]
 pub mod client_api;
+#[cfg(feature = "homeserver")]
 mod error;
+#[cfg(feature = "homeserver")]
 pub mod feed;
+#[cfg(feature = "homeserver")]
 pub mod homeserver;
+#[cfg(feature = "homeserver")]
 pub mod media;
 pub mod platform;
+#[cfg(feature = "homeserver")]
 pub mod push;
 pub mod queue;
+#[cfg(feature = "homeserver")]
 pub mod rooms;
+#[cfg(feature = "homeserver")]
 pub mod search;
 pub mod store;
+#[cfg(feature = "homeserver")]
 pub mod sync;
+#[cfg(feature = "homeserver")]
 pub mod users;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "homeserver"))]
 mod web;
 
+#[cfg(feature = "homeserver")]
 pub use error::{Error, Result};
+#[cfg(feature = "homeserver")]
 pub use homeserver::{Config, Homeserver};

@@ -2,6 +2,7 @@
 //!
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
+#[cfg(feature = "homeserver")]
 pub mod images;
 mod keyed_mutex;
 #[cfg(not(target_arch = "wasm32"))]
@@ -18,9 +19,18 @@ pub use wasm::{sleep, spawn};
 use std::{future::Future, time::Duration};
 
 use futures::future::{Either, select};
+#[cfg(feature = "homeserver")]
 use ruma::MilliSecondsSinceUnixEpoch;
 
 /// The wall clock, in milliseconds since the Unix epoch.
+pub fn unix_millis() -> u64 {
+    let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
+    // A clock before the epoch is as good as none.
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// The wall clock, as Matrix has it.
+#[cfg(feature = "homeserver")]
 pub fn now() -> MilliSecondsSinceUnixEpoch {
     MilliSecondsSinceUnixEpoch::now()
 }

@@ -29,7 +29,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 impl Clock for SystemClock {
     fn now(&self) -> u64 {
-        platform::now().get().into()
+        platform::unix_millis()
     }
 
     fn sleep_until(&self, at: u64) -> LocalBoxFuture<'static, ()> {

@@ -137,6 +137,7 @@ impl From<store::Error> for Error {
     }
 }
 
+#[cfg(feature = "homeserver")]
 impl From<Error> for crate::Error {
     fn from(cause: Error) -> Self {
         Self::internal(cause)

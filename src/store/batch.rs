@@ -113,6 +113,7 @@ impl Batch {
 
     /// Notes that the batch holds `position` of the feed, so that the store can refuse batches
     /// that are submitted in another order than their positions were taken.
+    #[cfg(feature = "homeserver")]
     pub(crate) fn note_position(&mut self, position: u64) {
         self.first_position.get_or_insert(position);
     }

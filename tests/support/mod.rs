@@ -1,5 +1,6 @@
 //! What the suites share.
 
+#[cfg(feature = "homeserver")]
 pub mod client;
 
 // In browsers the suites run where the homeserver does.
