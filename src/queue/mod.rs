@@ -6,6 +6,7 @@
 
 mod ack;
 mod admin;
+mod broker;
 mod clock;
 mod codec;
 mod config;
@@ -34,6 +35,7 @@ use futures::lock::Mutex;
 
 use self::{admin::StreamRow, row::MessageRow, stream::Stream};
 pub use self::{
+    broker::{Broker, ClientId, CoreMessage, Subscription},
     clock::{Clock, ManualClock, SystemClock},
     config::{AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Retention, StreamConfig},
     error::{Error, Result},
@@ -58,6 +60,7 @@ pub struct Queue {
 struct Inner {
     store: Store,
     clock: Rc<dyn Clock>,
+    broker: Broker,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
     next_stream: Cell<u64>,
     /// Held while streams are made, changed or deleted.
@@ -89,6 +92,7 @@ impl Queue {
             inner: Rc::new(Inner {
                 store: store.clone(),
                 clock: clock.clone(),
+                broker: Broker::new(),
                 streams: RefCell::default(),
                 next_stream: Cell::new(next),
                 admin: Mutex::new(()),
@@ -107,6 +111,11 @@ impl Queue {
             queue.start(stream);
         }
         Ok(queue)
+    }
+
+    /// Core NATS: where clients and the queue's parts publish and subscribe.
+    pub fn broker(&self) -> &Broker {
+        &self.inner.broker
     }
 
     /// Makes a stream; one of the same configuration may be there already.

@@ -1,0 +1,182 @@
+//! Core NATS inside the process: who listens to which subject, and is given what is published there.
+//!
+//! Delivery happens within `publish`: what is delivered may publish, subscribe and unsubscribe in
+//! turn. Nothing is kept for who is not there.
+
+mod interest;
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::{Rc, Weak},
+};
+
+use bytes::Bytes;
+
+use self::interest::{Interest, Listener, Matched};
+use super::notify::Notify;
+use crate::platform;
+
+/// Core NATS of one queue: one flat space of subjects. Clones share it.
+#[derive(Clone, Default)]
+pub struct Broker {
+    inner: Rc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    interest: RefCell<Interest>,
+    /// Rings when subscriptions come or go.
+    changed: Notify,
+    /// Which member of a queue group is next.
+    turn: Cell<usize>,
+    /// How many clients have had an id.
+    clients: Cell<u64>,
+}
+
+/// A message as it is published and delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreMessage {
+    /// Where it was published.
+    pub subject: Rc<str>,
+    /// Where an answer is awaited.
+    pub reply: Option<Rc<str>>,
+    /// The whole header block, from `NATS/1.0` to the empty line; empty when there are no headers.
+    pub headers: Bytes,
+    /// What it says.
+    pub payload: Bytes,
+}
+
+/// The interest of one listener; ends when dropped.
+#[must_use = "a subscription ends when it is dropped"]
+pub struct Subscription {
+    broker: Weak<Inner>,
+    listener: Rc<Listener>,
+}
+
+/// A client, to tell what it published itself from what others did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId(u64);
+
+impl ClientId {
+    /// The number that the client is told.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl CoreMessage {
+    /// A message without headers and without a place for an answer.
+    pub fn new(subject: &str, payload: impl Into<Bytes>) -> Self {
+        Self {
+            subject: subject.into(),
+            reply: None,
+            headers: Bytes::new(),
+            payload: payload.into(),
+        }
+    }
+}
+
+impl Broker {
+    /// A broker that nobody listens to yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Delivers a message to everybody who listens to its subject, and to one member of each queue
+    /// group that does; returns how many that were.
+    pub fn publish(&self, message: &CoreMessage) -> usize {
+        self.deliver(message, None)
+    }
+
+    /// The same for what a client published, which may not want to hear itself.
+    pub fn publish_from(&self, client: ClientId, message: &CoreMessage) -> usize {
+        self.deliver(message, Some(client))
+    }
+
+    /// Delivers what is published to subjects that `filter` matches. Of all who share a queue group
+    /// each message is delivered to one.
+    pub fn subscribe(
+        &self,
+        filter: &str,
+        queue_group: Option<&str>,
+        deliver: impl Fn(&CoreMessage) + 'static,
+    ) -> Subscription {
+        self.listen(Listener::new(filter, queue_group, None, Box::new(deliver)))
+    }
+
+    /// The same, but for what `client` publishes.
+    pub fn subscribe_to_others(
+        &self,
+        client: ClientId,
+        filter: &str,
+        queue_group: Option<&str>,
+        deliver: impl Fn(&CoreMessage) + 'static,
+    ) -> Subscription {
+        self.listen(Listener::new(filter, queue_group, Some(client), Box::new(deliver)))
+    }
+
+    /// Whether anybody listens to `subject`.
+    pub fn has_interest(&self, subject: &str) -> bool {
+        self.inner.interest.borrow().has(subject)
+    }
+
+    /// Resolves when a subscription comes or goes next. Call it, then look at
+    /// [`Broker::has_interest`], then await: nothing is missed in between.
+    pub fn watch_interest(&self) -> impl Future<Output = ()> + 'static {
+        let changed = self.inner.changed.listen();
+        // Gone with the broker: nothing changes any more, and nobody is to wait for it.
+        async move { changed.await.unwrap_or_default() }
+    }
+
+    /// A subject for answers that nobody else has.
+    pub fn inbox(&self) -> String {
+        format!("_INBOX.{}", platform::random_string(22))
+    }
+
+    /// An id for one more client.
+    pub fn client_id(&self) -> ClientId {
+        let id = self.inner.clients.get() + 1;
+        self.inner.clients.set(id);
+        ClientId(id)
+    }
+
+    fn listen(&self, listener: Listener) -> Subscription {
+        let listener = Rc::new(listener);
+        self.inner.interest.borrow_mut().add(listener.clone());
+        self.inner.changed.wake();
+        Subscription { broker: Rc::downgrade(&self.inner), listener }
+    }
+
+    fn deliver(&self, message: &CoreMessage, from: Option<ClientId>) -> usize {
+        // Nothing is borrowed while listeners are called.
+        let Matched { each, groups } = self.inner.interest.borrow().matching(&message.subject);
+        let mut delivered = 0;
+        for listener in each {
+            delivered += usize::from(listener.hear(message, from));
+        }
+        for (_, members) in groups {
+            let turn = self.inner.turn.get();
+            self.inner.turn.set(turn.wrapping_add(1));
+            // The next who takes it: some may have gone meanwhile or not want to hear themselves.
+            let taken = (0..members.len())
+                .map(|offset| &members[turn.wrapping_add(offset) % members.len()])
+                .any(|member| member.hear(message, from));
+            delivered += usize::from(taken);
+        }
+        delivered
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.listener.leave();
+        if let Some(broker) = self.broker.upgrade() {
+            broker.interest.borrow_mut().remove(&self.listener);
+            broker.changed.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
