@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    config::{ConsumerConfig, DeliverPolicy, Retention, StreamConfig, limit},
+    config::{ConsumerConfig, DeliverPolicy, Retention, limit},
     consumer,
     error::{Error, Result},
     fetch::Consumer,
@@ -18,18 +18,6 @@ use crate::store::{Batch, Direction, Table};
 /// How many messages are counted at once.
 const CHUNK: usize = 1024;
 
-/// A stream as it is stored.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StreamRow {
-    pub(super) id: u64,
-    pub(super) created: u64,
-    pub(super) next_consumer: u64,
-    /// Set while its messages are being deleted.
-    #[serde(default)]
-    pub(super) deleted: bool,
-    pub(super) config: StreamConfig,
-}
-
 /// A consumer as it is stored.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ConsumerRow {
@@ -38,17 +26,6 @@ pub(super) struct ConsumerRow {
 }
 
 impl Stream {
-    pub(super) fn write_config(&self, batch: &mut Batch) -> Result<()> {
-        let row = StreamRow {
-            id: self.id,
-            created: self.created,
-            next_consumer: self.next_consumer.get(),
-            deleted: self.deleted.get(),
-            config: (*self.config()).clone(),
-        };
-        Ok(batch.put_json(Table::QueueStreams, row::stream_key(self.id), &row)?)
-    }
-
     /// The consumer of that name, if there is one.
     pub(super) fn consumer(self: &Rc<Self>, name: &str) -> Option<Consumer> {
         let inner = self.consumers.borrow().get(name)?.clone();

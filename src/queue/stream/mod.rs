@@ -4,6 +4,11 @@
 //! written; before that a publish has only its sequence number. Each change under way is held by a
 //! guard in its batch: when the batch fails or is dropped, the guard takes the change back.
 
+mod ids;
+mod manage;
+mod open;
+mod tidy;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -13,13 +18,14 @@ use std::{
 use bytes::Bytes;
 use futures::lock::Mutex;
 
-use super::{
+use self::ids::MessageIds;
+pub(in crate::queue) use self::manage::StreamRow;
+use crate::queue::{
     clock::Clock,
     config::{Discard, Retention, StreamConfig, limit},
     consumer,
     error::{Error, Result},
     headers::{self, Headers},
-    ids::MessageIds,
     notify::Notify,
     row::{self, StateRow},
 };
@@ -39,72 +45,72 @@ pub struct PubAck {
     pub duplicate: bool,
 }
 
-pub(super) struct Stream {
-    pub(super) store: Store,
-    pub(super) clock: Rc<dyn Clock>,
-    pub(super) id: u64,
-    pub(super) created: u64,
-    pub(super) config: RefCell<Rc<StreamConfig>>,
-    pub(super) next_consumer: Cell<u64>,
-    pub(super) counts: RefCell<Counts>,
-    pub(super) consumers: RefCell<BTreeMap<String, Rc<consumer::Inner>>>,
-    pub(super) ids: RefCell<MessageIds>,
+pub(in crate::queue) struct Stream {
+    pub(in crate::queue) store: Store,
+    pub(in crate::queue) clock: Rc<dyn Clock>,
+    pub(in crate::queue) id: u64,
+    pub(in crate::queue) created: u64,
+    pub(in crate::queue) config: RefCell<Rc<StreamConfig>>,
+    pub(in crate::queue) next_consumer: Cell<u64>,
+    pub(in crate::queue) counts: RefCell<Counts>,
+    pub(in crate::queue) consumers: RefCell<BTreeMap<String, Rc<consumer::Inner>>>,
+    pub(in crate::queue) ids: RefCell<MessageIds>,
     /// Subjects that may hold more messages than they are allowed to.
-    pub(super) full: RefCell<BTreeSet<String>>,
+    pub(in crate::queue) full: RefCell<BTreeSet<String>>,
     /// When the next message is too old; [`u64::MAX`] is never, 0 is not known yet.
-    pub(super) next_expiry: Cell<u64>,
+    pub(in crate::queue) next_expiry: Cell<u64>,
     /// Rings when a publish or a removal has become durable or failed.
-    pub(super) settled: Notify,
+    pub(in crate::queue) settled: Notify,
     /// Rings when there may be messages to let go of.
-    pub(super) untidy: Notify,
+    pub(in crate::queue) untidy: Notify,
     /// Held by whatever removes messages other than by acknowledgement, or changes consumers.
-    pub(super) admin: Mutex<()>,
-    pub(super) deleted: Cell<bool>,
+    pub(in crate::queue) admin: Mutex<()>,
+    pub(in crate::queue) deleted: Cell<bool>,
 }
 
 /// The counts of a stream, as of the batches submitted.
 #[derive(Default)]
-pub(super) struct Counts {
+pub(in crate::queue) struct Counts {
     /// No message has a lower sequence number; the first may have a higher one.
-    pub(super) first: u64,
+    pub(in crate::queue) first: u64,
     /// The last sequence number given out.
-    pub(super) last: u64,
+    pub(in crate::queue) last: u64,
     /// The last sequence number that is durable.
-    pub(super) durable: u64,
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
+    pub(in crate::queue) durable: u64,
+    pub(in crate::queue) messages: u64,
+    pub(in crate::queue) bytes: u64,
     /// Sequence numbers given out to batches that are not durable yet.
-    pub(super) in_flight: BTreeSet<u64>,
+    pub(in crate::queue) in_flight: BTreeSet<u64>,
     /// Messages and bytes of batches that are not submitted yet.
-    pub(super) prepared: (u64, u64),
+    pub(in crate::queue) prepared: (u64, u64),
     /// Messages whose removal is submitted and not durable yet.
-    pub(super) removing: BTreeSet<u64>,
+    pub(in crate::queue) removing: BTreeSet<u64>,
     /// Grows when a removal has become durable.
-    pub(super) removals: u64,
+    pub(in crate::queue) removals: u64,
     /// Whether there may be messages that no consumer needs any longer.
-    pub(super) sweep: bool,
+    pub(in crate::queue) sweep: bool,
     /// How often that was said.
-    pub(super) sweeps_asked: u64,
+    pub(in crate::queue) sweeps_asked: u64,
 }
 
 impl Counts {
-    pub(super) fn ask_sweep(&mut self) {
+    pub(in crate::queue) fn ask_sweep(&mut self) {
         self.sweep = true;
         self.sweeps_asked += 1;
     }
 
     /// The last sequence number up to which everything is durable or has failed.
-    pub(super) fn visible(&self) -> u64 {
+    pub(in crate::queue) fn visible(&self) -> u64 {
         self.in_flight.first().map_or(self.last, |first| first - 1)
     }
 
-    pub(super) fn add(&mut self, sequence: u64, size: u64) {
+    pub(in crate::queue) fn add(&mut self, sequence: u64, size: u64) {
         self.messages += 1;
         self.bytes += size;
         self.first = self.first.min(sequence);
     }
 
-    pub(super) fn subtract(&mut self, sequence: u64, size: u64) {
+    pub(in crate::queue) fn subtract(&mut self, sequence: u64, size: u64) {
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(size);
         if sequence == self.first {
@@ -123,12 +129,12 @@ impl Counts {
 }
 
 impl Stream {
-    pub(super) fn config(&self) -> Rc<StreamConfig> {
+    pub(in crate::queue) fn config(&self) -> Rc<StreamConfig> {
         self.config.borrow().clone()
     }
 
     /// Stores a message with the batch.
-    pub(super) fn publish(
+    pub(in crate::queue) fn publish(
         self: &Rc<Self>,
         batch: &mut Batch,
         subject: &str,
@@ -230,7 +236,7 @@ impl Stream {
     }
 
     /// At most `limit` messages from `from` to `to`, both in, as they are stored.
-    pub(super) async fn rows(
+    pub(in crate::queue) async fn rows(
         &self,
         from: u64,
         to: u64,
@@ -247,7 +253,7 @@ impl Stream {
     }
 
     /// Has the batch write the counts as they are when it is submitted.
-    pub(super) fn write_counts(self: &Rc<Self>, batch: &mut Batch) {
+    pub(in crate::queue) fn write_counts(self: &Rc<Self>, batch: &mut Batch) {
         let stream = self.clone();
         batch.put_at_submit(Table::QueueStates, row::stream_key(self.id), move || {
             let counts = stream.counts.borrow();
@@ -269,7 +275,7 @@ impl Stream {
     }
 
     /// Whether `sequence` may go now that one consumer has acknowledged it.
-    pub(super) fn releases(&self, sequence: u64, subject: &str) -> bool {
+    pub(in crate::queue) fn releases(&self, sequence: u64, subject: &str) -> bool {
         match self.config.borrow().retention {
             Retention::Limits => false,
             Retention::WorkQueue => true,
@@ -280,7 +286,7 @@ impl Stream {
     }
 
     /// Deletes the rows of a message.
-    pub(super) fn delete_rows(&self, batch: &mut Batch, sequence: u64, subject: &str) {
+    pub(in crate::queue) fn delete_rows(&self, batch: &mut Batch, sequence: u64, subject: &str) {
         batch.delete(Table::QueueMessages, row::message_key(self.id, sequence));
         if self.config.borrow().limits_subjects() {
             batch.delete(Table::QueueSubjects, row::subject_key(self.id, subject, sequence));
@@ -296,7 +302,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn wake_all(&self) {
+    pub(in crate::queue) fn wake_all(&self) {
         for consumer in self.consumers.borrow().values() {
             consumer.wake.wake();
         }
@@ -305,7 +311,7 @@ impl Stream {
 
 /// How far a change has come that is part of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(in crate::queue) enum Stage {
     Prepared,
     Submitted,
     Durable,

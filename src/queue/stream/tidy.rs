@@ -9,12 +9,12 @@ use std::{
 use bytes::Bytes;
 use futures::future::{Either, select};
 
-use super::{
+use super::{Stage, Stream};
+use crate::queue::{
     config::limit,
     consumer::{self, Pending},
     error::{Error, Result},
     row::{self, MessageRow},
-    stream::{Stage, Stream},
 };
 use crate::store::{Batch, Direction, KeyRange, KeyReader, Table};
 
@@ -22,7 +22,7 @@ use crate::store::{Batch, Direction, KeyRange, KeyReader, Table};
 const CHUNK: usize = 256;
 
 /// Keeps a stream within its limits until it is gone.
-pub(super) async fn keep_tidy(stream: Weak<Stream>) {
+pub(in crate::queue) async fn keep_tidy(stream: Weak<Stream>) {
     loop {
         let Some(strong) = stream.upgrade() else { return };
         let untidy = strong.untidy.listen();
@@ -45,7 +45,7 @@ pub(super) async fn keep_tidy(stream: Weak<Stream>) {
 
 impl Stream {
     /// Whether there may be messages to let go of now.
-    pub(super) fn is_untidy(&self) -> bool {
+    pub(in crate::queue) fn is_untidy(&self) -> bool {
         let (counts, config) = (self.counts.borrow(), self.config.borrow());
         counts.sweep
             || counts.messages > limit(config.max_msgs)
@@ -55,7 +55,7 @@ impl Stream {
     }
 
     /// Lets go of what the stream should not hold.
-    pub(super) async fn tidy(self: &Rc<Self>) -> Result<()> {
+    pub(in crate::queue) async fn tidy(self: &Rc<Self>) -> Result<()> {
         let _admin = self.admin.lock().await;
         if self.deleted.get() {
             return Ok(());
@@ -193,7 +193,7 @@ impl Stream {
     }
 
     /// Removes all messages; returns how many.
-    pub(super) async fn purge(self: &Rc<Self>) -> Result<u64> {
+    pub(in crate::queue) async fn purge(self: &Rc<Self>) -> Result<u64> {
         let _admin = self.admin.lock().await;
         let last = self.counts.borrow().visible();
         let mut purged = 0;
@@ -208,7 +208,7 @@ impl Stream {
     }
 
     /// Removes one message.
-    pub(super) async fn delete(self: &Rc<Self>, sequence: u64) -> Result<()> {
+    pub(in crate::queue) async fn delete(self: &Rc<Self>, sequence: u64) -> Result<()> {
         let _admin = self.admin.lock().await;
         let rows = self.rows(sequence, sequence, Direction::Forward, 1).await?;
         match self.remove(rows, Batch::new()).await? {
@@ -241,7 +241,7 @@ impl Stream {
     }
 
     /// The subjects that were left over their limit when the queue was last open.
-    pub(super) async fn restore_full_subjects(&self) -> Result<()> {
+    pub(in crate::queue) async fn restore_full_subjects(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
         let marks = self
             .store

@@ -8,14 +8,14 @@ use std::{
 
 use futures::lock::Mutex;
 
-use super::{
-    admin::{ConsumerRow, StreamRow},
+use super::{Counts, Stream, StreamRow};
+use crate::queue::{
+    admin::ConsumerRow,
     clock::Clock,
     config::StreamConfig,
     consumer,
     error::Result,
     row::{self, DeliveriesRow, StateRow},
-    stream::{Counts, Stream},
 };
 use crate::store::{Batch, Direction, KeyRange, KeyReader, Store, Table};
 
@@ -24,7 +24,7 @@ const CHUNK: usize = 1024;
 
 impl Stream {
     /// A stream that holds nothing yet.
-    pub(super) fn new(
+    pub(in crate::queue) fn new(
         store: Store,
         clock: Rc<dyn Clock>,
         id: u64,
@@ -51,7 +51,11 @@ impl Stream {
     }
 
     /// The stream of a row.
-    pub(super) async fn open(store: Store, clock: Rc<dyn Clock>, row: StreamRow) -> Result<Self> {
+    pub(in crate::queue) async fn open(
+        store: Store,
+        clock: Rc<dyn Clock>,
+        row: StreamRow,
+    ) -> Result<Self> {
         let stream = Self::new(store, clock, row.id, row.created, row.config);
         stream.next_consumer.set(row.next_consumer);
         stream.deleted.set(row.deleted);
@@ -139,7 +143,7 @@ impl Stream {
     }
 
     /// Removes every row of a deleted stream, itself last.
-    pub(super) async fn wipe(&self) -> Result<()> {
+    pub(in crate::queue) async fn wipe(&self) -> Result<()> {
         for table in [
             Table::QueueMessages,
             Table::QueueConsumers,

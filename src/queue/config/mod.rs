@@ -1,0 +1,58 @@
+//! What streams and consumers are told to be.
+
+mod consumer;
+mod stream;
+
+pub use self::{
+    consumer::{AckPolicy, ConsumerConfig, DeliverPolicy},
+    stream::{Discard, Retention, StreamConfig},
+};
+
+/// The longest name of a stream or consumer.
+const MAX_NAME_LENGTH: usize = 255;
+
+/// A limit as programs read it.
+pub(super) fn limit(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+/// Whether a stream or consumer may have this name.
+fn is_name(name: &str) -> bool {
+    let forbidden = |c: char| c.is_whitespace() || ".*>/\\".contains(c);
+    !name.is_empty() && name.len() <= MAX_NAME_LENGTH && !name.contains(forbidden)
+}
+
+/// Durations as JetStream's JSON has them.
+mod nanoseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.as_nanos().min(i64::MAX as u128) as u64)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_nanos)
+    }
+
+    pub(super) mod list {
+        use std::time::Duration;
+
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        pub(in crate::queue) fn serialize<S: Serializer>(
+            value: &[Duration],
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            to.collect_seq(value.iter().map(|wait| wait.as_nanos().min(i64::MAX as u128) as u64))
+        }
+
+        pub(in crate::queue) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Vec<Duration>, D::Error> {
+            let waits = Vec::<u64>::deserialize(from)?;
+            Ok(waits.into_iter().map(Duration::from_nanos).collect())
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Making, changing and deleting streams.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Stream, tidy::keep_tidy};
+use crate::{
+    platform,
+    queue::{
+        Inner, NEXT_STREAM, Queue, StoredMessage, StreamInfo,
+        config::{Retention, StreamConfig},
+        error::{Error, Result},
+        row::{self, MessageRow},
+    },
+    store::{Batch, Direction, Table},
+};
+
+/// A stream as it is stored.
+#[derive(Serialize, Deserialize)]
+pub(in crate::queue) struct StreamRow {
+    pub(in crate::queue) id: u64,
+    pub(in crate::queue) created: u64,
+    pub(in crate::queue) next_consumer: u64,
+    /// Set while its messages are being deleted.
+    #[serde(default)]
+    pub(in crate::queue) deleted: bool,
+    pub(in crate::queue) config: StreamConfig,
+}
+
+impl Queue {
+    /// Makes a stream; one of the same configuration may be there already.
+    ///
+    /// # Errors
+    /// 10052 for a configuration that can't be used, 10058 for a name in use, 10065 when another
+    /// stream takes some of the subjects.
+    pub async fn create_stream(&self, config: StreamConfig) -> Result<StreamInfo> {
+        let _admin = self.inner.admin.lock().await;
+        let config = config.checked()?;
+        if let Ok(existing) = self.stream(&config.name) {
+            if *existing.config() != config {
+                return Err(Error::STREAM_NAME_IN_USE);
+            }
+            return existing.info().await;
+        }
+        self.check_overlap(&config)?;
+        let Inner { store, clock, next_stream, .. } = &*self.inner;
+        let id = next_stream.replace(next_stream.get() + 1);
+        let stream = Rc::new(Stream::new(store.clone(), clock.clone(), id, clock.now(), config));
+        let mut batch = Batch::new();
+        batch.put_json(Table::QueueStreams, NEXT_STREAM, &next_stream.get())?;
+        stream.write_config(&mut batch)?;
+        stream.write_counts(&mut batch);
+        store.commit(batch).await?;
+        self.start(stream.clone());
+        stream.info().await
+    }
+
+    /// Changes the configuration of a stream.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name; 10052, 10065 and 10069 for what can't be changed so.
+    pub async fn update_stream(&self, config: StreamConfig) -> Result<StreamInfo> {
+        let _admin = self.inner.admin.lock().await;
+        let config = config.checked()?;
+        let stream = self.stream(&config.name)?;
+        self.check_overlap(&config)?;
+        let before = stream.config();
+        let work_queue = |config: &StreamConfig| config.retention == Retention::WorkQueue;
+        if work_queue(&before) != work_queue(&config) {
+            return Err(Error::stream_update(
+                "stream configuration update can not change retention policy to/from workqueue",
+            ));
+        }
+        if before.max_consumers != config.max_consumers {
+            return Err(Error::stream_update(
+                "stream configuration update can not change MaxConsumers",
+            ));
+        }
+        if config.limits_subjects() && !before.limits_subjects() {
+            return Err(Error::stream_update(
+                "stream configuration update can not introduce max messages per subject",
+            ));
+        }
+        let _stream_admin = stream.admin.lock().await;
+        *stream.config.borrow_mut() = Rc::new(config);
+        stream.ask_sweep();
+        stream.next_expiry.set(0);
+        let mut batch = Batch::new();
+        let written = match stream.write_config(&mut batch) {
+            Ok(()) => self.inner.store.commit(batch).await.map_err(Error::from),
+            Err(cause) => Err(cause),
+        };
+        if let Err(cause) = written {
+            *stream.config.borrow_mut() = before;
+            return Err(cause);
+        }
+        drop(_stream_admin);
+        stream.untidy.wake();
+        stream.info().await
+    }
+
+    /// Deletes a stream with its messages and consumers.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn delete_stream(&self, name: &str) -> Result<()> {
+        let _admin = self.inner.admin.lock().await;
+        let stream = self.stream(name)?;
+        let _stream_admin = stream.admin.lock().await;
+        stream.deleted.set(true);
+        let mut batch = Batch::new();
+        stream.write_config(&mut batch)?;
+        self.inner.streams.borrow_mut().remove(name);
+        if let Err(cause) = self.inner.store.commit(batch).await {
+            stream.deleted.set(false);
+            self.inner.streams.borrow_mut().insert(name.to_owned(), stream.clone());
+            return Err(cause.into());
+        }
+        for consumer in stream.consumers.borrow().values() {
+            consumer.deleted.set(true);
+            consumer.wake.wake();
+        }
+        stream.untidy.wake();
+        drop(_stream_admin);
+        stream.wipe().await
+    }
+
+    /// What is known of a stream.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn stream_info(&self, name: &str) -> Result<StreamInfo> {
+        self.stream(name)?.info().await
+    }
+
+    /// Removes all messages of a stream; returns how many.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn purge_stream(&self, name: &str) -> Result<u64> {
+        self.stream(name)?.purge().await
+    }
+
+    /// A message by its sequence number.
+    ///
+    /// # Errors
+    /// 10059 and 10037 when there is no such stream or message.
+    pub async fn message(&self, stream: &str, sequence: u64) -> Result<StoredMessage> {
+        let stream = self.stream(stream)?;
+        let visible = stream.counts.borrow().visible();
+        let rows = stream.rows(sequence, sequence, Direction::Forward, 1).await?;
+        let row = rows.first().filter(|_| {
+            sequence <= visible && !stream.counts.borrow().removing.contains(&sequence)
+        });
+        let message = row.and_then(|(_, row)| MessageRow::decode(row));
+        Ok(StoredMessage::new(sequence, &message.ok_or(Error::NO_MESSAGE_FOUND)?))
+    }
+
+    /// Removes a message by its sequence number.
+    ///
+    /// # Errors
+    /// 10059 and 10037 when there is no such stream or message.
+    pub async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
+        self.stream(stream)?.delete(sequence).await
+    }
+
+    fn check_overlap(&self, config: &StreamConfig) -> Result<()> {
+        let overlaps = |(name, stream): (&String, &Rc<Stream>)| {
+            *name != config.name && stream.config.borrow().overlaps(config)
+        };
+        match self.inner.streams.borrow().iter().any(overlaps) {
+            true => Err(Error::SUBJECTS_OVERLAP),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets a stream work; finishes the deletion of one that was being deleted.
+    pub(in crate::queue) fn start(&self, stream: Rc<Stream>) {
+        if stream.deleted.get() {
+            platform::spawn(async move {
+                if let Err(cause) = stream.wipe().await {
+                    tracing::error!("a deleted stream can't be removed: {cause}");
+                }
+            });
+            return;
+        }
+        platform::spawn(keep_tidy(Rc::downgrade(&stream)));
+        let name = stream.config().name.clone();
+        self.inner.streams.borrow_mut().insert(name, stream);
+    }
+}
+
+impl Stream {
+    pub(in crate::queue) fn write_config(&self, batch: &mut Batch) -> Result<()> {
+        let row = StreamRow {
+            id: self.id,
+            created: self.created,
+            next_consumer: self.next_consumer.get(),
+            deleted: self.deleted.get(),
+            config: (*self.config()).clone(),
+        };
+        Ok(batch.put_json(Table::QueueStreams, row::stream_key(self.id), &row)?)
+    }
+}
