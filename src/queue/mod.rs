@@ -16,6 +16,7 @@ mod fetch;
 mod headers;
 mod message;
 mod notify;
+pub mod protocol;
 mod row;
 mod status;
 mod stream;
