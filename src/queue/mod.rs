@@ -21,6 +21,8 @@ mod row;
 mod status;
 mod stream;
 pub mod subject;
+pub mod time;
+mod transform;
 mod worker;
 
 use std::{
@@ -35,7 +37,11 @@ use self::stream::{Stream, StreamRow};
 pub use self::{
     broker::{Broker, ClientId, CoreMessage, Subscription},
     clock::{Clock, ManualClock, SystemClock},
-    config::{AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Retention, StreamConfig},
+    config::{
+        AckPolicy, Compression, ConsumerConfig, ConsumerLimits, DeliverPolicy, Discard,
+        ExternalStream, PersistMode, Placement, Republish, Retention, SourceConsumer, Storage,
+        StreamConfig, StreamSource, SubjectTransform,
+    },
     error::{Error, Result},
     fetch::Consumer,
     headers::Headers,

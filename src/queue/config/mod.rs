@@ -1,12 +1,19 @@
 //! What streams and consumers are told to be.
 
+mod check;
 mod consumer;
 mod stream;
+mod update;
 
 pub use self::{
     consumer::{AckPolicy, ConsumerConfig, DeliverPolicy},
-    stream::{Discard, Retention, StreamConfig},
+    stream::{
+        Compression, ConsumerLimits, Discard, ExternalStream, PersistMode, Placement, Republish,
+        Retention, SourceConsumer, Storage, StreamConfig, StreamSource, SubjectTransform,
+    },
 };
+
+pub(super) use self::check::Checker;
 
 /// The longest name of a stream or consumer.
 const MAX_NAME_LENGTH: usize = 255;

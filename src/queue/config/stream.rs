@@ -1,14 +1,11 @@
-//! What a stream is told to be, with JetStream's names, defaults and checks.
+//! What a stream is told to be, with JetStream's names and defaults. Its checks are beside it.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_name, nanoseconds};
-use crate::queue::{
-    error::{Error, Result},
-    subject,
-};
+use super::nanoseconds;
+use crate::queue::{subject, time::Timestamp};
 
 /// When a stream lets go of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +31,40 @@ pub enum Discard {
     New,
 }
 
+/// Where a stream keeps its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// In the store.
+    #[default]
+    File,
+    /// In memory: they are gone with the queue.
+    Memory,
+}
+
+/// How messages are packed. Accepted and remembered: the store packs as it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not.
+    #[default]
+    None,
+    /// By S2.
+    S2,
+}
+
+/// When a publish is acknowledged. ADR-56
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PersistMode {
+    /// When it is durable.
+    #[default]
+    #[serde(alias = "")]
+    Default,
+    /// Maybe before.
+    Async,
+}
+
 /// The configuration of a stream. Limits of -1 are none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -44,6 +75,7 @@ pub struct StreamConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The subjects whose messages it stores; its own name when none is given.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
     /// When it lets go of a message.
     pub retention: Retention,
@@ -62,11 +94,76 @@ pub struct StreamConfig {
     pub max_msg_size: i64,
     /// What it does when it is full.
     pub discard: Discard,
+    /// Where it keeps its messages.
+    pub storage: Storage,
+    /// How many copies there are: one.
+    pub num_replicas: i64,
+    /// Whether publishes are not answered.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_ack: bool,
     /// For how long a `Nats-Msg-Id` is remembered; two minutes when zero.
-    #[serde(with = "nanoseconds")]
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
     pub duplicate_window: Duration,
+    /// Where it should be in a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
+    /// The stream that this one is a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<StreamSource>,
+    /// The streams whose messages it stores too.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<StreamSource>,
+    /// How messages are packed.
+    pub compression: Compression,
+    /// The first sequence number, if not 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub first_seq: u64,
+    /// What is done to subjects before anything else. ADR-30
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_transform: Option<SubjectTransform>,
+    /// Where what is stored is published again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub republish: Option<Republish>,
+    /// Whether messages can be got from `$JS.API.DIRECT.GET`. ADR-31
+    pub allow_direct: bool,
+    /// Whether a mirror answers for the stream that it is a copy of.
+    pub mirror_direct: bool,
+    /// Whether [`Discard::New`] goes for `max_msgs_per_subject` too.
+    #[serde(skip_serializing_if = "is_false")]
+    pub discard_new_per_subject: bool,
+    /// Whether nothing comes in or goes out.
+    pub sealed: bool,
+    /// Whether no message can be deleted.
+    pub deny_delete: bool,
+    /// Whether it can't be purged.
+    pub deny_purge: bool,
+    /// Whether a message can take the place of all before it.
+    pub allow_rollup_hdrs: bool,
+    /// What its consumers may have at most, and have when they don't say.
+    #[serde(deserialize_with = "or_default")]
+    pub consumer_limits: ConsumerLimits,
+    /// Whether messages can say how long they are held. ADR-43
+    pub allow_msg_ttl: bool,
+    /// How long the mark is held that a subject's last message has gone. ADR-43
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
+    pub subject_delete_marker_ttl: Duration,
+    /// Whether its subjects are counters. ADR-49
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_msg_counter: bool,
+    /// Whether messages can be stored together or not at all. ADR-50
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_atomic: bool,
+    /// Whether messages can be published later. ADR-51
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_msg_schedules: bool,
+    /// When a publish is acknowledged.
+    #[serde(skip_serializing_if = "PersistMode::is_default")]
+    pub persist_mode: PersistMode,
+    /// Whether it takes fast batches. ADR-50
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_batched: bool,
     /// Whatever its maker wants to remember.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -84,63 +181,137 @@ impl Default for StreamConfig {
             max_msgs_per_subject: -1,
             max_msg_size: -1,
             discard: Discard::default(),
+            storage: Storage::default(),
+            num_replicas: 1,
+            no_ack: false,
             duplicate_window: Duration::ZERO,
+            placement: None,
+            mirror: None,
+            sources: Vec::new(),
+            compression: Compression::default(),
+            first_seq: 0,
+            subject_transform: None,
+            republish: None,
+            allow_direct: false,
+            mirror_direct: false,
+            discard_new_per_subject: false,
+            sealed: false,
+            deny_delete: false,
+            deny_purge: false,
+            allow_rollup_hdrs: false,
+            consumer_limits: ConsumerLimits::default(),
+            allow_msg_ttl: false,
+            subject_delete_marker_ttl: Duration::ZERO,
+            allow_msg_counter: false,
+            allow_atomic: false,
+            allow_msg_schedules: false,
+            persist_mode: PersistMode::default(),
+            allow_batched: false,
             metadata: BTreeMap::new(),
         }
     }
 }
 
-/// JetStream's own default.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
-impl StreamConfig {
-    /// Checks it and fills in the defaults.
-    pub(in crate::queue) fn checked(mut self) -> Result<Self> {
-        if !is_name(&self.name) {
-            return Err(Error::stream_config(
-                "stream name is required and can not contain '.', '*', '>'",
-            ));
-        }
-        if self.subjects.is_empty() {
-            self.subjects.push(self.name.clone());
-        }
-        for (place, filter) in self.subjects.iter().enumerate() {
-            if !subject::is_valid(filter) {
-                return Err(Error::stream_config("invalid subject"));
-            }
-            for other in &self.subjects[..place] {
-                if filter == other {
-                    return Err(Error::stream_config("duplicate subjects detected"));
-                }
-                if subject::overlap(filter, other) {
-                    return Err(Error::stream_config(format!(
-                        "subject \"{filter}\" overlaps with \"{other}\""
-                    )));
-                }
-            }
-        }
-        for none in [
-            &mut self.max_consumers,
-            &mut self.max_msgs,
-            &mut self.max_bytes,
-            &mut self.max_msgs_per_subject,
-            &mut self.max_msg_size,
-        ] {
-            if *none <= 0 {
-                *none = -1;
-            }
-        }
-        if self.duplicate_window.is_zero() {
-            self.duplicate_window = DUPLICATE_WINDOW;
-            if !self.max_age.is_zero() {
-                self.duplicate_window = self.duplicate_window.min(self.max_age);
-            }
-        }
-        if !self.max_age.is_zero() && self.duplicate_window > self.max_age {
-            return Err(Error::stream_config("duplicates window can not be larger then max age"));
-        }
-        Ok(self)
-    }
+/// Where a stream should be in a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Placement {
+    /// In this cluster.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cluster: String,
+    /// On servers with these tags.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// On this server.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub preferred: String,
+}
 
+/// What consumers of a stream may have at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConsumerLimits {
+    /// Of `inactive_threshold`.
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
+    pub inactive_threshold: Duration,
+    /// Of `max_ack_pending`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub max_ack_pending: i64,
+}
+
+/// How subjects become others. ADR-30
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SubjectTransform {
+    /// Subjects that match this filter.
+    pub src: String,
+    /// What becomes of them.
+    pub dest: String,
+}
+
+/// Where what is stored is published again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Republish {
+    /// Subjects that match this filter; all when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub src: String,
+    /// What they become.
+    pub dest: String,
+    /// Whether payloads are left out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub headers_only: bool,
+}
+
+/// A stream whose messages another one stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamSource {
+    /// Its name.
+    pub name: String,
+    /// From this sequence number on.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub opt_start_seq: u64,
+    /// From this time on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opt_start_time: Option<Timestamp>,
+    /// Only messages of these subjects.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub filter_subject: String,
+    /// Only messages of these subjects, under the subjects that they become.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub subject_transforms: Vec<SubjectTransform>,
+    /// On another server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalStream>,
+    /// Through this consumer of it. ADR-60
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<SourceConsumer>,
+}
+
+/// How a stream on another server is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExternalStream {
+    /// The prefix of its API's subjects.
+    pub api: String,
+    /// The prefix of the subjects that it delivers to.
+    pub deliver: String,
+}
+
+/// A consumer that was made for a stream to be copied through. ADR-60
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceConsumer {
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Where it delivers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub deliver_subject: String,
+}
+
+impl StreamConfig {
     /// Whether it stores messages of this subject.
     pub(in crate::queue) fn takes(&self, literal: &str) -> bool {
         self.subjects.iter().any(|filter| subject::matches(filter, literal))
@@ -155,4 +326,28 @@ impl StreamConfig {
     pub(in crate::queue) fn limits_subjects(&self) -> bool {
         self.max_msgs_per_subject > 0
     }
+}
+
+impl PersistMode {
+    fn is_default(&self) -> bool {
+        *self == Self::Default
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
+    *value == N::default()
+}
+
+/// Clients write `null` for what they leave out.
+fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }

@@ -1,5 +1,7 @@
 //! Errors with JetStream's codes and descriptions.
 
+mod stream;
+
 use std::borrow::Cow;
 
 use crate::store;
@@ -103,26 +105,6 @@ impl Error {
     /// The policies of a consumer don't go together.
     pub(super) fn invalid_policy(description: impl Into<String>) -> Self {
         Self::told(400, 10094, description)
-    }
-
-    /// The configuration of a stream can't be used.
-    pub(super) fn stream_config(description: impl Into<String>) -> Self {
-        Self::told(500, 10052, description)
-    }
-
-    /// The configuration of a stream can't be changed so.
-    pub(super) fn stream_update(description: impl Into<String>) -> Self {
-        Self::told(500, 10069, description)
-    }
-
-    /// `Nats-Expected-Last-Sequence` is not the last sequence number.
-    pub(super) fn wrong_last_sequence(sequence: u64) -> Self {
-        Self::told(400, 10071, format!("wrong last sequence: {sequence}"))
-    }
-
-    /// The message could not be stored.
-    pub(super) fn store_failed(description: impl Into<String>) -> Self {
-        Self::told(503, 10077, description)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     platform,
     queue::{
         Inner, NEXT_STREAM, Queue, StoredMessage, StreamInfo,
-        config::{Retention, StreamConfig},
+        config::{Checker, StreamConfig},
         error::{Error, Result},
         row::{self, MessageRow},
     },
@@ -35,10 +35,28 @@ impl Queue {
     /// 10052 for a configuration that can't be used, 10058 for a name in use, 10065 when another
     /// stream takes some of the subjects.
     pub async fn create_stream(&self, config: StreamConfig) -> Result<StreamInfo> {
+        self.create_stream_as(config, false).await
+    }
+
+    /// The same; when `pedantic`, a default that would change what was asked for is an error.
+    ///
+    /// # Errors
+    /// Those of [`Queue::create_stream`], and 10157.
+    pub async fn create_stream_as(
+        &self,
+        config: StreamConfig,
+        pedantic: bool,
+    ) -> Result<StreamInfo> {
         let _admin = self.inner.admin.lock().await;
-        let config = config.checked()?;
+        if config.sealed {
+            return Err(Error::stream_config("stream configuration for create can not be sealed"));
+        }
+        if config.mirror_direct && config.mirror.is_none() {
+            return Err(Error::stream_config("stream has no mirror but does have mirror direct"));
+        }
+        let config = self.checked(config, pedantic)?;
         if let Ok(existing) = self.stream(&config.name) {
-            if *existing.config() != config {
+            if !existing.config().is_same(&config) {
                 return Err(Error::STREAM_NAME_IN_USE);
             }
             return existing.info().await;
@@ -59,29 +77,25 @@ impl Queue {
     /// Changes the configuration of a stream.
     ///
     /// # Errors
-    /// 10059 when there is none of that name; 10052, 10065 and 10069 for what can't be changed so.
+    /// 10059 when there is none of that name; 10052, 10055 and 10065 for what can't be changed so.
     pub async fn update_stream(&self, config: StreamConfig) -> Result<StreamInfo> {
+        self.update_stream_as(config, false).await
+    }
+
+    /// The same; when `pedantic`, a default that would change what was asked for is an error.
+    ///
+    /// # Errors
+    /// Those of [`Queue::update_stream`], and 10157.
+    pub async fn update_stream_as(
+        &self,
+        config: StreamConfig,
+        pedantic: bool,
+    ) -> Result<StreamInfo> {
         let _admin = self.inner.admin.lock().await;
-        let config = config.checked()?;
         let stream = self.stream(&config.name)?;
-        self.check_overlap(&config)?;
         let before = stream.config();
-        let work_queue = |config: &StreamConfig| config.retention == Retention::WorkQueue;
-        if work_queue(&before) != work_queue(&config) {
-            return Err(Error::stream_update(
-                "stream configuration update can not change retention policy to/from workqueue",
-            ));
-        }
-        if before.max_consumers != config.max_consumers {
-            return Err(Error::stream_update(
-                "stream configuration update can not change MaxConsumers",
-            ));
-        }
-        if config.limits_subjects() && !before.limits_subjects() {
-            return Err(Error::stream_update(
-                "stream configuration update can not introduce max messages per subject",
-            ));
-        }
+        let config = self.checked(config, pedantic)?.updating(&before)?;
+        self.check_overlap(&config)?;
         let _stream_admin = stream.admin.lock().await;
         *stream.config.borrow_mut() = Rc::new(config);
         stream.ask_sweep();
@@ -163,6 +177,11 @@ impl Queue {
     /// 10059 and 10037 when there is no such stream or message.
     pub async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
         self.stream(stream)?.delete(sequence).await
+    }
+
+    fn checked(&self, config: StreamConfig, pedantic: bool) -> Result<StreamConfig> {
+        let stream = |name: &str| self.stream(name).ok().map(|stream| stream.config());
+        Checker { pedantic, stream: &stream }.check(config)
     }
 
     fn check_overlap(&self, config: &StreamConfig) -> Result<()> {
