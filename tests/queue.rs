@@ -523,7 +523,7 @@ tests! {
         let smaller = StreamConfig { max_msgs: 1, ..stream(Retention::Limits) };
         assert_eq!(world.queue.update_stream(smaller).await.unwrap().state.messages, 1);
         let work = world.queue.update_stream(stream(Retention::WorkQueue)).await.unwrap_err();
-        assert_eq!(work.err_code, 10069);
+        assert_eq!(work.err_code, 10052);
         let consumer = world.consumer("S", durable("c")).await;
         let waiting = async {
             let deleted = world.queue.delete_stream("S").await;
