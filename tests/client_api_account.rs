@@ -2,7 +2,7 @@
 
 mod support;
 
-use neurite::{homeserver::Registration, store::Store};
+use neurite::homeserver::Registration;
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server, server_over};
 
@@ -77,7 +77,7 @@ tests! {
     }
 
     async fn registration_follows_the_configuration() {
-        let token = server_over(Store::memory(), |config| {
+        let token = server_over(support::store().await, |config| {
             config.registration = Registration::Token("secret".to_owned());
         })
         .await;
@@ -97,7 +97,7 @@ tests! {
         anonymous.post("/v3/register?kind=guest", json!({})).await.fails(403, "M_FORBIDDEN");
 
         let closed =
-            server_over(Store::memory(), |config| config.registration = Registration::Closed).await;
+            server_over(support::store().await, |config| config.registration = Registration::Closed).await;
         let anonymous = Client::anonymous(&closed);
         let body = json!({ "username": "alice", "password": "p" });
         anonymous.post("/v3/register", body).await.fails(403, "M_FORBIDDEN");
@@ -178,7 +178,7 @@ tests! {
     }
 
     async fn a_refresh_voids_the_old_tokens_once_the_new_ones_are_used() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         Client::register(&server, "alice").await;
         let anonymous = Client::anonymous(&server);
@@ -252,7 +252,7 @@ tests! {
     }
 
     async fn a_deactivated_account_is_gone_but_its_name_stays_taken() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;

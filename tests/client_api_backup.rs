@@ -2,7 +2,6 @@
 
 mod support;
 
-use neurite::store::Store;
 use serde_json::{Value, json};
 use support::client::{Client, server_over};
 
@@ -26,7 +25,7 @@ fn key(first_message_index: u64, forwarded_count: u64, is_verified: bool) -> Val
 
 tests! {
     async fn versions_of_a_backup_follow_each_other() {
-        let server = server_over(Store::memory(), |_| {}).await;
+        let server = server_over(support::store().await, |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         alice.get(VERSION).await.fails(404, "M_NOT_FOUND");
         alice.post(VERSION, json!({ "algorithm": "x" })).await.fails(400, "M_BAD_JSON");
@@ -58,7 +57,7 @@ tests! {
     }
 
     async fn the_better_of_two_keys_is_kept_and_the_etag_tells_of_changes() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;

@@ -5,7 +5,6 @@ mod support;
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use neurite::store::Store;
 use ruma::{
     device_id,
     serde::{Base64, base64::Standard},
@@ -69,7 +68,7 @@ async fn query(client: &Client, of: &str) -> Value {
 
 tests! {
     async fn device_keys_are_published_with_the_name_of_the_device() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let (alice, bob) = (Client::register(&server, "alice").await, Client::register(&server, "bob").await);
         let key = SigningKey::new(None);
@@ -106,7 +105,7 @@ tests! {
     }
 
     async fn one_time_keys_are_claimed_once_oldest_first_then_the_fallback_key() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
@@ -261,7 +260,7 @@ tests! {
     }
 
     async fn to_device_messages_wait_for_each_device_once() {
-        let store = Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let mut login = password_login("alice");

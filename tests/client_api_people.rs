@@ -2,7 +2,6 @@
 
 mod support;
 
-use neurite::store::Store;
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server, server_over};
 
@@ -115,6 +114,7 @@ tests! {
         let guest = anonymous.post("/v3/register?kind=guest", json!({})).await.ok();
         let guest = anonymous.logged_in(&guest);
         guest.post("/v3/createRoom", json!({})).await.fails(403, "M_GUEST_ACCESS_FORBIDDEN");
+        guest.send("POST", "/_matrix/media/v3/upload", None).await.fails(403, "M_GUEST_ACCESS_FORBIDDEN");
         let profile = format!("/v3/profile/{}", guest.user_id);
         guest.put(&format!("{profile}/displayname"), json!({ "displayname": "Guest" })).await.ok();
         let avatar = json!({ "avatar_url": "mxc://a/b" });
@@ -131,7 +131,7 @@ tests! {
     }
 
     async fn a_flood_is_held_up_with_the_time_to_wait() {
-        let server = server_over(Store::memory(), |config| config.rate_limits = true).await;
+        let server = server_over(support::store().await, |config| config.rate_limits = true).await;
         let alice = Client::register(&server, "alice").await;
         let anonymous = Client::anonymous(&server);
         let wrong = json!({ "refresh_token": "wrong" });

@@ -2,13 +2,13 @@
 
 mod support;
 
-use neurite::{Config, Homeserver, client_api::Body, store::Store};
+use neurite::{Config, Homeserver, client_api::Body};
 use ruma::server_name;
 
 tests! {
     async fn versions_are_told_and_unknown_endpoints_are_unrecognized() {
         let config = Config::new(server_name!("neurite.test").to_owned());
-        let server = Homeserver::start(config, Store::memory()).await.unwrap();
+        let server = Homeserver::start(config, support::store().await).await.unwrap();
         for (method, path, status) in [
             ("GET", "/_matrix/client/versions", 200),
             ("GET", "/_matrix/client/v3/nothing", 404),

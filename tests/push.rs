@@ -4,16 +4,15 @@ mod support;
 
 use std::rc::Rc;
 
-use neurite::{
-    Homeserver,
-    store::{Options, Store, memory::Disk},
-};
+use neurite::Homeserver;
 use serde_json::{Value, json};
-use support::client::{Client, server, server_over};
+use support::{
+    client::{Client, server, server_over},
+    place::Place,
+};
 
-async fn on(disk: &Disk) -> Rc<Homeserver> {
-    let store = Store::open_memory(disk, Options::default()).await.unwrap();
-    server_over(store, |_| {}).await
+async fn on(place: &Place) -> Rc<Homeserver> {
+    server_over(place.open().await, |_| {}).await
 }
 
 /// The same person after a restart.
@@ -80,8 +79,8 @@ async fn read(client: &Client, room: &str, event: &str, body: Value) {
 
 tests! {
     async fn messages_count_until_they_are_read() {
-        let disk = Disk::new();
-        let server = on(&disk).await;
+        let place = Place::new();
+        let server = on(&place).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
         let room = room(&alice, &bob).await;
@@ -96,8 +95,7 @@ tests! {
         send(&bob, &room, notice).await;
         let last = send(&bob, &room, text("four")).await;
         unread(&alice, &room, 2, 1, json!({})).await;
-        disk.kill();
-        let server = on(&disk).await;
+        let server = on(&place).await;
         let (alice, bob) = (again(&alice, &server), again(&bob, &server));
         unread(&alice, &room, 2, 1, json!({})).await;
         send(&bob, &room, text("five")).await;

@@ -7,10 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use helpers::*;
-use neurite::{
-    rooms::{Accepted, Profile, Rooms, Status},
-    store::Store,
-};
+use neurite::rooms::{Accepted, Profile, Rooms, Status};
 use ruma::{
     CanonicalJsonObject, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
     api::client::room::create_room::v3::RoomPreset,
@@ -156,7 +153,7 @@ const VERSIONS: [RoomVersionId; 3] = [RoomVersionId::V10, RoomVersionId::V11, Ro
 tests! {
     async fn branches_meet_in_the_next_event() {
         for version in VERSIONS {
-            let store = Store::memory();
+            let store = support::store().await;
             let rooms = open(&store).await;
             let (mut server, base) = room(&rooms, version).await;
             let room_id = server.room_id.clone();
@@ -183,7 +180,7 @@ tests! {
         for version in VERSIONS {
             let mut topics = Vec::new();
             for later_first in [false, true] {
-                let store = Store::memory();
+                let store = support::store().await;
                 let rooms = open(&store).await;
                 let (mut server, base) = room(&rooms, version.clone()).await;
                 let room_id = server.room_id.clone();
@@ -212,7 +209,7 @@ tests! {
 
     async fn power_decides_between_branches_and_members_follow() {
         for version in VERSIONS {
-            let store = Store::memory();
+            let store = support::store().await;
             let rooms = open(&store).await;
             let (mut server, base) = room(&rooms, version).await;
             let room_id = server.room_id.clone();
@@ -253,7 +250,7 @@ tests! {
 
     async fn what_is_not_allowed_or_not_signed_does_not_get_in() {
         for version in VERSIONS {
-            let rooms = open(&Store::memory()).await;
+            let rooms = open(&support::store().await).await;
             let (mut server, base) = room(&rooms, version).await;
             let room_id = server.room_id.clone();
             let prev = [base];
@@ -299,7 +296,7 @@ tests! {
 
     async fn a_redaction_that_comes_first_still_strips() {
         for version in VERSIONS {
-            let rooms = open(&Store::memory()).await;
+            let rooms = open(&support::store().await).await;
             let (mut server, base) = room(&rooms, version.clone()).await;
             let prev = [base];
             let secret = server.event(&rooms, &prev, &other("mod"), message("secret")).await;
@@ -320,7 +317,7 @@ tests! {
     }
 
     async fn every_state_can_be_read_again() {
-        let store = Store::memory();
+        let store = support::store().await;
         let rooms = open(&store).await;
         let alice = user("alice");
         let room_id =

@@ -8,7 +8,7 @@ use helpers::*;
 use neurite::{
     feed::Position,
     rooms::{Event, Format, NewEvent, Profile, RelationFilter, Rooms, Txn, Viewer},
-    store::{Direction, Store},
+    store::Direction,
 };
 use ruma::{
     OwnedEventId, OwnedRoomId, RoomVersionId, UserId,
@@ -67,7 +67,7 @@ async fn set_visibility(rooms: &Rooms, room_id: &OwnedRoomId, visibility: &str) 
 tests! {
     async fn what_is_redacted_is_gone_and_says_why() {
         for version in [RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12] {
-            let store = Store::memory();
+            let store = support::store().await;
             let rooms = open(&store).await;
             let (alice, bob) = (user("alice"), user("bob"));
             let room_id = room(&rooms, version).await;
@@ -109,7 +109,7 @@ tests! {
     }
 
     async fn the_newest_valid_edit_comes_with_the_event() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let room_id = room(&rooms, RoomVersionId::V12).await;
         let first = rooms.append(&room_id, &alice, text("teh")).await.unwrap();
@@ -136,7 +136,7 @@ tests! {
     }
 
     async fn threads_know_their_count_and_newest_event() {
-        let store = Store::memory();
+        let store = support::store().await;
         let rooms = open(&store).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let room_id = room(&rooms, RoomVersionId::V12).await;
@@ -184,7 +184,7 @@ tests! {
     }
 
     async fn relations_are_paged_in_either_direction() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let alice = user("alice");
         let room_id = room(&rooms, RoomVersionId::V12).await;
         let parent = rooms.append(&room_id, &alice, text("parent")).await.unwrap();
@@ -219,7 +219,7 @@ tests! {
 
     async fn history_is_seen_as_its_visibility_says() {
         for visibility in ["world_readable", "shared", "invited", "joined"] {
-            let rooms = open(&Store::memory()).await;
+            let rooms = open(&support::store().await).await;
             let (alice, carol) = (user("alice"), user("carol"));
             let room_id = room(&rooms, RoomVersionId::V12).await;
             set_visibility(&rooms, &room_id, visibility).await;
@@ -259,7 +259,7 @@ tests! {
     }
 
     async fn clients_are_told_what_concerns_them() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let room_id = room(&rooms, RoomVersionId::V12).await;
         let txn = Txn { user_id: alice.clone(), device_id: "D".into(), txn_id: "t1".into() };
@@ -298,7 +298,7 @@ tests! {
     }
 
     async fn relations_that_make_no_sense_are_refused() {
-        let store = Store::memory();
+        let store = support::store().await;
         let rooms = open(&store).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let room_id = room(&rooms, RoomVersionId::V12).await;

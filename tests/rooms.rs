@@ -8,7 +8,7 @@ use helpers::*;
 use neurite::{
     feed::Position,
     rooms::{CreateRoom, DirectoryFilter, NewEvent, Profile, Txn},
-    store::{Direction, Store},
+    store::Direction,
 };
 use ruma::{
     RoomVersionId,
@@ -20,7 +20,7 @@ use serde_json::{json, value::to_raw_value};
 
 tests! {
     async fn a_room_is_made_in_the_order_of_the_specification() {
-        let store = Store::memory();
+        let store = support::store().await;
         let rooms = open(&store).await;
         let request = CreateRoom {
             name: Some("The room".to_owned()),
@@ -57,7 +57,7 @@ tests! {
     async fn what_is_sent_stays_and_repeated_transactions_make_one_event() {
         let alice = user("alice");
         for version in [RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12] {
-            let store = Store::memory();
+            let store = support::store().await;
             let rooms = open(&store).await;
             let room_id = rooms.create(&alice, preset(RoomPreset::PublicChat, version)).await.unwrap();
             let txn = Txn {
@@ -90,7 +90,7 @@ tests! {
     }
 
     async fn rooms_refuse_what_their_rules_do_not_allow() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let room_id =
             rooms.create(&alice, preset(RoomPreset::PrivateChat, RoomVersionId::V11)).await.unwrap();
@@ -119,7 +119,7 @@ tests! {
 
     async fn rooms_that_are_made_alike_at_once_are_different_rooms() {
         for version in [RoomVersionId::V11, RoomVersionId::V12] {
-            let rooms = open(&Store::memory()).await;
+            let rooms = open(&support::store().await).await;
             let alice = user("alice");
             let request = || preset(RoomPreset::PublicChat, version.clone());
             let made = (0..20).map(|_| rooms.create(&alice, request()));
@@ -130,7 +130,7 @@ tests! {
     }
 
     async fn creators_rule_rooms_of_version_12() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let request = CreateRoom {
             invite: vec![bob.clone()],
@@ -161,7 +161,7 @@ tests! {
     }
 
     async fn membership_goes_by_the_rules() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
         for version in [RoomVersionId::V10, RoomVersionId::V12] {
             let room_id = rooms.create(&alice, preset(RoomPreset::PrivateChat, version)).await.unwrap();
@@ -208,7 +208,7 @@ tests! {
     }
 
     async fn members_of_one_room_may_join_a_restricted_one() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
         let public = || preset(RoomPreset::PublicChat, RoomVersionId::V12);
         let space = rooms.create(&alice, public()).await.unwrap();
@@ -232,7 +232,7 @@ tests! {
     }
 
     async fn state_that_changes_nothing_makes_no_event() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let alice = user("alice");
         let room_id =
             rooms.create(&alice, preset(RoomPreset::PrivateChat, RoomVersionId::V12)).await.unwrap();
@@ -244,7 +244,7 @@ tests! {
     }
 
     async fn aliases_and_the_directory_lead_to_rooms() {
-        let store = Store::memory();
+        let store = support::store().await;
         let rooms = open(&store).await;
         let (alice, bob) = (user("alice"), user("bob"));
         let request = CreateRoom {
@@ -298,7 +298,7 @@ tests! {
     }
 
     async fn an_upgraded_room_goes_on_in_its_replacement() {
-        let rooms = open(&Store::memory()).await;
+        let rooms = open(&support::store().await).await;
         let (alice, bob) = (user("alice"), user("bob"));
         for (from, to) in [
             (RoomVersionId::V10, RoomVersionId::V12),

@@ -4,12 +4,12 @@ mod support;
 
 use std::rc::Rc;
 
-use neurite::{
-    Homeserver,
-    store::{Batch, Options, Store, memory::Disk},
-};
+use neurite::{Homeserver, store::Batch};
 use serde_json::{Value, json};
-use support::client::{Client, server, server_over};
+use support::{
+    client::{Client, server, server_over},
+    place::Place,
+};
 
 /// Waits until everything sent is in the index.
 async fn indexed(server: &Rc<Homeserver>) {
@@ -52,9 +52,8 @@ fn bodies(answer: &Value) -> Vec<String> {
 
 tests! {
     async fn messages_are_found_by_their_words() {
-        let disk = Disk::new();
-        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
-        let server = server_over(store, |_| {}).await;
+        let place = Place::new();
+        let server = server_over(place.open().await, |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let room = create(&alice, json!({ "name": "Crème Club", "topic": "on puddings" })).await;
         for body in ["crème brûlée", "only creme", "creme, creme and brulee", "nothing"] {
@@ -76,9 +75,7 @@ tests! {
         assert_eq!(names["results"][0]["result"]["type"], "m.room.name");
         assert_eq!(bodies(&search(&alice, json!({ "search_term": "…" })).await), [""; 0]);
         // The index outlasts a restart, and goes on.
-        disk.kill();
-        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
-        let server = server_over(store, |_| {}).await;
+        let server = server_over(place.open().await, |_| {}).await;
         let alice = Client { server: server.clone(), ..alice };
         send(&alice, &room, "a late creme brulee").await;
         indexed(&server).await;

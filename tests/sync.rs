@@ -326,7 +326,7 @@ tests! {
     }
 
     async fn a_token_holds_over_a_restart() {
-        let store = neurite::store::Store::memory();
+        let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let room = alice.room(&[]).await;

@@ -14,7 +14,10 @@ use ruma::{
     http_headers::{ContentDisposition, ContentDispositionType},
 };
 
-use super::{Authenticate, Body, Incoming, Router, router::parse};
+use super::{
+    Authenticate, Body, Incoming, Router,
+    router::{admit, parse},
+};
 use crate::{
     Error, Homeserver, Result,
     media::{File, MAX_UPLOAD_SIZE, ThumbnailRequest},
@@ -96,6 +99,7 @@ async fn upload(
 ) -> Result<http::Response<Body>> {
     let (head, body) = split(request);
     let session = AccessToken::authenticate(server, &head).await?;
+    admit::<legacy::create_content::v3::Request>(server, Some(&session))?;
     let asked = parse::<legacy::create_content::v3::Request>(&head, &[], &[])?;
     let content = body.into_blob();
     let uri =
@@ -113,6 +117,7 @@ async fn upload_to(
 ) -> Result<http::Response<Body>> {
     let (head, body) = split(request);
     let session = AccessToken::authenticate(server, &head).await?;
+    admit::<legacy::create_content_async::v3::Request>(server, Some(&session))?;
     let asked = parse::<legacy::create_content_async::v3::Request>(&head, &[], &args)?;
     server
         .media

@@ -177,7 +177,7 @@ impl Router {
 }
 
 /// Keeps out whom an endpoint is not for, and who asks for too much.
-fn admit<R: IncomingRequest + 'static>(
+pub(super) fn admit<R: IncomingRequest + 'static>(
     server: &Homeserver,
     sender: Option<&Session>,
 ) -> Result<()> {

@@ -7,9 +7,9 @@ use neurite::{Config, Homeserver, client_api::Body, store::Store};
 use ruma::server_name;
 use serde_json::{Value, json};
 
-/// A homeserver called `neurite.test` over a store in memory, without rate limits.
+/// A homeserver called `neurite.test` over an empty store, without rate limits.
 pub async fn server() -> Rc<Homeserver> {
-    server_over(Store::memory(), |_| {}).await
+    server_over(super::store().await, |_| {}).await
 }
 
 /// A homeserver over `store`, with other options.

@@ -2,6 +2,13 @@
 
 #[cfg(feature = "homeserver")]
 pub mod client;
+pub mod place;
+
+/// A new and empty store.
+#[allow(dead_code, reason = "not every suite needs one")]
+pub async fn store() -> neurite::store::Store {
+    place::Place::new().open().await
+}
 
 // In browsers the suites run where the homeserver does.
 #[cfg(target_arch = "wasm32")]
