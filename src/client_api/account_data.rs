@@ -19,7 +19,7 @@ use ruma::{
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, users::Session};
+use crate::{Error, Homeserver, Result, push::PUSH_RULES, users::Session};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(set_global);
@@ -32,7 +32,7 @@ pub(super) fn routes(router: &mut Router) {
 }
 
 /// The types that only the homeserver sets.
-const MANAGED: [&str; 2] = ["m.fully_read", "m.push_rules"];
+const MANAGED: [&str; 2] = ["m.fully_read", PUSH_RULES];
 const TAGS: &str = "m.tag";
 
 fn own(sender: &Session, user_id: &UserId) -> Result<()> {
@@ -66,6 +66,9 @@ async fn get<T>(
     room_id: Option<&RoomId>,
     event_type: &str,
 ) -> Result<Raw<T>> {
+    if room_id.is_none() && event_type == PUSH_RULES {
+        return Ok(Raw::from_json(server.push.rules_content(user_id).await?));
+    }
     let content = server.users.account_data(user_id, room_id, event_type).await?;
     let content = content.ok_or_else(|| Error::not_found("There is no such account data"))?;
     Ok(Raw::from_json(content))

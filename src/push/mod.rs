@@ -18,6 +18,7 @@ use self::rules::RuleCache;
 pub use self::{
     counts::{Counts, UnreadCounts},
     notifications::Notification,
+    rules::PUSH_RULES,
 };
 use crate::{
     Result, feed::Feed, platform::KeyedMutex, queue::Queue, rooms::Rooms, store::Store,

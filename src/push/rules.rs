@@ -12,8 +12,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::Push;
 use crate::{Error, Result};
 
-/// The type of the account data that holds a user's rules.
-const PUSH_RULES: &str = "m.push_rules";
+/// The type of the account data that holds a user's rules. It is there for everyone, though stored
+/// only once it was changed.
+pub const PUSH_RULES: &str = "m.push_rules";
 /// How many users' rules are kept in memory.
 const CACHED: usize = 1000;
 
@@ -59,6 +60,15 @@ impl Push {
             cached.insert(user_id.to_owned(), rules.clone());
         }
         Ok(rules)
+    }
+
+    /// A user's push rules as account data.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn rules_content(&self, user_id: &UserId) -> Result<Box<RawValue>> {
+        let rules = self.rules(user_id).await?;
+        to_raw_value(&PushRulesEventContent::new((*rules).clone())).map_err(Error::internal)
     }
 
     /// Changes a user's push rules; their clients learn of it by account data.

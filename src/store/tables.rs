@@ -80,10 +80,8 @@ pub enum Table {
     LoginTokens = 83,
     /// User → profile.
     Profiles = 84,
-    /// User, room or nothing, type → content of account data, position.
+    /// User, room or nothing, type → content of account data.
     AccountData = 85,
-    /// User, position → room and type of the account data that was set there last.
-    AccountDataPositions = 86,
     /// User, filter id → filter.
     Filters = 87,
     /// User, device → device keys.

@@ -45,7 +45,7 @@ use crate::{
     Error, Result,
     feed::{Feed, Position},
     platform,
-    push::Push,
+    push::{PUSH_RULES, Push},
     rooms::{Room, Rooms, UserRoom, UserRooms},
     store::Store,
     users::{Session, Users},
@@ -390,9 +390,15 @@ impl Sync {
         if !first && changes.account_data.is_empty() {
             return Ok(());
         }
+        let passes = |kind: &str| filter::passes(&request.filter.account_data, kind, None);
+        if (first || changes.account_data.contains(PUSH_RULES)) && passes(PUSH_RULES) {
+            let rules = self.inner.push.rules_content(&session.user_id).await?;
+            response.account_data.events.push(event(PUSH_RULES, &rules)?);
+        }
         for data in self.inner.users.all_account_data(&session.user_id, None).await? {
             if (first || changes.account_data.contains(&data.event_type))
-                && filter::passes(&request.filter.account_data, &data.event_type, None)
+                && data.event_type != PUSH_RULES
+                && passes(&data.event_type)
             {
                 response.account_data.events.push(event(&data.event_type, &data.content)?);
             }

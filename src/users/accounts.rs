@@ -170,12 +170,10 @@ impl Users {
         batch.put_json(Table::Accounts, account_key(user_id), &account)?;
         if erase {
             batch.delete(Table::Profiles, account_key(user_id));
-            for table in [Table::AccountData, Table::AccountDataPositions] {
-                let range = KeyRange::prefix(account_key(user_id));
-                let store = &self.inner.store;
-                for (key, _) in store.scan(table, range, Direction::Forward, usize::MAX).await? {
-                    batch.delete(table, key);
-                }
+            let (table, range) = (Table::AccountData, KeyRange::prefix(account_key(user_id)));
+            let rows = self.inner.store.scan(table, range, Direction::Forward, usize::MAX).await?;
+            for (key, _) in rows {
+                batch.delete(table, key);
             }
         }
         self.remove_other_devices(&mut batch, user_id, None).await?;
