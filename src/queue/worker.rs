@@ -11,6 +11,9 @@ use crate::platform;
 
 /// How long a fetch waits before it looks whether its owner is still there.
 const WAIT: Duration = Duration::from_secs(600);
+/// How long the first message waits for more: whoever published it is answered first, and what
+/// comes together is worked on together.
+const GATHER: Duration = Duration::from_millis(10);
 /// How long nothing is fetched after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -41,11 +44,17 @@ async fn next<T, E: Display>(
     max: usize,
     work: &impl AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>,
 ) -> Option<Result<(), String>> {
-    let messages = match consumer.fetch(max, WAIT).await {
+    let mut messages = match consumer.fetch(max, WAIT).await {
         Ok(messages) => messages,
         Err(cause) if cause == Error::CONSUMER_NOT_FOUND => return None,
         Err(cause) => return owner.upgrade().map(|_| Err(cause.to_string())),
     };
+    if !messages.is_empty() && messages.len() < max {
+        platform::sleep(GATHER).await;
+        // What fails now fails the next fetch too.
+        let more = consumer.fetch(max - messages.len(), Duration::ZERO).await;
+        messages.extend(more.unwrap_or_default());
+    }
     let owner = owner.upgrade()?;
     if messages.is_empty() {
         return Some(Ok(()));

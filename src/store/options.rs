@@ -17,6 +17,10 @@ pub enum Durability {
 pub struct Options {
     /// When a commit counts as durable.
     pub durability: Durability,
+    /// For how long after it was checked that nobody has taken the database over commits need not
+    /// check it again, which makes them quicker. More than zero is for those who hold a lock that
+    /// keeps others out, and who take it from nobody without having waited for so long.
+    pub lease: Duration,
     /// A journal of so many bytes is merged into the tables. It is read at start and kept in
     /// memory until then.
     pub journal_bytes: usize,
@@ -38,6 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             durability: Durability::Strict,
+            lease: Duration::ZERO,
             journal_bytes: 4 << 20,
             journal_records: 1024,
             idle_after: Duration::from_secs(3),

@@ -1,5 +1,7 @@
 //! The options of `start()`, which JavaScript has checked and completed.
 
+use std::time::Duration;
+
 use ruma::{OwnedServerName, RoomVersionId};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
@@ -47,6 +49,10 @@ enum Switch {
     Off,
 }
 
+/// The worker holds the lock of its database, which no other takes from it. What a worker that was
+/// frozen does when it wakes up is long after its last check.
+const LEASE: Duration = Duration::from_millis(100);
+
 /// Where and how to store.
 pub(super) struct Storage {
     name: String,
@@ -59,7 +65,7 @@ impl Storage {
             Durability::Strict => store::Durability::Strict,
             Durability::Relaxed => store::Durability::Relaxed,
         };
-        let options = store::Options { durability, ..store::Options::default() };
+        let options = store::Options { durability, lease: LEASE, ..store::Options::default() };
         Store::open_indexeddb(&self.name, options).await
     }
 

@@ -62,6 +62,8 @@ pub enum Check {
     Before,
     /// At the latest when it completes: quicker, for records that the new owner ignores.
     Alongside,
+    /// Not at all: a check of a moment ago still holds.
+    Leased,
 }
 
 /// Changes that are written together or not at all.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::channel::oneshot;
+use web_time::Instant;
 
 use super::{
     Engine,
@@ -53,6 +54,8 @@ impl Future for Commit {
 
 /// A batch that waits for its transaction.
 pub struct Submitted {
+    /// Counted from the opening of the store.
+    number: u64,
     batch: Batch,
     outcome: oneshot::Sender<Result<()>>,
     /// Whether its rows are older than everything in the active journal: they were in the frozen
@@ -77,9 +80,10 @@ impl Engine {
         }
         let (outcome, receiver) = oneshot::channel();
         let patient = batch.patient;
-        self.queue.borrow_mut().push_back(Submitted { batch, outcome, carried: false });
+        let number = self.next_number();
+        self.queue.borrow_mut().push_back(Submitted { number, batch, outcome, carried: false });
         match patient {
-            true => self.write_after_patience(),
+            true => self.write_after_patience(number),
             false => self.start_writing(),
         }
         Commit { state: State::Submitted(receiver) }
@@ -90,7 +94,8 @@ impl Engine {
         let (outcome, receiver) = oneshot::channel();
         let mut batch = Batch::new();
         batch.writes = writes;
-        self.queue.borrow_mut().push_front(Submitted { batch, outcome, carried: true });
+        let number = self.next_number();
+        self.queue.borrow_mut().push_front(Submitted { number, batch, outcome, carried: true });
         // Whoever waits for the checkpoint would wait for this.
         self.checkpointed.notify();
         self.start_writing();
@@ -108,12 +113,18 @@ impl Engine {
         }
     }
 
-    /// Writes what waits for others, should nobody come.
-    fn write_after_patience(self: &Rc<Self>) {
+    fn next_number(&self) -> u64 {
+        self.submitted.replace(self.submitted.get() + 1)
+    }
+
+    /// Writes a batch that waits for others, should nobody come.
+    fn write_after_patience(self: &Rc<Self>, number: u64) {
         let engine = Rc::downgrade(self);
         platform::spawn(async move {
             platform::sleep(PATIENCE).await;
-            if let Some(engine) = engine.upgrade() {
+            let Some(engine) = engine.upgrade() else { return };
+            let waits = engine.queue.borrow().iter().any(|submitted| submitted.number == number);
+            if waits {
                 engine.patience_ended.set(true);
                 engine.start_writing();
             }
@@ -180,13 +191,18 @@ impl Engine {
             });
             Record::pack(id, writes)
         };
+        let begun = Instant::now();
+        let leased = self.checked.get().is_some_and(|at| begun - at < self.options.lease);
         let transaction = Transaction {
             changes: vec![Change::Put(self.journal.get(), id.key(), record.bytes().clone())],
             durability: self.options.durability,
             owner: self.owner,
-            check: Check::Alongside,
+            check: if leased { Check::Leased } else { Check::Alongside },
         };
         self.write_to_backend(transaction).await?;
+        if !leased {
+            self.checked.set(Some(begun));
+        }
         self.sequence.set(id.sequence + 1);
         self.overlays.borrow_mut().active.apply(id.sequence, &record);
         Ok(())

@@ -27,6 +27,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use web_time::Instant;
 
 pub use self::commit::Commit;
 use self::{
@@ -53,6 +54,10 @@ pub struct Engine {
     leaves: Leaves,
     scans: Scans,
     queue: RefCell<VecDeque<Submitted>>,
+    /// When the newest commit began that found that the database is still ours.
+    checked: Cell<Option<Instant>>,
+    /// How many batches were submitted.
+    submitted: Cell<u64>,
     /// Whether a task works off the queue.
     writing: Cell<bool>,
     /// Whether what waits for others has waited long enough.
@@ -101,6 +106,8 @@ impl Engine {
             overlays: RefCell::new(recovered.overlays),
             scans: Scans::default(),
             queue: RefCell::default(),
+            submitted: Cell::new(0),
+            checked: Cell::new(None),
             writing: Cell::new(false),
             patience_ended: Cell::new(false),
             idling: Cell::new(false),

@@ -45,7 +45,8 @@ impl IndexedDb {
         let is_ours =
             |found: Option<JsValue>| found.is_some_and(|found| from_value(found)[..] == owner);
         let mut checks = Vec::new();
-        for store in stores {
+        let checked = if asked.check == Check::Leased { Vec::new() } else { stores };
+        for store in checked {
             let store = transaction.object_store(store).map_err(explain)?;
             let owner = store.get::<JsValue, _, _>(to_key(OWNER_KEY)).primitive();
             checks.push(owner.map_err(explain)?);
@@ -60,7 +61,7 @@ impl IndexedDb {
                 request(&transaction, &asked.changes).map_err(explain)?;
                 transaction.commit().await.map_err(explain)
             }
-            Check::Alongside => {
+            Check::Alongside | Check::Leased => {
                 request(&transaction, &asked.changes).map_err(explain)?;
                 let checks = futures::future::try_join_all(checks);
                 let (found, outcome) = join(checks, transaction.commit()).await;
