@@ -3,9 +3,13 @@
 //   node scripts/build.mjs [--dev] [--verbose]
 //
 // dist/                       the npm package
-//   neurite.js, neurite_bg.wasm, neurite.d.ts   what wasm-bindgen makes of the crate
+//   neurite.js, neurite_bg.wasm, neurite.d.ts   what wasm-bindgen makes of the crate, and
+//   neurite_queue.js …        of the queue alone
 //   index.js, index.d.ts …    the page's start(), from worker/index.ts
+//   nats.js, nats.d.ts        a NATS client's connect(), from worker/nats.ts
+//   queue.js, queue.d.ts      start() of the queue alone, from worker/queue.ts
 //   worker.js                 the homeserver's dedicated worker (a module), with neurite.js in it
+//   queue-worker.js           the same of the queue alone, with neurite_queue.js in it
 //   service-worker.js         the service worker: one classic script
 //   www/                      the demo, ready to be served: the pages of www/, their scripts, and
 //                             beside them worker.js, neurite_bg.wasm, service-worker.js (its scope
@@ -28,45 +32,51 @@ export async function build(kind = "release") {
 }
 
 async function buildWasm(kind) {
-  const { build: builds } = await toolchain();
-  const settings = builds[kind];
+  const { build: builds, module: modules } = await toolchain();
+  for (const [name, module] of Object.entries(modules)) {
+    await buildModule(name, module, kind, builds[kind]);
+  }
+}
+
+async function buildModule(name, module, kind, settings) {
   const inputs = await fingerprint(
     ["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src"],
     kind,
   );
-  const module = join(distDir, "neurite_bg.wasm");
-  await whenChanged("wasm", inputs, [module, join(distDir, "neurite.js")], async () => {
-    const out = join(root, "target", "wasm-pack", kind);
-    await step(`wasm, ${kind}`, () => wasmPack(settings, out));
+  const outputs = [`${name}.js`, `${name}_bg.wasm`];
+  await whenChanged(name, inputs, outputs.map((file) => join(distDir, file)), async () => {
+    const out = join(root, "target", "wasm-pack", kind, name);
+    await step(`${name}.wasm, ${kind}`, () => wasmPack(name, module, settings, out));
     if (settings["wasm-opt"]) {
       await step("wasm-opt", async (tell) => {
-        const built = join(out, "neurite_bg.wasm");
+        const built = join(out, `${name}_bg.wasm`);
         await run("wasm-opt", [built, "-o", built, ...settings["wasm-opt"]]);
         tell(`${((await stat(built)).size / 1024 / 1024).toFixed(2)} MiB`);
       });
     }
-    for (const file of ["neurite.js", "neurite.d.ts", "neurite_bg.wasm", "neurite_bg.wasm.d.ts"]) {
+    for (const file of [...outputs, `${name}.d.ts`, `${name}_bg.wasm.d.ts`]) {
       await copy(join(out, file), join(distDir, file));
     }
   });
 }
 
 // wasm-opt is run by us, from npm's binaryen: wasm-pack would download one.
-function wasmPack({ profile, features }, out) {
-  const cargo = features.length ? ["--", "--features", features.join(",")] : [];
-  return run("wasm-pack", [
+function wasmPack(name, { cargo, target }, { profile, features }, out) {
+  const chosen = features.length ? ["--features", features.join(",")] : [];
+  const args = [
     ...["build", root, "--mode", "no-install", "--target", "web", "--profile", profile],
-    ...["--no-opt", "--no-pack", "--no-gitignore", "--out-dir", out, "--out-name", "neurite"],
-    ...cargo,
-  ]);
+    ...["--no-opt", "--no-pack", "--no-gitignore", "--out-dir", out, "--out-name", name],
+    ...["--", ...cargo, ...chosen],
+  ];
+  return run("wasm-pack", args, { env: { CARGO_TARGET_DIR: join(root, target) } });
 }
 
 async function buildScripts() {
   const inputs = await fingerprint([
     ...["worker", "www", "package.json", "package-lock.json", "tsconfig.json", "scripts/build.mjs"],
-    ...["dist/neurite.js", "dist/neurite_bg.wasm"],
+    ...["dist/neurite.js", "dist/neurite_bg.wasm", "dist/neurite_queue.js", "dist/neurite_queue_bg.wasm"],
   ]);
-  const outputs = ["index.js", "worker.js", "service-worker.js"];
+  const outputs = ["index.js", "nats.js", "queue.js", "worker.js", "queue-worker.js", "service-worker.js"];
   await whenChanged("scripts", inputs, outputs.map((name) => join(distDir, name)), () =>
     step("scripts", async () => {
       await rm(wwwDir, { recursive: true, force: true });
@@ -88,8 +98,10 @@ const shared = {
 async function packageScripts() {
   const { build: esbuild } = await import("esbuild");
   const module = { ...shared, format: "esm", outdir: distDir };
-  await esbuild({ ...module, entryPoints: ["worker/index.ts"] });
-  await esbuild({ ...module, entryPoints: ["worker/worker.ts"], minifySyntax: true });
+  const entryPoints = ["worker/index.ts", "worker/nats.ts", "worker/queue.ts"];
+  await esbuild({ ...module, entryPoints, external: ["@nats-io/*"] });
+  const workers = ["worker/worker.ts", "worker/queue-worker.ts"];
+  await esbuild({ ...module, entryPoints: workers, minifySyntax: true });
   // Classic: browsers that have module service workers are fewer, and an app's own service worker
   // can take it in by importScripts too.
   await esbuild({
@@ -120,7 +132,7 @@ async function declarations() {
         outDir: ".",
       },
       include: [],
-      files: ["../worker/index.ts"],
+      files: ["../worker/index.ts", "../worker/nats.ts", "../worker/queue.ts"],
     }),
   );
   await run("tsc", ["--project", config]);

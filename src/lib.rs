@@ -33,7 +33,7 @@ pub mod store;
 pub mod sync;
 #[cfg(feature = "homeserver")]
 pub mod users;
-#[cfg(all(target_arch = "wasm32", feature = "homeserver"))]
+#[cfg(target_arch = "wasm32")]
 mod web;
 
 #[cfg(feature = "homeserver")]

@@ -1,11 +1,11 @@
 // Those who ask the homeserver: pages and service workers, each over a channel.
 
-import type { Homeserver } from "../dist/neurite.js";
-import type { Channel } from "./channel.js";
+import { broadcastChannel, portChannel, type Channel } from "./channel.js";
+import type { Engine } from "./engine.js";
 import { whenReleased } from "./locks.js";
-import type { Config, FromHomeserver, RequestMessage, ToHomeserver } from "./messages.js";
+import type { FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
+import { serve } from "./nats-client.js";
 import type { RequestStatus } from "./status.js";
-import { portChannel } from "./channel.js";
 
 export type HomeserverChannel = Channel<FromHomeserver, ToHomeserver>;
 type Ending = Extract<FromHomeserver, { kind: "ended" }>["why"];
@@ -35,8 +35,8 @@ export class Callers {
   #ended = false;
 
   constructor(
-    private readonly homeserver: Homeserver,
-    private readonly about: { lock: string; config: Config; version: string },
+    private readonly engine: Engine,
+    private readonly about: { lock: string; homeserver: Welcome["homeserver"]; version: string },
     private readonly actions: {
       connect(channel: HomeserverChannel): void;
       destroy(): Promise<void>;
@@ -51,8 +51,8 @@ export class Callers {
     const caller: Caller = { channel, underWay: new Map(), gone: new AbortController() };
     this.#callers.add(caller);
     channel.listen((message) => this.#receive(caller, message));
-    const { lock, config } = this.about;
-    channel.post({ kind: "welcome", lock, serverName: config.serverName, baseUrl: config.baseUrl });
+    const { lock, homeserver } = this.about;
+    channel.post({ kind: "welcome", lock, homeserver });
   }
 
   /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
@@ -77,11 +77,16 @@ export class Callers {
         return this.#remove(caller);
       case "connect":
         return this.actions.connect(portChannel(message.port));
+      case "queue": {
+        if (this.#ended) return;
+        const client = "port" in message ? portChannel(message.port) : broadcastChannel(message.name, "answerer");
+        return serve(this.engine, client as Parameters<typeof serve>[1], caller.gone.signal);
+      }
       case "abort":
         return caller.underWay.get(message.id)?.abort();
       case "request":
-        if (this.#ended) return caller.channel.post({ kind: "refused", id: message.id });
-        return void this.#answer(caller, message);
+        if (this.#ended || !this.engine.fetch) return caller.channel.post({ kind: "refused", id: message.id });
+        return void this.#answer(caller, message, this.engine.fetch.bind(this.engine));
       default:
         return void this.#command(caller, message.kind)
           .then(
@@ -92,7 +97,8 @@ export class Callers {
     }
   }
 
-  async #answer(caller: Caller, { id, method, path, headers, body, mediaElement }: RequestMessage): Promise<void> {
+  async #answer(caller: Caller, request: RequestMessage, fetch: NonNullable<Engine["fetch"]>): Promise<void> {
+    const { id, method, path, headers, body, mediaElement } = request;
     const at = Date.now();
     const begun = performance.now();
     const abort = new AbortController();
@@ -100,12 +106,12 @@ export class Callers {
     let status = 500;
     try {
       const trusted = withMediaElement(headers, mediaElement === true);
-      const response = await this.homeserver.fetch(method, path, trusted, body, abort.signal);
+      const response = await fetch(method, path, trusted, body, abort.signal);
       status = response.status;
       // Bytes are ours alone and can be given away.
       const transfer = response.body instanceof Uint8Array ? [response.body.buffer] : undefined;
       caller.channel.post({ kind: "response", id, ...response }, transfer);
-      const closed = status >= 500 && !this.#ended ? this.homeserver.closed() : undefined;
+      const closed = status >= 500 && !this.#ended ? this.engine.closed() : undefined;
       if (closed !== undefined) this.actions.fail(new Error(closed));
     } catch (error) {
       if (abort.signal.aborted) return;
@@ -120,18 +126,16 @@ export class Callers {
 
   async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
     if (kind === "status") {
-      const { version, config } = this.about;
+      const { version, homeserver } = this.about;
       const { usage = 0, quota = 0 } = await navigator.storage.estimate();
       return {
         version,
-        serverName: config.serverName,
-        baseUrl: config.baseUrl,
         storage: { usage, quota },
-        ...(await this.homeserver.status()),
-        requests: this.#requests,
+        ...(await this.engine.status()),
+        ...(homeserver && { ...homeserver, requests: this.#requests }),
       };
     }
-    await this.homeserver.stop();
+    await this.engine.stop();
     if (kind === "destroy") {
       // Before its end is known nobody is to take over, which would make everything anew.
       await this.end("destroyed", caller);

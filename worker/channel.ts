@@ -7,6 +7,8 @@ export interface Channel<Out, In> {
   /** Begins delivery; what came before is delivered too. */
   listen(receive: (message: In) => void): void;
   close(): void;
+  /** Whether ports can be posted. */
+  readonly carriesPorts: boolean;
 }
 
 /** A channel over a port. */
@@ -17,6 +19,7 @@ export function portChannel<Out, In>(port: MessagePort): Channel<Out, In> {
       port.onmessage = (event) => receive(event.data as In);
     },
     close: () => port.close(),
+    carriesPorts: true,
   };
 }
 
@@ -33,5 +36,6 @@ export function broadcastChannel<Out, In>(name: string, end: "asker" | "answerer
       outward.close();
       inward.close();
     },
+    carriesPorts: false,
   };
 }

@@ -4,6 +4,7 @@ import type { Channel } from "./channel.js";
 import { networkError } from "./errors.js";
 import { whenReleased } from "./locks.js";
 import type { Answer, CommandMessage, FromHomeserver, Question, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
+import { NatsPorts } from "./nats-port.js";
 import { isRepeatable } from "./repeatable.js";
 
 type HomeserverChannel = Channel<ToHomeserver, FromHomeserver>;
@@ -38,6 +39,9 @@ export class Connection {
   /** Ends what was begun for the channel. */
   #ended = new AbortController();
   #waiting = new Map<number, Waiting>();
+  #natsPorts = new NatsPorts();
+  /** Those who want a port once there is a worker. */
+  #wanting: { resolve(port: MessagePort): void; reject(reason: Error): void }[] = [];
   #lastId = 0;
   #closed: Error | undefined;
 
@@ -94,6 +98,13 @@ export class Connection {
     });
   }
 
+  /** A port for a NATS client, to the worker that answers, once one does; it ends with that worker. */
+  async queue(): Promise<MessagePort> {
+    if (this.#closed) throw this.#closed;
+    if (this.#channel && this.welcome) return this.#natsPorts.open(this.#channel);
+    return new Promise((resolve, reject) => this.#wanting.push({ resolve, reject }));
+  }
+
   /** Hands a port on to the worker; false when there is none. */
   hand(port: MessagePort): boolean {
     if (!this.welcome) return false;
@@ -105,6 +116,7 @@ export class Connection {
   close(reason: Error): void {
     this.#closed = reason;
     this.#leave();
+    for (const { reject } of this.#wanting.splice(0)) reject(reason);
     this.fail(reason.message);
   }
 
@@ -123,6 +135,7 @@ export class Connection {
   #forget(): void {
     this.#channel = undefined;
     this.welcome = undefined;
+    this.#natsPorts.end("the worker has gone");
     this.#ended.abort();
     this.#ended = new AbortController();
   }
@@ -141,6 +154,7 @@ export class Connection {
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);
+        for (const { resolve } of this.#wanting.splice(0)) resolve(this.#natsPorts.open(channel));
         this.onwelcome(message);
         return;
       case "ended":

@@ -3,11 +3,14 @@
 import { StartError } from "./errors.js";
 import { Homeserver } from "./homeserver.js";
 import { settle, type StartOptions } from "./options.js";
+import { workersAreShared } from "./owned-worker.js";
+import { keptServerName } from "./server-name.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
 import { Tab } from "./tab.js";
 
 export { StartError, type StartErrorName } from "./errors.js";
-export type { HomeserverCloseEvent, Homeserver, HomeserverEventMap } from "./homeserver.js";
+export type { EndEvent, HandleEventMap } from "./handle.js";
+export type { Homeserver } from "./homeserver.js";
 export type { StartOptions } from "./options.js";
 export type { ServiceWorkerOption } from "./service-worker-link.js";
 export type { ConsumerStatus, RequestStatus, Status, StreamStatus } from "./status.js";
@@ -20,13 +23,27 @@ export type { Role } from "./tab.js";
 export async function start(options: StartOptions = {}): Promise<Homeserver> {
   const settings = settle(options);
   const serviceWorker = new ServiceWorkerLink(options.serviceWorker, settings.storage, settings.baseUrl);
-  const tab = new Tab(settings, options, serviceWorker);
+  const { storage } = settings;
+  const config = () => ({ ...settings, serverName: settings.serverName ?? keptServerName(storage) });
+  const tab = new Tab({ what: "homeserver", storage, makeWorker, config }, options, serviceWorker);
   try {
-    const [welcome] = await Promise.all([tab.join(), serviceWorker.ready()]);
-    return new Homeserver(welcome, settings.storage, tab, serviceWorker);
+    const [{ homeserver }] = await Promise.all([tab.join(), serviceWorker.ready()]);
+    if (!homeserver) throw new StartError("WorkerError", "The worker has no homeserver");
+    return new Homeserver(homeserver, storage, tab, serviceWorker);
   } catch (cause) {
     serviceWorker.leave();
     tab.leave(new Error("The homeserver did not start."));
     throw cause instanceof StartError ? cause : new StartError("WorkerError", String(cause), cause);
   }
+}
+
+function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
+  const options = { type: "module", name } as const;
+  // Written out each time, since bundlers look for exactly this.
+  if (workersAreShared) {
+    return url
+      ? new SharedWorker(url, options)
+      : new SharedWorker(new URL("./worker.js", import.meta.url), options);
+  }
+  return url ? new Worker(url, options) : new Worker(new URL("./worker.js", import.meta.url), options);
 }

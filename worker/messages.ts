@@ -66,20 +66,32 @@ export type ToHomeserver =
   /** The answer to a welcome; `lock` is held as long as the speaker lives. */
   | { kind: "hello"; lock: string }
   | Question
+  /** A NATS client at the other end of this port, or of a pair of BroadcastChannels of that name. */
+  | { kind: "queue"; port: MessagePort }
+  | { kind: "queue"; name: string }
   /** Nobody waits for this answer any longer. */
   | { kind: "abort"; id: number }
   /** A channel for somebody else, who can't reach the worker. */
   | { kind: "connect"; port: MessagePort }
   | { kind: "goodbye" };
 
-/** First on each channel, once the homeserver has started. */
+/** First on each channel, once the homeserver, or the queue alone, has started. */
 export interface Welcome {
   kind: "welcome";
   /** Held as long as the worker lives; also tells one worker from the next. */
   lock: string;
-  serverName: string;
-  baseUrl: string;
+  /** Nothing of the queue alone. */
+  homeserver: Pick<Config, "serverName" | "baseUrl"> | undefined;
 }
+
+/**
+ * From a NATS client: bytes of its protocol; how many bytes of what it was sent it has taken in all,
+ * told now and then; null when it leaves.
+ */
+export type FromNatsClient = Uint8Array<ArrayBuffer> | ArrayBuffer | number | null;
+
+/** To a NATS client: bytes of the protocol; why nothing more comes, last. */
+export type ToNatsClient = Uint8Array<ArrayBuffer> | string;
 
 /** From the homeserver's worker, over a channel. */
 export type FromHomeserver =
@@ -101,9 +113,14 @@ export interface Config {
   storage: string;
 }
 
+/** The options that the queue alone sees. */
+export type QueueConfig = Pick<Config, "durability" | "storage">;
+
+export type WorkerConfig = Config | QueueConfig;
+
 /** From the page that owns a worker to that worker. */
 export type ToWorker =
-  | { kind: "start"; config: Config; wasmUrl?: string | undefined; wasm?: WebAssembly.Module | undefined }
+  | { kind: "start"; config: WorkerConfig; wasmUrl?: string | undefined; wasm?: WebAssembly.Module | undefined }
   | { kind: "connect"; port: MessagePort };
 
 /** From a worker to the page that owns it. */

@@ -69,13 +69,13 @@ function registrationToken({ registration, registrationToken: token }: StartOpti
 }
 
 /** The first of `values` is the default. */
-function oneOf<T extends string>(name: string, values: readonly [T, ...T[]], given: T | undefined): T {
+export function oneOf<T extends string>(name: string, values: readonly [T, ...T[]], given: T | undefined): T {
   if (given === undefined) return values[0];
   if (values.includes(given)) return given;
   throw new StartError("ConfigError", `The option ${name} is one of ${values.join(", ")}, not ${String(given)}`);
 }
 
-function nonEmpty(name: string, given: string): string {
+export function nonEmpty(name: string, given: string): string {
   if (typeof given === "string" && given !== "") return given;
   throw new StartError("ConfigError", `The option ${name} is an empty string or none`);
 }

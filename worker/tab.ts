@@ -4,15 +4,22 @@
 import { broadcastChannel, portChannel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { StartError } from "./errors.js";
-import { HomeserverWorker, type WorkerPlace } from "./homeserver-worker.js";
 import { hasLocks, hold, uniqueName } from "./locks.js";
-import type { Announcement, Welcome } from "./messages.js";
+import type { Announcement, Welcome, WorkerConfig } from "./messages.js";
 import { announcements, leaderLock } from "./names.js";
-import type { Settings } from "./options.js";
-import { keptServerName } from "./server-name.js";
+import { OwnedWorker, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
 
 export type Role = "leader" | "follower";
+
+/** What is led. */
+export interface Contest {
+  what: "homeserver" | "queue";
+  storage: string;
+  makeWorker: MakeWorker;
+  /** What the worker of a leader is told. */
+  config(): WorkerConfig;
+}
 
 /** How long to wait for a worker's welcome before asking another way. */
 const ASK_AGAIN_AFTER = 1000;
@@ -27,7 +34,7 @@ export class Tab {
   role: Role = "follower";
   readonly connection: Connection;
   onrole: (role: Role) => void = () => {};
-  /** The homeserver has ended for this tab. */
+  /** What is led has ended for this tab. */
   onend: (reason: Error) => void = () => {};
 
   #lock = uniqueName("neurite:context");
@@ -35,7 +42,7 @@ export class Tab {
   #bus: BroadcastChannel;
   #leading = false;
   /** This tab's, while it leads; not in the pause after one has crashed. */
-  #worker: HomeserverWorker | undefined;
+  #worker: OwnedWorker | undefined;
   #wasm: WebAssembly.Module | undefined;
   /** When the worker was made, and how many in a row before it ended early or unborn. */
   #born = 0;
@@ -49,13 +56,13 @@ export class Tab {
   #ended = false;
 
   constructor(
-    private readonly settings: Settings,
+    private readonly contest: Contest,
     private readonly place: WorkerPlace,
     private readonly serviceWorker: ServiceWorkerLink,
   ) {
     this.connection = new Connection(this.#lock);
     this.connection.onlost = (why) => this.#lost(why);
-    this.#bus = new BroadcastChannel(announcements(settings.storage));
+    this.#bus = new BroadcastChannel(announcements(contest.storage));
     this.#bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
       if (data.kind === "leading" && data.lock !== this.connection.welcome?.lock) this.#follow();
     };
@@ -101,7 +108,7 @@ export class Tab {
   #stand(): void {
     // Without locks the browser itself sees to it that there is one worker: a shared one.
     if (!hasLocks) return this.#lead();
-    const name = leaderLock(this.settings.storage);
+    const name = leaderLock(this.contest.storage);
     const lead = (): Promise<void> =>
       new Promise((resign) => {
         this.#resign = resign;
@@ -124,10 +131,9 @@ export class Tab {
   #lead(): void {
     this.#leading = true;
     clearTimeout(this.#again);
-    const { settings } = this;
+    const { makeWorker, config } = this.contest;
     try {
-      const config = { ...settings, serverName: settings.serverName ?? keptServerName(settings.storage) };
-      const worker = new HomeserverWorker(config, this.place, this.#wasm);
+      const worker = new OwnedWorker(makeWorker, config(), this.place, this.#wasm);
       this.#worker = worker;
       this.#born = performance.now();
       worker.onfailed = (reason) => this.#end(reason);
@@ -136,11 +142,11 @@ export class Tab {
       this.connection.open(portChannel(worker.connect()));
       this.serviceWorker.lead(worker.connect());
     } catch (cause) {
-      this.#end(new StartError("WorkerError", "The homeserver's worker can't be made", cause));
+      this.#end(new StartError("WorkerError", "The worker can't be made", cause));
     }
   }
 
-  #elected(worker: HomeserverWorker): void {
+  #elected(worker: OwnedWorker): void {
     // What goes wrong in a homeserver that runs has been told to those who asked for it.
     worker.onfailed = () => {};
     this.#stillborn = 0;
@@ -160,7 +166,7 @@ export class Tab {
     if (this.#asked % 2 === 1 && this.serviceWorker.connect(port2)) {
       this.connection.open(portChannel(port1));
     } else {
-      const name = uniqueName(announcements(this.settings.storage));
+      const name = uniqueName(announcements(this.contest.storage));
       this.connection.open(broadcastChannel(name, "asker"));
       this.#bus.postMessage({ kind: "connect", name } satisfies Announcement);
     }
@@ -176,20 +182,20 @@ export class Tab {
         this.#resign = () => {};
         this.#worker = undefined;
       }
-      return this.#end(new Error("The homeserver was destroyed."));
+      return this.#end(new Error(`The ${this.contest.what} was destroyed.`));
     }
     if (this.#worker) this.#restart(this.#worker);
     else this.#follow();
   }
 
-  #restart(worker: HomeserverWorker): void {
+  #restart(worker: OwnedWorker): void {
     if (this.#worker !== worker) return;
     this.#wasm = worker.wasm;
     worker.terminate();
     this.#worker = undefined;
     this.#stillborn += 1;
     if (this.#stillborn > MAX_STILLBORN) {
-      return this.#end(new StartError("WorkerError", "The homeserver's worker crashes again and again"));
+      return this.#end(new StartError("WorkerError", "The worker crashes again and again"));
     }
     this.#shortLived = performance.now() - this.#born < LONG_LIFE ? this.#shortLived + 1 : 0;
     const pause = Math.min(SHORTEST_PAUSE * 2 ** this.#shortLived, LONGEST_PAUSE);

@@ -9,7 +9,7 @@ use ruma::{OwnedServerName, ServerName};
 
 pub use self::{
     config::{Config, Registration},
-    status::{ConsumerStatus, Status, StreamStatus},
+    status::Status,
 };
 use crate::{
     Result,

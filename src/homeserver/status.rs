@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Homeserver;
 use crate::{
     Error, Result,
-    queue::StreamInfo,
+    queue::StreamStatus,
     store::{Direction, KeyRange, Table},
 };
 
@@ -18,40 +18,6 @@ pub struct Status {
     pub rooms: usize,
     /// How many accounts there are.
     pub users: usize,
-}
-
-/// A stream in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StreamStatus {
-    /// Its name.
-    pub name: String,
-    /// How many messages it holds.
-    pub messages: u64,
-    /// How many bytes these take.
-    pub bytes: u64,
-    /// The sequence number of the first.
-    pub first_seq: u64,
-    /// The sequence number that was given out last.
-    pub last_seq: u64,
-    /// Its consumers.
-    pub consumers: Vec<ConsumerStatus>,
-}
-
-/// A consumer in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConsumerStatus {
-    /// Its name.
-    pub name: String,
-    /// How many messages it has still to be delivered.
-    pub pending: u64,
-    /// How many are delivered and not acknowledged.
-    pub ack_pending: usize,
-    /// The stream's sequence number of the last delivery.
-    pub delivered: u64,
-    /// The stream's sequence number up to which all is acknowledged.
-    pub ack_floor: u64,
 }
 
 impl Homeserver {
@@ -71,25 +37,5 @@ impl Homeserver {
     async fn count(&self, table: Table) -> Result<usize> {
         let rows = self.store.scan(table, KeyRange::all(), Direction::Forward, usize::MAX);
         Ok(rows.await?.len())
-    }
-}
-
-impl From<StreamInfo> for StreamStatus {
-    fn from(StreamInfo { config, state, consumers, .. }: StreamInfo) -> Self {
-        let consumers = consumers.into_iter().map(|consumer| ConsumerStatus {
-            name: consumer.name,
-            pending: consumer.num_pending,
-            ack_pending: consumer.num_ack_pending,
-            delivered: consumer.delivered.stream_seq,
-            ack_floor: consumer.ack_floor.stream_seq,
-        });
-        Self {
-            name: config.name,
-            messages: state.messages,
-            bytes: state.bytes,
-            first_seq: state.first_seq,
-            last_seq: state.last_seq,
-            consumers: consumers.collect(),
-        }
     }
 }

@@ -21,6 +21,7 @@ mod row;
 mod status;
 mod stream;
 pub mod subject;
+mod summary;
 pub mod time;
 mod transform;
 mod worker;
@@ -48,6 +49,7 @@ pub use self::{
     message::{Message, StoredMessage},
     status::{ConsumerInfo, SequenceInfo, StreamInfo, StreamState},
     stream::PubAck,
+    summary::{ConsumerStatus, StreamStatus},
     worker::work,
 };
 use crate::store::{Batch, Direction, KeyRange, Store, Table};

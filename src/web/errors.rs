@@ -23,6 +23,13 @@ pub(super) fn from_store(cause: store::Error) -> JsValue {
 }
 
 /// What the database holds can't be read or written.
+#[cfg(not(feature = "homeserver"))]
+pub(super) fn from_queue(cause: crate::queue::Error) -> JsValue {
+    named("StorageError", &capitalized(&cause.to_string()))
+}
+
+/// What the database holds can't be read or written.
+#[cfg(feature = "homeserver")]
 pub(super) fn from_homeserver(cause: crate::Error) -> JsValue {
     named("StorageError", &capitalized(&cause.to_string()))
 }

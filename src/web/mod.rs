@@ -1,92 +1,17 @@
-//! The face of the homeserver towards JavaScript: what the worker's script calls.
+//! The face towards JavaScript: what the workers' scripts call.
 
 mod errors;
+mod nats;
+mod storage;
+
+// One of the two faces, each in a wasm of its own.
+#[cfg(feature = "homeserver")]
 mod exchange;
+#[cfg(feature = "homeserver")]
+mod homeserver;
+#[cfg(feature = "homeserver")]
 mod options;
+#[cfg(not(feature = "homeserver"))]
+mod queue;
+#[cfg(feature = "homeserver")]
 mod request;
-
-use std::rc::Rc;
-
-use js_sys::Promise;
-use wasm_bindgen::prelude::*;
-
-use self::options::{Options, Storage};
-
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = r#"
-/** An answer; `headers` are names and values in turn. */
-export interface FetchResponse {
-  status: number;
-  headers: string[];
-  body: Uint8Array<ArrayBuffer> | Blob | undefined;
-}
-"#;
-
-/// A homeserver over the database of one storage name.
-#[wasm_bindgen]
-pub struct Homeserver {
-    server: Rc<crate::Homeserver>,
-}
-
-#[wasm_bindgen]
-impl Homeserver {
-    /// Opens the homeserver in `options.storage`, or makes a new one there. Rejects with an Error
-    /// whose `name` says what kind it is.
-    pub async fn start(options: JsValue) -> Result<Homeserver, JsValue> {
-        exchange::watch_for_panics();
-        let (config, storage) = Options::read(options)?.settle()?;
-        let store = storage.open().await.map_err(errors::from_store)?;
-        let name = crate::Homeserver::settle_name(&store, &config.server_name).await;
-        let name = name.map_err(errors::from_store)?;
-        if name != config.server_name {
-            let message = format!("serverName: the database is that of the homeserver {name}");
-            return Err(errors::named("ConfigError", &message));
-        }
-        let server =
-            crate::Homeserver::start(config, store).await.map_err(errors::from_homeserver)?;
-        Ok(Self { server })
-    }
-
-    /// Answers a request for a path and query below the base URL. `headers` are names and values
-    /// in turn; `body` is text, a Uint8Array, a Blob or undefined. Rejects with the reason of
-    /// `signal` when that aborts, and with an Error named `Panic` when the homeserver is broken.
-    #[wasm_bindgen(unchecked_return_type = "Promise<FetchResponse>")]
-    pub fn fetch(
-        &self,
-        method: String,
-        path: String,
-        headers: Vec<String>,
-        body: JsValue,
-        signal: Option<web_sys::AbortSignal>,
-    ) -> Promise {
-        let server = self.server.clone();
-        exchange::promise(signal, async move {
-            let response = match request::read(&method, &path, &headers, &body) {
-                Ok(request) => server.fetch(request).await,
-                Err(error) => error.into_response().map(Into::into),
-            };
-            request::write(response)
-        })
-    }
-
-    /// The state of the homeserver's parts: `streams`, `rooms` and `users` of `Status`.
-    pub async fn status(&self) -> Result<JsValue, JsValue> {
-        let status = self.server.status().await.map_err(errors::from_homeserver)?;
-        Ok(serde_wasm_bindgen::to_value(&status)?)
-    }
-
-    /// Why it can't go on, if that is so: its database was deleted or taken away.
-    pub fn closed(&self) -> Option<String> {
-        self.server.store.closed().map(|cause| cause.to_string())
-    }
-
-    /// Ends it: what was submitted is durable, and the database is closed.
-    pub async fn stop(&self) {
-        self.server.store.close().await;
-    }
-
-    /// Deletes the database of that name.
-    pub async fn destroy(storage: String) -> Result<(), JsValue> {
-        Storage::delete(&storage).await.map_err(errors::from_store)
-    }
-}

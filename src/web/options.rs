@@ -1,17 +1,11 @@
 //! The options of `start()`, which JavaScript has checked and completed.
 
-use std::time::Duration;
-
 use ruma::{OwnedServerName, RoomVersionId};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
-use super::errors::named;
-use crate::{
-    Config,
-    homeserver::Registration,
-    store::{self, Store},
-};
+use super::{errors::named, storage::Storage};
+use crate::{Config, homeserver::Registration};
 
 /// `Config` of `worker/messages.ts`.
 #[derive(Deserialize)]
@@ -22,9 +16,9 @@ pub(super) struct Options {
     registration: Who,
     registration_token: Option<String>,
     default_room_version: String,
-    durability: Durability,
     rate_limits: Switch,
-    storage: String,
+    #[serde(flatten)]
+    storage: Storage,
 }
 
 #[derive(Deserialize)]
@@ -35,43 +29,11 @@ enum Who {
     Closed,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Durability {
-    Strict,
-    Relaxed,
-}
-
 #[derive(Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Switch {
     On,
     Off,
-}
-
-/// The worker holds the lock of its database, which no other takes from it. What a worker that was
-/// frozen does when it wakes up is long after its last check.
-const LEASE: Duration = Duration::from_millis(100);
-
-/// Where and how to store.
-pub(super) struct Storage {
-    name: String,
-    durability: Durability,
-}
-
-impl Storage {
-    pub(super) async fn open(self) -> store::Result<Store> {
-        let durability = match self.durability {
-            Durability::Strict => store::Durability::Strict,
-            Durability::Relaxed => store::Durability::Relaxed,
-        };
-        let options = store::Options { durability, lease: LEASE, ..store::Options::default() };
-        Store::open_indexeddb(&self.name, options).await
-    }
-
-    pub(super) async fn delete(name: &str) -> store::Result<()> {
-        Store::delete(name).await
-    }
 }
 
 impl Options {
@@ -99,7 +61,7 @@ impl Options {
             rate_limits: self.rate_limits == Switch::On,
             ..Config::new(server_name)
         };
-        Ok((config, Storage { name: self.storage, durability: self.durability }))
+        Ok((config, self.storage))
     }
 }
 

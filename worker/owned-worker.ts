@@ -2,7 +2,7 @@
 
 import { StartError } from "./errors.js";
 import { hasLocks, whenReleased } from "./locks.js";
-import type { Config, FromWorker, ToWorker } from "./messages.js";
+import type { FromWorker, ToWorker, WorkerConfig } from "./messages.js";
 
 /** A worker whose script does not run within this time will not run at all. */
 const RUNS_WITHIN = 30_000;
@@ -12,11 +12,21 @@ export interface WorkerPlace {
   wasmUrl?: string | URL | undefined;
 }
 
-/** The worker with the homeserver in it, from the page's side. */
-export class HomeserverWorker {
+/**
+ * Makes the worker of the script at `url`, or of the package's own: a dedicated worker, whose page
+ * holds the leader's lock, or where there are no locks a shared one, of which the browser makes only
+ * one.
+ */
+export type MakeWorker = (url: string | URL | undefined, name: string) => Worker | SharedWorker;
+
+/** Whether workers are shared: see `MakeWorker`. */
+export const workersAreShared = !hasLocks && typeof SharedWorker !== "undefined";
+
+/** The worker with the homeserver in it, or with the queue alone, from the page's side. */
+export class OwnedWorker {
   /** The compiled wasm, once there; saves the next worker the time. */
   wasm: WebAssembly.Module | undefined;
-  /** The homeserver could not start. */
+  /** What is in it could not start. */
   onfailed: (reason: StartError) => void = () => {};
   /** The worker is gone, without a word. */
   ongone: () => void = () => {};
@@ -25,9 +35,9 @@ export class HomeserverWorker {
   #left = new AbortController();
   #silence = setTimeout(() => this.ongone(), RUNS_WITHIN);
 
-  constructor(config: Config, place: WorkerPlace, wasm: WebAssembly.Module | undefined) {
+  constructor(make: MakeWorker, config: WorkerConfig, place: WorkerPlace, wasm: WebAssembly.Module | undefined) {
     this.wasm = wasm;
-    this.#worker = makeWorker(place.workerUrl, `neurite:${config.storage}`);
+    this.#worker = make(place.workerUrl, `neurite:${config.storage}`);
     this.#port = "port" in this.#worker ? this.#worker.port : this.#worker;
     this.#port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       clearTimeout(this.#silence);
@@ -37,9 +47,9 @@ export class HomeserverWorker {
     };
     this.#worker.onerror = (event) => {
       const { message, error } = event as Partial<ErrorEvent>;
-      const where = place.workerUrl ?? new URL("./worker.js", import.meta.url);
+      const where = place.workerUrl ?? "beside this script";
       this.onfailed(
-        new StartError("WorkerError", `The homeserver's worker, ${String(where)}, failed: ${message ?? "not loaded"}`, error),
+        new StartError("WorkerError", `The worker, ${String(where)}, failed: ${message ?? "not loaded"}`, error),
       );
     };
     this.#post({
@@ -50,7 +60,7 @@ export class HomeserverWorker {
     });
   }
 
-  /** A port that leads to the homeserver. */
+  /** A port that leads to what is in it. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
     this.#post({ kind: "connect", port: port2 }, [port2]);
@@ -69,21 +79,6 @@ export class HomeserverWorker {
   #post(message: ToWorker, transfer: Transferable[] = []): void {
     this.#port.postMessage(message, transfer);
   }
-}
-
-/**
- * A dedicated worker, whose page holds the leader's lock; where there are no locks a shared one, of
- * which the browser makes only one.
- */
-function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
-  const options = { type: "module", name } as const;
-  // Written out each time, since bundlers look for exactly this.
-  if (!hasLocks && typeof SharedWorker !== "undefined") {
-    return url
-      ? new SharedWorker(url, options)
-      : new SharedWorker(new URL("./worker.js", import.meta.url), options);
-  }
-  return url ? new Worker(url, options) : new Worker(new URL("./worker.js", import.meta.url), options);
 }
 
 /** The error as it was in the worker; structured clone would have lost its name. */

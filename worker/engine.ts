@@ -1,0 +1,22 @@
+// What a worker runs: the homeserver, or the queue alone.
+
+import type { FetchResponse, NatsConnection } from "../dist/neurite.js";
+import type { Body, HeaderList } from "./messages.js";
+
+/** What wasm-bindgen makes of it. */
+export interface Engine {
+  /** Serves a NATS client; what it is sent is its own. */
+  connect(send: (bytes: Uint8Array<ArrayBuffer>) => void, closed: (reason: string) => void): NatsConnection;
+  status(): Promise<object>;
+  /** Why it can't go on, if that is so. */
+  closed(): string | undefined;
+  stop(): Promise<void>;
+  /** The homeserver's. */
+  fetch?(
+    method: string,
+    path: string,
+    headers: HeaderList,
+    body: Body | undefined,
+    signal: AbortSignal,
+  ): Promise<FetchResponse>;
+}

@@ -1,0 +1,75 @@
+// What the handles have in common that the two start()s give.
+
+import type { ServiceWorkerLink } from "./service-worker-link.js";
+import type { Role, Tab } from "./tab.js";
+
+export interface HandleEventMap {
+  /** This tab leads from now on: its worker holds what the handle stands for. */
+  rolechange: Event;
+  /** It has ended for this tab; `reason` says why. */
+  close: EndEvent;
+}
+
+/** Why something has ended. */
+export class EndEvent extends Event {
+  constructor(readonly reason: Error) {
+    super("close");
+  }
+}
+
+/** Something of this origin: in this tab's worker, or reached through another tab's. */
+export class Handle extends EventTarget {
+  /** Made by start(); `what` is what it stands for. */
+  constructor(
+    private readonly what: "homeserver" | "queue",
+    protected readonly tab: Tab,
+    protected readonly serviceWorker: ServiceWorkerLink,
+  ) {
+    super();
+    tab.onrole = () => this.dispatchEvent(new Event("rolechange"));
+    tab.onend = (reason) => {
+      serviceWorker.leave();
+      this.dispatchEvent(new EndEvent(reason));
+    };
+  }
+
+  /** Whether this tab's worker holds it. */
+  get role(): Role {
+    return this.tab.role;
+  }
+
+  /** Ends it for this tab. What is stored stays; if other tabs use it, one of them goes on. */
+  async stop(): Promise<void> {
+    if (this.role === "leader") await this.command("stop");
+    this.#leave(new Error(`The ${this.what} was stopped.`));
+  }
+
+  /** Ends it for all tabs and deletes everything that it has stored. */
+  async destroy(): Promise<void> {
+    await this.command("destroy");
+    this.#leave(new Error(`The ${this.what} was destroyed.`));
+  }
+
+  protected async command(kind: "status" | "stop" | "destroy"): Promise<unknown> {
+    const answer = await this.tab.connection.ask({ kind });
+    if (answer.kind === "value") return answer.value;
+    throw new Error(answer.kind === "failed" ? answer.reason : `The ${this.what} gave another answer.`);
+  }
+
+  #leave(reason: Error): void {
+    this.tab.leave(reason);
+    this.serviceWorker.leave();
+    this.dispatchEvent(new EndEvent(reason));
+  }
+
+  declare addEventListener: <Type extends keyof HandleEventMap>(
+    type: Type,
+    listener: (event: HandleEventMap[Type]) => void,
+    options?: AddEventListenerOptions | boolean,
+  ) => void;
+  declare removeEventListener: <Type extends keyof HandleEventMap>(
+    type: Type,
+    listener: (event: HandleEventMap[Type]) => void,
+    options?: EventListenerOptions | boolean,
+  ) => void;
+}

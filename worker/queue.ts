@@ -1,0 +1,72 @@
+// The queue alone: `neurite/queue`.
+
+import { StartError } from "./errors.js";
+import { Handle } from "./handle.js";
+import { nonEmpty, oneOf } from "./options.js";
+import { workersAreShared } from "./owned-worker.js";
+import { ServiceWorkerLink } from "./service-worker-link.js";
+import type { Status } from "./status.js";
+import { Tab } from "./tab.js";
+
+export { StartError, type StartErrorName } from "./errors.js";
+export type { EndEvent, HandleEventMap } from "./handle.js";
+export type { ConsumerStatus, StreamStatus } from "./status.js";
+export type { Role } from "./tab.js";
+
+export interface QueueOptions {
+  /** The database's name, so that several can exist side by side. Default: "neurite". */
+  storage?: string | undefined;
+  /** Whether what was acknowledged has reached the disk ("strict", default) or the operating system. */
+  durability?: "strict" | "relaxed" | undefined;
+  /** Where the package's queue-worker.js is. Default: beside this script. */
+  workerUrl?: string | URL | undefined;
+  /** Where the package's neurite_queue_bg.wasm is. Default: beside queue-worker.js. */
+  wasmUrl?: string | URL | undefined;
+}
+
+export type QueueStatus = Pick<Status, "version" | "role" | "storage" | "streams">;
+
+/** The queue of this origin: in this tab's worker, or reached through another tab's. */
+export class Queue extends Handle {
+  /** A port that speaks the NATS client protocol; see `Homeserver.queue`. */
+  queue(): Promise<MessagePort> {
+    return this.tab.connection.queue();
+  }
+
+  /** How the queue is. */
+  async status(): Promise<QueueStatus> {
+    const status = (await this.command("status")) as Omit<QueueStatus, "role">;
+    return { ...status, role: this.role };
+  }
+}
+
+/**
+ * Starts the queue of this origin in `options.storage`, or joins the one that another tab has
+ * started. Rejects with a StartError, whose `name` and `message` say what is wrong and what to do.
+ */
+export async function start(options: QueueOptions = {}): Promise<Queue> {
+  const durability = oneOf("durability", ["strict", "relaxed"], options.durability);
+  // Beside a homeserver's of the same name, in a database of its own.
+  const storage = `queue:${nonEmpty("storage", options.storage ?? "neurite")}`;
+  const serviceWorker = new ServiceWorkerLink(false, storage, location.origin);
+  const config = () => ({ storage, durability });
+  const tab = new Tab({ what: "queue", storage, makeWorker, config }, options, serviceWorker);
+  try {
+    await tab.join();
+    return new Queue("queue", tab, serviceWorker);
+  } catch (cause) {
+    tab.leave(new Error("The queue did not start."));
+    throw cause instanceof StartError ? cause : new StartError("WorkerError", String(cause), cause);
+  }
+}
+
+function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
+  const options = { type: "module", name } as const;
+  // Written out each time, since bundlers look for exactly this.
+  if (workersAreShared) {
+    return url
+      ? new SharedWorker(url, options)
+      : new SharedWorker(new URL("./queue-worker.js", import.meta.url), options);
+  }
+  return url ? new Worker(url, options) : new Worker(new URL("./queue-worker.js", import.meta.url), options);
+}

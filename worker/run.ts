@@ -1,0 +1,126 @@
+// A worker's life: loads the wasm, starts what is in it, and answers over channels.
+
+import { version } from "../package.json";
+import { broadcastChannel, portChannel } from "./channel.js";
+import { Callers, type HomeserverChannel } from "./callers.js";
+import type { Engine } from "./engine.js";
+import { startErrorName } from "./errors.js";
+import { hold, uniqueName } from "./locks.js";
+import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
+import { announcements, databaseLock } from "./names.js";
+
+type Owner = Pick<MessagePort, "postMessage">;
+
+/** What a worker is to run, and where its wasm is. */
+export interface Contents {
+  wasmUrl: URL;
+  init(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  start(config: WorkerConfig): Promise<Engine>;
+  destroy(storage: string): Promise<void>;
+}
+
+const lock = uniqueName("neurite:worker");
+const held = hold(lock);
+/** Channels that came before it was ready. */
+let early: HomeserverChannel[] | undefined = [];
+let callers: Callers | undefined;
+let starting: Promise<void> | undefined;
+let contents: Contents;
+
+/** Does what a worker does from now on. */
+export function run(what: Contents): void {
+  contents = what;
+  self.addEventListener("error", (event) => crash(event, event.error));
+  self.addEventListener("unhandledrejection", (event) => crash(event, event.reason));
+  if ("onconnect" in self) {
+    // As a shared worker, where there are no locks.
+    self.addEventListener("connect", (event) => {
+      const port = (event as MessageEvent).ports[0]!;
+      port.onmessage = ({ data }: MessageEvent<ToWorker>) => receive(data, port);
+    });
+  } else {
+    self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => receive(data, self as unknown as Owner));
+  }
+}
+
+function connect(channel: HomeserverChannel): void {
+  if (early) early.push(channel);
+  else callers?.add(channel);
+}
+
+function receive(message: ToWorker, owner: Owner): void {
+  if (message.kind === "connect") return connect(portChannel(message.port));
+  void held.then(() => tell(owner, { kind: "alive", lock }));
+  starting ??= start(message, owner);
+  starting.catch((error: unknown) => {
+    const { name, message, stack } = error as Error;
+    // `name` is not cloned with an Error.
+    tell(owner, { kind: "failed", error: { name: startErrorName(error), message: message || name, stack } });
+  });
+}
+
+async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
+  // The one before may not be quite gone, and two must never have the database open.
+  const [module] = await Promise.all([wasm ?? compile(wasmUrl), hold(databaseLock(config.storage)), held]);
+  if (!wasm) tell(owner, { kind: "compiled", wasm: module });
+  await contents.init({ module_or_path: module });
+  const engine = await contents.start(config);
+  const homeserver = "serverName" in config ? { serverName: config.serverName, baseUrl: config.baseUrl } : undefined;
+  callers = new Callers(engine, { lock, homeserver, version }, {
+    connect,
+    destroy: () => contents.destroy(config.storage),
+    close: () => self.close(),
+    fail,
+  });
+  const channels = early ?? [];
+  early = undefined;
+  for (const channel of channels) callers.add(channel);
+  announce(config);
+}
+
+async function compile(url: string | undefined): Promise<WebAssembly.Module> {
+  const where = new URL(url ?? contents.wasmUrl);
+  try {
+    const response = await fetch(where);
+    if (!response.ok) throw new Error(`the answer is ${response.status}`);
+    const isWasm = response.headers.get("content-type")?.startsWith("application/wasm");
+    return await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (cause) {
+    const error = new Error(`${where.href} could not be loaded: ${String(cause)}`, { cause });
+    error.name = "WorkerError";
+    throw error;
+  }
+}
+
+/** Tells other tabs, and listens for those without a service worker. */
+function announce({ storage }: WorkerConfig): void {
+  const bus = new BroadcastChannel(announcements(storage));
+  bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
+    if (data.kind === "connect") connect(broadcastChannel(data.name, "answerer"));
+  };
+  bus.postMessage({ kind: "leading", lock } satisfies Announcement);
+}
+
+function tell(owner: Owner, message: FromWorker): void {
+  owner.postMessage(message);
+}
+
+/** An error that nothing caught, in wasm: its memory can't be trusted any longer. */
+function isTrap(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /stack/i.test(error.message));
+}
+
+function crash(event: Event, error: unknown): void {
+  if (!isTrap(error)) return;
+  event.preventDefault();
+  fail(error);
+}
+
+function fail(reason: unknown): void {
+  console.error("The worker failed and is started again.", reason);
+  // What has already been answered is posted first, by tasks that are now waiting.
+  setTimeout(async () => {
+    await callers?.end("crashed");
+    self.close();
+  });
+}
