@@ -7,7 +7,7 @@ use std::{rc::Rc, time::Duration};
 use neurite::{
     queue::{
         AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, Discard, Error, Headers,
-        ManualClock, Message, Queue, Retention, StreamConfig, StreamInfo,
+        ManualClock, Message, Purge, Queue, Retention, StreamConfig, StreamInfo,
     },
     store::{
         Batch, Options, Store,
@@ -498,7 +498,7 @@ tests! {
         assert_eq!(world.queue.message("S", 3).await.unwrap_err(), Error::NO_MESSAGE_FOUND);
         assert_eq!(&*world.queue.message("S", 4).await.unwrap().payload, b"d");
         assert_eq!(consumer.info().num_pending, 2);
-        assert_eq!(world.queue.purge_stream("S").await.unwrap(), 3);
+        assert_eq!(world.queue.purge_stream("S", &Purge::default()).await.unwrap(), 3);
         let info = world.info("S").await;
         assert_eq!((info.state.messages, info.state.first_seq, info.state.last_seq), (0, 5, 4));
         assert_eq!((info.consumers[0].num_pending, info.consumers[0].num_ack_pending), (0, 0));

@@ -5,6 +5,10 @@
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     pub(super) fn number(&mut self, mut number: u64) -> &mut Self {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);

@@ -4,12 +4,67 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 
-/// The id by which a message is stored only once. ADR-4
-pub const MESSAGE_ID: &str = "Nats-Msg-Id";
-/// The stream that must store the message.
-pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
-/// The sequence number that the stream's last message must have.
-pub const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+/// The headers that mean something to streams and clients.
+pub(super) mod names {
+    /// The id by which a message is stored only once. ADR-4
+    pub const MESSAGE_ID: &str = "Nats-Msg-Id";
+    /// The stream that must store the message.
+    pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+    /// The sequence number that the stream's last message must have.
+    pub const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+    /// The sequence number that the last message of the subject must have.
+    pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+    /// The subject that this is about, if not the message's own.
+    pub const EXPECTED_LAST_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
+    /// The message id that the stream's last message must have.
+    pub const EXPECTED_LAST_ID: &str = "Nats-Expected-Last-Msg-Id";
+    /// What the message takes the place of.
+    pub const ROLLUP: &str = "Nats-Rollup";
+    /// How long the message is held. ADR-43
+    pub const TTL: &str = "Nats-TTL";
+    /// Why the last message of a subject went. ADR-43
+    pub const MARKER_REASON: &str = "Nats-Marker-Reason";
+    /// What is added to a counter. ADR-49
+    pub const INCREMENT: &str = "Nats-Incr";
+    /// What a counter has from which source. ADR-49
+    pub const COUNTER_SOURCES: &str = "Nats-Counter-Sources";
+    /// The atomic batch that the message is part of. ADR-50
+    pub const BATCH_ID: &str = "Nats-Batch-Id";
+    /// Its place there.
+    pub const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
+    /// Whether it is the last.
+    pub const BATCH_COMMIT: &str = "Nats-Batch-Commit";
+    /// When the message is published. ADR-51
+    pub const SCHEDULE: &str = "Nats-Schedule";
+    /// The time zone of that.
+    pub const SCHEDULE_ZONE: &str = "Nats-Schedule-Time-Zone";
+    /// How long what is published is held.
+    pub const SCHEDULE_TTL: &str = "Nats-Schedule-TTL";
+    /// What it takes the place of.
+    pub const SCHEDULE_ROLLUP: &str = "Nats-Schedule-Rollup";
+    /// Where it is published.
+    pub const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
+    /// The subject whose last message is published there.
+    pub const SCHEDULE_SOURCE: &str = "Nats-Schedule-Source";
+    /// The schedule that a message is from.
+    pub const SCHEDULER: &str = "Nats-Scheduler";
+    /// When the schedule is next; `purge` when it is over.
+    pub const SCHEDULE_NEXT: &str = "Nats-Schedule-Next";
+    /// Where a message was copied from.
+    pub const STREAM_SOURCE: &str = "Nats-Stream-Source";
+    /// Of a message that was got or published again: its stream.
+    pub const STREAM: &str = "Nats-Stream";
+    /// Its subject.
+    pub const SUBJECT: &str = "Nats-Subject";
+    /// Its sequence number.
+    pub const SEQUENCE: &str = "Nats-Sequence";
+    /// When it was stored.
+    pub const TIME_STAMP: &str = "Nats-Time-Stamp";
+    /// The sequence number of the one before.
+    pub const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
+    /// The size of its payload, where that was left out.
+    pub const MESSAGE_SIZE: &str = "Nats-Msg-Size";
+}
 
 const VERSION: &str = "NATS/1.0\r\n";
 
@@ -72,6 +127,49 @@ impl Headers {
                 .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
                 .collect(),
         )
+    }
+}
+
+/// A header block as it travels, read in place; empty when there are no headers.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a>(pub(super) &'a [u8]);
+
+impl<'a> Block<'a> {
+    /// Names and values, in order; lines that are none are left out.
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let lines = self.0.split(|byte| *byte == b'\n').skip(1);
+        lines.filter_map(|line| {
+            let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+            Some((name, value.trim()))
+        })
+    }
+
+    /// The first value of `name`.
+    pub(super) fn get(self, name: &str) -> Option<&'a str> {
+        self.iter().find(|(of, _)| *of == name).map(|(_, value)| value)
+    }
+
+    /// Whether it is empty or whole.
+    pub(super) fn is_valid(self) -> bool {
+        self.0.is_empty() || (self.0.starts_with(b"NATS/1.0") && self.0.ends_with(b"\r\n\r\n"))
+    }
+
+    /// The same with one more.
+    pub(super) fn with(self, name: &str, value: &str) -> Vec<u8> {
+        let mut block = match self.0 {
+            [] => VERSION.as_bytes().to_vec(),
+            some => some[..some.len() - 2].to_vec(),
+        };
+        for part in [name, ": ", value, "\r\n\r\n"] {
+            block.extend_from_slice(part.as_bytes());
+        }
+        block
+    }
+
+    /// The same without those that `unwanted` tells; empty when none is left.
+    pub(super) fn without(self, unwanted: impl Fn(&str) -> bool) -> Vec<u8> {
+        let left = self.iter().filter(|(name, _)| !unwanted(name));
+        Headers(left.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()).encode()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Messages, as they are stored and as a consumer is delivered them.
+//! Messages as a consumer is delivered them.
 
 use std::{rc::Rc, time::Duration};
 
@@ -12,33 +12,6 @@ use super::{
     row::MessageRow,
 };
 use crate::store::Batch;
-
-/// A message as the stream holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredMessage {
-    /// Its sequence number.
-    pub sequence: u64,
-    /// Its subject.
-    pub subject: String,
-    /// Its headers.
-    pub headers: Headers,
-    /// What it says.
-    pub payload: Bytes,
-    /// When it was stored, in milliseconds since the Unix epoch.
-    pub time: u64,
-}
-
-impl StoredMessage {
-    pub(super) fn new(sequence: u64, row: &MessageRow<'_>) -> Self {
-        Self {
-            sequence,
-            subject: row.subject.to_owned(),
-            headers: Headers::decode(row.headers),
-            payload: Bytes::copy_from_slice(row.payload),
-            time: row.time,
-        }
-    }
-}
 
 /// A message as it was delivered; to be acknowledged.
 pub struct Message {

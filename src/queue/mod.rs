@@ -34,7 +34,7 @@ use std::{
 
 use futures::lock::Mutex;
 
-use self::stream::{Stream, StreamRow};
+use self::stream::{Incoming, Parts, Stream, StreamRow};
 pub use self::{
     broker::{Broker, ClientId, CoreMessage, Subscription},
     clock::{Clock, ManualClock, SystemClock},
@@ -46,9 +46,12 @@ pub use self::{
     error::{Error, Result},
     fetch::Consumer,
     headers::Headers,
-    message::{Message, StoredMessage},
-    status::{ConsumerInfo, SequenceInfo, StreamInfo, StreamState},
-    stream::PubAck,
+    message::Message,
+    status::{ConsumerInfo, SequenceInfo},
+    stream::{
+        DirectReply, DirectRequest, LostState, MessageRequest, PubAck, Purge, StoredMessage,
+        StreamInfo, StreamState,
+    },
     summary::{ConsumerStatus, StreamStatus},
     worker::work,
 };
@@ -62,6 +65,8 @@ pub struct Queue {
 
 struct Inner {
     store: Store,
+    /// The store of the streams that are kept in memory.
+    memory: Store,
     clock: Rc<dyn Clock>,
     broker: Broker,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
@@ -94,6 +99,7 @@ impl Queue {
         let queue = Self {
             inner: Rc::new(Inner {
                 store: store.clone(),
+                memory: Store::memory(),
                 clock: clock.clone(),
                 broker: Broker::new(),
                 streams: RefCell::default(),
@@ -110,7 +116,10 @@ impl Queue {
                 tracing::error!("the configuration of a stream can't be read");
                 continue;
             };
-            let stream = Rc::new(Stream::open(store.clone(), clock.clone(), row).await?);
+            let Inner { store, clock, broker, .. } = &*queue.inner;
+            let parts =
+                Parts { store: store.clone(), clock: clock.clone(), broker: broker.clone() };
+            let stream = Rc::new(Stream::open(parts, row).await?);
             queue.start(stream);
         }
         Ok(queue)
@@ -150,7 +159,8 @@ impl Queue {
     /// was published later before it.
     ///
     /// # Errors
-    /// When no stream takes the subject (code 503), and the codes of what the stream refuses.
+    /// When no stream takes the subject (code 503), and the codes of what the stream refuses; 10163
+    /// when it needs what [`Queue::prepare`] looks up.
     pub fn publish(
         &self,
         batch: &mut Batch,
@@ -158,12 +168,25 @@ impl Queue {
         headers: &Headers,
         payload: impl AsRef<[u8]>,
     ) -> Result<PubAck> {
-        if !subject::is_literal(subject) {
+        let stream = self.stream_of(subject)?;
+        if !headers.is_valid() {
             return Err(Error::BAD_REQUEST);
         }
-        let streams = self.inner.streams.borrow();
-        let stream = streams.values().find(|stream| stream.config.borrow().takes(subject));
-        stream.ok_or(Error::NO_RESPONDERS)?.publish(batch, subject, headers, payload.as_ref())
+        let (block, payload) = (headers.encode(), payload.as_ref());
+        let mut answer = Err(Error::BAD_REQUEST);
+        stream.join(batch, |batch| {
+            answer = stream.publish(batch, Incoming::new(subject, &block, payload));
+        });
+        answer
+    }
+
+    /// Looks up what [`Queue::publish`] has to know when the stream limits or counts messages by
+    /// subject, or the headers expect something of one. Publish at once afterwards.
+    ///
+    /// # Errors
+    /// When no stream takes the subject (code 503), and when the store can't be read.
+    pub async fn prepare(&self, subject: &str, headers: &Headers) -> Result<()> {
+        self.stream_of(subject)?.prepare(subject, &headers.encode()).await
     }
 
     /// Stores a message by itself; durable when this returns.
@@ -176,10 +199,27 @@ impl Queue {
         headers: &Headers,
         payload: impl AsRef<[u8]>,
     ) -> Result<PubAck> {
+        let stream = self.stream_of(subject)?;
+        if !headers.is_valid() {
+            return Err(Error::BAD_REQUEST);
+        }
+        let block = headers.encode();
+        stream.prepare(subject, &block).await?;
         let mut batch = Batch::new();
-        let answer = self.publish(&mut batch, subject, headers, payload)?;
-        self.inner.store.commit(batch).await?;
+        let incoming = Incoming::new(subject, &block, payload.as_ref());
+        let answer = stream.publish(&mut batch, incoming)?;
+        stream.store.commit(batch).await?;
         Ok(answer)
+    }
+
+    /// The stream that takes messages of this subject.
+    fn stream_of(&self, subject: &str) -> Result<Rc<Stream>> {
+        if !subject::is_literal(subject) {
+            return Err(Error::BAD_REQUEST);
+        }
+        let streams = self.inner.streams.borrow();
+        let stream = streams.values().find(|stream| stream.config.borrow().takes(subject));
+        stream.cloned().ok_or(Error::NO_RESPONDERS)
     }
 
     /// What is known of all streams and consumers, by name.

@@ -1,42 +1,8 @@
-//! What is known of streams and consumers, under JetStream's names.
+//! What is known of consumers, under JetStream's names.
 
 use serde::Serialize;
 
-use super::{
-    config::{ConsumerConfig, StreamConfig},
-    consumer,
-    error::Result,
-    stream::Stream,
-};
-use crate::store::Direction;
-
-/// A stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StreamInfo {
-    /// What it was told to be.
-    pub config: StreamConfig,
-    /// When it was made, in milliseconds since the Unix epoch.
-    pub created: u64,
-    /// What it holds.
-    pub state: StreamState,
-    /// Its consumers, by name.
-    pub consumers: Vec<ConsumerInfo>,
-}
-
-/// What a stream holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StreamState {
-    /// How many messages.
-    pub messages: u64,
-    /// How many bytes these are, with what it takes to keep them.
-    pub bytes: u64,
-    /// The sequence number of the first; of the next to come when there is none.
-    pub first_seq: u64,
-    /// The sequence number that was given out last.
-    pub last_seq: u64,
-    /// How many consumers it has.
-    pub consumer_count: usize,
-}
+use super::{config::ConsumerConfig, consumer, stream::Stream};
 
 /// A place in a consumer's and in its stream's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -93,52 +59,5 @@ impl ConsumerInfo {
             num_waiting: consumer.wake.count(),
             num_pending: deliveries.num_pending(),
         }
-    }
-}
-
-impl Stream {
-    /// What is known of the stream, once it is within its limits.
-    pub(super) async fn info(self: &std::rc::Rc<Self>) -> Result<StreamInfo> {
-        if self.is_untidy() {
-            self.tidy().await?;
-        }
-        self.find_first().await?;
-        let counts = self.counts.borrow();
-        let consumers: Vec<_> = self
-            .consumers
-            .borrow()
-            .values()
-            .map(|consumer| ConsumerInfo::of(self, consumer))
-            .collect();
-        Ok(StreamInfo {
-            config: (*self.config()).clone(),
-            created: self.created,
-            state: StreamState {
-                messages: counts.messages,
-                bytes: counts.bytes,
-                first_seq: if counts.messages == 0 { counts.last + 1 } else { counts.first },
-                last_seq: counts.last,
-                consumer_count: consumers.len(),
-            },
-            consumers,
-        })
-    }
-
-    /// Moves `first` on to the first message that there is.
-    async fn find_first(&self) -> Result<()> {
-        let (from, visible, removals) = {
-            let counts = self.counts.borrow();
-            (counts.first, counts.visible(), counts.removals)
-        };
-        let rows = self.rows(from, visible, Direction::Forward, 1).await?;
-        let mut counts = self.counts.borrow_mut();
-        if let Some((sequence, _)) = rows.first()
-            && counts.removals == removals
-            && counts.removing.is_empty()
-            && counts.first == from
-        {
-            counts.first = *sequence;
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What is written together or not at all.
 
-use std::collections::BTreeMap;
+use std::{any::Any, collections::BTreeMap, rc::Rc};
 
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ pub struct Batch {
     /// Whether it may wait for others to become durable with.
     pub(super) patient: bool,
     on_submit: Vec<OnSubmit>,
+    parts: Vec<Rc<dyn Any>>,
     late: BTreeMap<(Table, Vec<u8>), LateValue>,
 }
 
@@ -79,6 +80,17 @@ impl Batch {
     /// write into the batch. Dropped without having run when the batch is never submitted.
     pub fn on_submit(&mut self, then: impl FnOnce(&mut Batch) + 'static) {
         self.on_submit.push(Box::new(then));
+    }
+
+    /// What was given to [`Batch::add_part`] and `is_it`.
+    pub(crate) fn part<T: 'static>(&self, is_it: impl Fn(&T) -> bool) -> Option<Rc<T>> {
+        let parts = self.parts.iter().filter_map(|part| part.clone().downcast::<T>().ok());
+        parts.into_iter().find(|part| is_it(part))
+    }
+
+    /// Keeps something that several writers of the batch share, for as long as the batch is there.
+    pub(crate) fn add_part(&mut self, part: Rc<dyn Any>) {
+        self.parts.push(part);
     }
 
     /// Writes under `key` what `value` returns at the moment of submission, after everything that

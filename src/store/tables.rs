@@ -10,6 +10,12 @@ pub enum Table {
     Feed = 2,
     /// Hash of an access token → session.
     AccessTokens = 16,
+    /// Stream, source → the sequence number up to which it was copied.
+    QueueSources = 29,
+    /// Stream, time, sequence number → what happens to the message then.
+    QueueTimers = 30,
+    /// Stream, number → messages that are to go and may not have gone yet.
+    QueuePurges = 31,
     /// Stream → its configuration.
     QueueStreams = 32,
     /// Stream → first and last sequence number, counts.
@@ -22,10 +28,8 @@ pub enum Table {
     QueueConsumerStates = 36,
     /// Stream, time, sequence number → message id, within the duplicate window.
     QueueMessageIds = 37,
-    /// Stream, subject, sequence number → size, where messages per subject are limited.
+    /// Stream, subject, sequence number → size.
     QueueSubjects = 38,
-    /// Stream, subject → nothing, while the subject may hold more messages than it is allowed to.
-    QueueFullSubjects = 39,
     /// User, room → unread counts, and how far the user has read.
     UnreadCounts = 40,
     /// User, room, position → unread notification.

@@ -4,16 +4,15 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stream, tidy::keep_tidy};
+use super::{Parts, Purge, Stream, StreamInfo, purge::PurgeRow, row, tidy::keep_tidy};
 use crate::{
     platform,
     queue::{
-        Inner, NEXT_STREAM, Queue, StoredMessage, StreamInfo,
-        config::{Checker, StreamConfig},
+        Inner, NEXT_STREAM, Queue,
+        config::{Checker, Storage, StreamConfig},
         error::{Error, Result},
-        row::{self, MessageRow},
     },
-    store::{Batch, Direction, Table},
+    store::{Batch, Table},
 };
 
 /// A stream as it is stored.
@@ -25,6 +24,9 @@ pub(in crate::queue) struct StreamRow {
     /// Set while its messages are being deleted.
     #[serde(default)]
     pub(in crate::queue) deleted: bool,
+    /// Whether its messages are in the index by subject.
+    #[serde(default)]
+    pub(in crate::queue) indexed: bool,
     pub(in crate::queue) config: StreamConfig,
 }
 
@@ -62,9 +64,11 @@ impl Queue {
             return existing.info().await;
         }
         self.check_overlap(&config)?;
-        let Inner { store, clock, next_stream, .. } = &*self.inner;
+        let Inner { store, memory, clock, broker, next_stream, .. } = &*self.inner;
         let id = next_stream.replace(next_stream.get() + 1);
-        let stream = Rc::new(Stream::new(store.clone(), clock.clone(), id, clock.now(), config));
+        let store = if config.storage == Storage::Memory { memory } else { store };
+        let parts = Parts { store: store.clone(), clock: clock.clone(), broker: broker.clone() };
+        let stream = Rc::new(Stream::new(parts, id, clock.now(), Rc::new(config)));
         let mut batch = Batch::new();
         batch.put_json(Table::QueueStreams, NEXT_STREAM, &next_stream.get())?;
         stream.write_config(&mut batch)?;
@@ -97,18 +101,25 @@ impl Queue {
         let config = self.checked(config, pedantic)?.updating(&before)?;
         self.check_overlap(&config)?;
         let _stream_admin = stream.admin.lock().await;
-        *stream.config.borrow_mut() = Rc::new(config);
+        let most = u64::try_from(config.max_msgs_per_subject).unwrap_or(u64::MAX);
+        let fewer = most < u64::try_from(before.max_msgs_per_subject).unwrap_or(u64::MAX);
+        stream.configure(Rc::new(config));
         stream.ask_sweep();
         stream.next_expiry.set(0);
         let mut batch = Batch::new();
+        if fewer {
+            let below = stream.counts.borrow().last + 1;
+            stream.put_purge(&mut batch, PurgeRow::of_each_subject(below, most));
+        }
         let written = match stream.write_config(&mut batch) {
-            Ok(()) => self.inner.store.commit(batch).await.map_err(Error::from),
+            Ok(()) => stream.store.commit(batch).await.map_err(Error::from),
             Err(cause) => Err(cause),
         };
         if let Err(cause) = written {
-            *stream.config.borrow_mut() = before;
+            stream.configure(before);
             return Err(cause);
         }
+        stream.open_purges().await?;
         drop(_stream_admin);
         stream.untidy.wake();
         stream.info().await
@@ -126,7 +137,7 @@ impl Queue {
         let mut batch = Batch::new();
         stream.write_config(&mut batch)?;
         self.inner.streams.borrow_mut().remove(name);
-        if let Err(cause) = self.inner.store.commit(batch).await {
+        if let Err(cause) = stream.store.commit(batch).await {
             stream.deleted.set(false);
             self.inner.streams.borrow_mut().insert(name.to_owned(), stream.clone());
             return Err(cause.into());
@@ -140,41 +151,18 @@ impl Queue {
         stream.wipe().await
     }
 
-    /// What is known of a stream.
+    /// Removes messages of a stream; returns how many.
     ///
     /// # Errors
-    /// 10059 when there is none of that name.
-    pub async fn stream_info(&self, name: &str) -> Result<StreamInfo> {
-        self.stream(name)?.info().await
-    }
-
-    /// Removes all messages of a stream; returns how many.
-    ///
-    /// # Errors
-    /// 10059 when there is none of that name.
-    pub async fn purge_stream(&self, name: &str) -> Result<u64> {
-        self.stream(name)?.purge().await
-    }
-
-    /// A message by its sequence number.
-    ///
-    /// # Errors
-    /// 10059 and 10037 when there is no such stream or message.
-    pub async fn message(&self, stream: &str, sequence: u64) -> Result<StoredMessage> {
-        let stream = self.stream(stream)?;
-        let visible = stream.counts.borrow().visible();
-        let rows = stream.rows(sequence, sequence, Direction::Forward, 1).await?;
-        let row = rows.first().filter(|_| {
-            sequence <= visible && !stream.counts.borrow().removing.contains(&sequence)
-        });
-        let message = row.and_then(|(_, row)| MessageRow::decode(row));
-        Ok(StoredMessage::new(sequence, &message.ok_or(Error::NO_MESSAGE_FOUND)?))
+    /// 10059 when there is none of that name, 10003, 10109 and 10110 for what can't be purged.
+    pub async fn purge_stream(&self, name: &str, purge: &Purge) -> Result<u64> {
+        self.stream(name)?.purge(purge).await
     }
 
     /// Removes a message by its sequence number.
     ///
     /// # Errors
-    /// 10059 and 10037 when there is no such stream or message.
+    /// 10059 and 10037 when there is no such stream or message; 10109 and 10057 when it may not go.
     pub async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
         self.stream(stream)?.delete(sequence).await
     }
@@ -217,6 +205,7 @@ impl Stream {
             created: self.created,
             next_consumer: self.next_consumer.get(),
             deleted: self.deleted.get(),
+            indexed: true,
             config: (*self.config()).clone(),
         };
         Ok(batch.put_json(Table::QueueStreams, row::stream_key(self.id), &row)?)

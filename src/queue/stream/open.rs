@@ -8,76 +8,120 @@ use std::{
 
 use futures::lock::Mutex;
 
-use super::{Counts, Stream, StreamRow};
-use crate::queue::{
-    admin::ConsumerRow,
-    clock::Clock,
-    config::StreamConfig,
-    consumer,
-    error::Result,
-    row::{self, DeliveriesRow, StateRow},
+use super::{
+    Counts, Stream, StreamRow,
+    row::{self, MessageRow, StateRow},
 };
-use crate::store::{Batch, Direction, KeyRange, KeyReader, Store, Table};
+use crate::{
+    queue::{
+        admin::ConsumerRow, broker::Broker, clock::Clock, config::StreamConfig, consumer,
+        error::Result, row::DeliveriesRow,
+    },
+    store::{Batch, Direction, KeyRange, KeyReader, Store, Table},
+};
 
 /// How many rows of a deleted stream are removed at once.
 const CHUNK: usize = 1024;
 
+/// What a stream works with.
+pub(in crate::queue) struct Parts {
+    pub(in crate::queue) store: Store,
+    pub(in crate::queue) clock: Rc<dyn Clock>,
+    pub(in crate::queue) broker: Broker,
+}
+
 impl Stream {
     /// A stream that holds nothing yet.
     pub(in crate::queue) fn new(
-        store: Store,
-        clock: Rc<dyn Clock>,
+        parts: Parts,
         id: u64,
         created: u64,
-        config: StreamConfig,
+        config: Rc<StreamConfig>,
     ) -> Self {
-        Self {
+        let Parts { store, clock, broker } = parts;
+        let first = config.first_seq.max(1);
+        let counts = Counts { first, last: first - 1, durable: first - 1, ..Counts::default() };
+        let stream = Self {
             store,
             clock,
+            broker,
             id,
+            name: config.name.as_str().into(),
             created,
-            config: RefCell::new(Rc::new(config)),
+            config: RefCell::new(config.clone()),
+            transform: RefCell::default(),
+            republish: RefCell::default(),
             next_consumer: Cell::new(1),
-            counts: RefCell::new(Counts { first: 1, ..Counts::default() }),
+            counts: RefCell::new(counts),
             consumers: RefCell::default(),
             ids: RefCell::default(),
-            full: RefCell::default(),
+            subjects: RefCell::default(),
+            purges: RefCell::default(),
+            next_purge: Cell::new(1),
+            inbox: RefCell::default(),
             next_expiry: Cell::new(0),
             settled: Default::default(),
             untidy: Default::default(),
             admin: Mutex::new(()),
             deleted: Cell::new(false),
-        }
+        };
+        stream.configure(config);
+        stream
     }
 
     /// The stream of a row.
-    pub(in crate::queue) async fn open(
-        store: Store,
-        clock: Rc<dyn Clock>,
-        row: StreamRow,
-    ) -> Result<Self> {
-        let stream = Self::new(store, clock, row.id, row.created, row.config);
+    pub(in crate::queue) async fn open(parts: Parts, row: StreamRow) -> Result<Self> {
+        let stream = Self::new(parts, row.id, row.created, Rc::new(row.config));
         stream.next_consumer.set(row.next_consumer);
         stream.deleted.set(row.deleted);
         if row.deleted {
             return Ok(stream);
         }
         let state = stream.open_counts().await?;
+        if !row.indexed {
+            stream.make_index().await?;
+        }
         stream.open_consumers(&state.matched).await?;
         stream.open_ids().await?;
-        stream.restore_full_subjects().await?;
+        stream.open_purges().await?;
         Ok(stream)
     }
 
-    async fn open_counts(&self) -> Result<StateRow> {
+    /// Makes the index of a stream that was stored without one.
+    async fn make_index(&self) -> Result<()> {
+        let (mut from, last) = {
+            let counts = self.counts.borrow();
+            (counts.first, counts.last)
+        };
+        loop {
+            let rows = self.rows(from, last, Direction::Forward, CHUNK).await?;
+            let Some((newest, _)) = rows.last() else { break };
+            from = newest + 1;
+            let mut batch = Batch::new();
+            for (sequence, row) in &rows {
+                if let Some(message) = MessageRow::decode(row) {
+                    let key = row::index_key(self.id, message.subject, *sequence);
+                    batch.put(Table::QueueSubjects, key, row::encode_size(message.size()));
+                }
+            }
+            self.store.commit(batch).await?;
+        }
+        let mut batch = Batch::new();
+        self.write_config(&mut batch)?;
+        Ok(self.store.commit(batch).await?)
+    }
+
+    async fn open_counts(&self) -> Result<StateRow<'static>> {
         let row = self.store.get(Table::QueueStates, row::stream_key(self.id)).await?;
         let state = row.as_deref().map(StateRow::decode);
+        let first = self.counts.borrow().first;
+        let none = || StateRow { first, last: first - 1, ..StateRow::default() };
         let mut state = match state {
             Some(Some(state)) => state,
-            None => StateRow { first: 1, ..StateRow::default() },
+            None => none(),
             Some(None) => {
-                tracing::error!("the counts of stream {} can't be read", self.config().name);
-                StateRow { first: 1, sweep: true, ..StateRow::default() }
+                tracing::error!("the counts of stream {} can't be read", self.name);
+                StateRow { sweep: true, ..none() }
             }
         };
         // No number is given out twice, whatever the row says.
@@ -92,6 +136,8 @@ impl Stream {
             messages: state.messages,
             bytes: state.bytes,
             sweep: state.sweep,
+            last_time: state.last_time,
+            lost: state.lost.clone().into_owned(),
             ..Counts::default()
         };
         Ok(state)
@@ -104,7 +150,7 @@ impl Stream {
         for (key, value) in rows {
             let id = row::sequence(&key);
             let Ok(stored) = serde_json::from_slice::<ConsumerRow>(&value) else {
-                tracing::error!("a consumer of stream {} can't be read", self.config().name);
+                tracing::error!("a consumer of stream {} can't be read", self.name);
                 continue;
             };
             let state = self.store.get(Table::QueueConsumerStates, &*key).await?;
@@ -150,7 +196,9 @@ impl Stream {
             Table::QueueConsumerStates,
             Table::QueueMessageIds,
             Table::QueueSubjects,
-            Table::QueueFullSubjects,
+            Table::QueueTimers,
+            Table::QueuePurges,
+            Table::QueueSources,
             Table::QueueStates,
             Table::QueueStreams,
         ] {

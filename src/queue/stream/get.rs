@@ -1,0 +1,176 @@
+//! Getting single messages.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{Stream, row::MessageRow};
+use crate::queue::{
+    Queue,
+    error::{Error, Result},
+    headers::Headers,
+    subject,
+    time::Timestamp,
+};
+
+/// A message as the stream holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// Its subject.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// The whole header block; empty when there are no headers.
+    pub header_block: Bytes,
+    /// What it says.
+    pub payload: Bytes,
+    /// When it was stored, in milliseconds since the Unix epoch.
+    pub time: u64,
+}
+
+/// Which message is asked for: that of a sequence number, the last of a subject, or the next of
+/// one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct MessageRequest {
+    /// The sequence number; with `next_by_subj` the one to begin at.
+    pub seq: u64,
+    /// The subject whose last message is wanted.
+    pub last_by_subj: Option<String>,
+    /// The subject whose next message is wanted.
+    pub next_by_subj: Option<String>,
+    /// The time to begin at.
+    pub start_time: Option<Timestamp>,
+    /// Whether headers are left out.
+    pub no_hdr: bool,
+}
+
+impl StoredMessage {
+    /// A message of a row, sharing its memory; `None` when it can't be read.
+    pub(super) fn read(sequence: u64, row: &Bytes) -> Option<Self> {
+        let message = MessageRow::decode(row)?;
+        Some(Self {
+            sequence,
+            subject: message.subject.to_owned(),
+            headers: Headers::decode(message.headers),
+            header_block: row.slice_ref(message.headers),
+            payload: row.slice_ref(message.payload),
+            time: message.time,
+        })
+    }
+}
+
+impl Queue {
+    /// A message by its sequence number.
+    ///
+    /// # Errors
+    /// 10059 and 10037 when there is no such stream or message.
+    pub async fn message(&self, stream: &str, sequence: u64) -> Result<StoredMessage> {
+        self.get_message(stream, &MessageRequest { seq: sequence, ..MessageRequest::default() })
+            .await
+    }
+
+    /// The message that a request asks for.
+    ///
+    /// # Errors
+    /// 10059 and 10037 when there is no such stream or message; 10003 when nothing or too much is
+    /// asked for.
+    pub async fn get_message(
+        &self,
+        stream: &str,
+        request: &MessageRequest,
+    ) -> Result<StoredMessage> {
+        let MessageRequest { seq, last_by_subj, next_by_subj, start_time, .. } = request;
+        let nothing =
+            *seq == 0 && start_time.is_none() && last_by_subj.is_none() && next_by_subj.is_none();
+        let too_much = last_by_subj.is_some()
+            && (*seq > 0 || start_time.is_some() || next_by_subj.is_some())
+            || *seq > 0 && start_time.is_some();
+        if nothing || too_much {
+            return Err(Error::BAD_REQUEST);
+        }
+        let stream = self.stream(stream)?;
+        stream.tidied().await?;
+        let from = match start_time {
+            Some(time) => stream.first_at(time.millis_up()).await?,
+            None => *seq,
+        };
+        let message = if let Some(filter) = last_by_subj {
+            stream.get_last(filter).await?
+        } else if let Some(filter) = next_by_subj {
+            stream.get_next(filter, from).await?
+        } else if start_time.is_some() {
+            stream.get_next(">", from).await?
+        } else {
+            stream.get(from).await?
+        };
+        let mut message = message.ok_or(Error::NO_MESSAGE_FOUND)?;
+        if request.no_hdr {
+            message.headers = Headers::new();
+            message.header_block = Bytes::new();
+        }
+        Ok(message)
+    }
+}
+
+impl Stream {
+    pub(super) async fn get(&self, sequence: u64) -> Result<Option<StoredMessage>> {
+        let row = self.readable(sequence).await?;
+        Ok(row.and_then(|row| StoredMessage::read(sequence, &row)))
+    }
+
+    pub(super) async fn get_last(&self, filter: &str) -> Result<Option<StoredMessage>> {
+        if !subject::is_valid(filter) {
+            return Ok(None);
+        }
+        loop {
+            let visible = self.counts.borrow().visible();
+            let last = self.last_of(filter, visible).await?;
+            if last == 0 {
+                return Ok(None);
+            }
+            // It may be found out only now that it can't be read.
+            if let Some(message) = self.get(last).await? {
+                return Ok(Some(message));
+            }
+            let counts = self.counts.borrow();
+            if !counts.removing.contains(&last) && !counts.lost.contains(&last) {
+                return Ok(None);
+            }
+        }
+    }
+
+    pub(super) async fn get_next(&self, filter: &str, from: u64) -> Result<Option<StoredMessage>> {
+        if !subject::is_valid(filter) {
+            return Ok(None);
+        }
+        let (first, visible) = {
+            let counts = self.counts.borrow();
+            (counts.first, counts.visible())
+        };
+        let found = self.next_of(filter, from.max(first), visible).await?;
+        Ok(found.and_then(|(sequence, row)| StoredMessage::read(sequence, &row)))
+    }
+
+    /// The first sequence number whose message was stored at `time` or later.
+    pub(in crate::queue) async fn first_at(self: &Rc<Self>, time: u64) -> Result<u64> {
+        let (mut low, mut high) = {
+            let counts = self.counts.borrow();
+            (counts.first, counts.visible() + 1)
+        };
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.next_of(">", middle, high - 1).await? {
+                Some((sequence, row)) => {
+                    let stored = MessageRow::decode(&row).map_or(0, |message| message.time);
+                    if stored < time { low = sequence + 1 } else { high = middle }
+                }
+                None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}

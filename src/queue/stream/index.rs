@@ -1,0 +1,303 @@
+//! The index of a stream's messages by subject, and looking things up in it.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use bytes::Bytes;
+
+use super::{
+    Stream,
+    counter::Total,
+    expectations::Directives,
+    row::{self, MessageRow},
+};
+use crate::{
+    queue::{error::Result, subject},
+    store::{Direction, KeyRange, KeyReader, Table},
+};
+
+/// How many rows are read at once.
+const CHUNK: usize = 1024;
+/// How many rows of a subject are read before its others are stepped over.
+const FEW: usize = 64;
+
+/// A message as the index has it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) sequence: u64,
+    pub(super) subject: Rc<str>,
+    pub(super) size: u64,
+}
+
+impl Stream {
+    /// At most `limit` messages of a subject from `from` to `to`, both in: number and size.
+    pub(super) async fn of_subject(
+        &self,
+        subject: &str,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>> {
+        let range = KeyRange::between(
+            row::index_key(self.id, subject, from),
+            row::index_key(self.id, subject, to.saturating_add(1)),
+        );
+        let rows = self.store.scan(Table::QueueSubjects, range, direction, limit).await?;
+        let counts = self.counts.borrow();
+        let entries =
+            rows.into_iter().map(|(key, size)| (row::sequence(&key), row::decode_size(&size)));
+        Ok(entries
+            .filter(|(sequence, _)| {
+                !counts.removing.contains(sequence) && !counts.lost.contains(sequence)
+            })
+            .collect())
+    }
+
+    /// The last message up to `to` whose subject matches; 0 when there is none.
+    pub(super) async fn last_of(&self, filter: &str, to: u64) -> Result<u64> {
+        if subject::is_literal(filter) {
+            // What is being removed is left out of what is read.
+            let mut limit = 1;
+            loop {
+                let found = self.of_subject(filter, 0, to, Direction::Backward, limit).await?;
+                match found.first() {
+                    Some((sequence, _)) => return Ok(*sequence),
+                    None if limit > CHUNK => return Ok(0),
+                    None => limit *= 32,
+                }
+            }
+        }
+        let all = self.last_of_each(filter, 0, to, usize::MAX).await?;
+        Ok(all.unwrap_or_default().into_iter().map(|entry| entry.sequence).max().unwrap_or(0))
+    }
+
+    /// The last message from `from` to `to` of each subject that matches, by subject; `None` when
+    /// these are more than `most`.
+    pub(super) async fn last_of_each(
+        &self,
+        filter: &str,
+        from: u64,
+        to: u64,
+        most: usize,
+    ) -> Result<Option<Vec<Entry>>> {
+        let mut found = Vec::new();
+        let mut add = |literal: &str, newest: Option<&(u64, u64)>| {
+            found.extend(newest.map(|(sequence, size)| Entry {
+                sequence: *sequence,
+                subject: literal.into(),
+                size: *size,
+            }));
+            found.len() <= most
+        };
+        if subject::is_literal(filter) {
+            let newest = self.of_subject(filter, from, to, Direction::Backward, FEW).await?;
+            add(filter, newest.first());
+            return Ok(Some(found));
+        }
+        let KeyRange { mut start, end } = self.filter_range(filter);
+        loop {
+            let range = KeyRange { start: start.clone(), end: end.clone() };
+            let rows =
+                self.store.scan(Table::QueueSubjects, range, Direction::Forward, FEW).await?;
+            let Some(next) = rows.first().and_then(|(key, _)| read_subject(key)) else { break };
+            if subject::matches(filter, &next) {
+                let newest = self.of_subject(&next, from, to, Direction::Backward, FEW).await?;
+                if !add(&next, newest.first()) {
+                    return Ok(None);
+                }
+            }
+            // The rest of the subject is stepped over.
+            start = KeyRange::prefix(row::subject_key(self.id, &next)).end;
+        }
+        Ok(Some(found))
+    }
+
+    /// How many messages there are of each subject that matches.
+    pub(super) async fn count_by_subject(&self, filter: &str) -> Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        let KeyRange { mut start, end } = self.filter_range(filter);
+        loop {
+            let range = KeyRange { start: start.clone(), end: end.clone() };
+            let rows =
+                self.store.scan(Table::QueueSubjects, range, Direction::Forward, CHUNK).await?;
+            let Some((last, _)) = rows.last() else { break };
+            start = Some([&last[..], &[0]].concat());
+            let known = self.counts.borrow();
+            for (key, _) in &rows {
+                let sequence = row::sequence(key);
+                if known.removing.contains(&sequence) || known.lost.contains(&sequence) {
+                    continue;
+                }
+                if let Some(literal) = read_subject(key).filter(|s| subject::matches(filter, s)) {
+                    *counts.entry(literal).or_default() += 1;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The stretch of the index that has every subject that matches.
+    fn filter_range(&self, filter: &str) -> KeyRange {
+        if subject::is_literal(filter) {
+            return KeyRange::prefix(row::subject_key(self.id, filter));
+        }
+        let fixed = filter.find(['*', '>']).unwrap_or(filter.len());
+        let mut prefix = Vec::from(row::stream_key(self.id));
+        prefix.extend_from_slice(&filter.as_bytes()[..fixed]);
+        KeyRange::prefix(prefix)
+    }
+
+    /// The first message from `from` to `to` whose subject matches.
+    pub(super) async fn next_of(
+        &self,
+        filter: &str,
+        from: u64,
+        to: u64,
+    ) -> Result<Option<(u64, Bytes)>> {
+        let mut from = from;
+        if subject::is_literal(filter) {
+            while from <= to {
+                let found = self.of_subject(filter, from, to, Direction::Forward, FEW).await?;
+                let Some((last, _)) = found.last() else { return Ok(None) };
+                for (sequence, _) in &found {
+                    if let Some(row) = self.readable(*sequence).await? {
+                        return Ok(Some((*sequence, row)));
+                    }
+                }
+                from = last + 1;
+            }
+            return Ok(None);
+        }
+        let mut limit = if filter == ">" { 1 } else { FEW };
+        while from <= to {
+            let rows = self.rows(from, to, Direction::Forward, limit).await?;
+            let Some((last, _)) = rows.last() else { break };
+            from = last + 1;
+            let is_it = |(sequence, row): &(u64, Bytes)| {
+                !self.counts.borrow().removing.contains(sequence)
+                    && MessageRow::decode(row)
+                        .is_some_and(|message| subject::matches(filter, message.subject))
+            };
+            if let Some(found) = rows.into_iter().find(is_it) {
+                return Ok(Some(found));
+            }
+            limit = CHUNK.min(limit * 4);
+        }
+        Ok(None)
+    }
+
+    /// A message that is there and can be read.
+    pub(super) async fn readable(&self, sequence: u64) -> Result<Option<Bytes>> {
+        if sequence > self.counts.borrow().visible() {
+            return Ok(None);
+        }
+        let key = row::message_key(self.id, sequence);
+        let row = self.store.get(Table::QueueMessages, key).await?;
+        let there = |_: &Bytes| !self.counts.borrow().removing.contains(&sequence);
+        let Some(row) = row.filter(there) else { return Ok(None) };
+        if MessageRow::decode(&row).is_none() {
+            self.note_lost(sequence);
+            return Ok(None);
+        }
+        Ok(Some(row))
+    }
+
+    /// Remembers that a message can't be read.
+    pub(super) fn note_lost(&self, sequence: u64) {
+        let mut counts = self.counts.borrow_mut();
+        if counts.lost.insert(sequence) {
+            tracing::error!("message {sequence} of stream {} is damaged", self.name);
+            counts.messages = counts.messages.saturating_sub(1);
+        }
+    }
+
+    /// Whether what a publish has to know of subjects is not known yet.
+    pub(super) fn is_cold(&self, published: &str, headers: &[u8]) -> bool {
+        !self.unknown_subjects(published, headers).is_empty()
+    }
+
+    /// Looks up what a publish has to know of subjects.
+    pub(in crate::queue) async fn prepare(&self, published: &str, headers: &[u8]) -> Result<()> {
+        for subject in self.unknown_subjects(published, headers) {
+            self.look_up(&subject).await?;
+        }
+        Ok(())
+    }
+
+    fn unknown_subjects(&self, published: &str, headers: &[u8]) -> Vec<String> {
+        let config = self.config.borrow();
+        let own =
+            config.limits_subjects() || config.allow_msg_counter || config.republish.is_some();
+        if !own && headers.is_empty() {
+            return Vec::new();
+        }
+        let literal = self.stored_subject(published);
+        let subjects = self.subjects.borrow();
+        let unknown = |subject: &str| match subjects.get(subject) {
+            None => true,
+            Some(known) => config.allow_msg_counter && known.last() > 0 && known.total().is_none(),
+        };
+        let mut needed = Vec::new();
+        if own && unknown(&literal) {
+            needed.push(literal.to_string());
+        }
+        if let Some(expected) = Directives::read(headers).expects_of(&literal)
+            && subject::is_valid(expected)
+            && subjects.get(expected).is_none()
+        {
+            needed.push(expected.to_owned());
+        }
+        needed
+    }
+
+    pub(super) async fn look_up(&self, filter: &str) -> Result<()> {
+        loop {
+            self.subjects.borrow_mut().begin(filter);
+            let base = self.counts.borrow().last;
+            self.until_visible(base).await;
+            let most = usize::try_from(self.config().max_msgs_per_subject).unwrap_or(0).max(1);
+            let (found, complete) = if subject::is_literal(filter) {
+                let limit = most.saturating_add(1);
+                let mut found =
+                    self.of_subject(filter, 0, base, Direction::Backward, limit).await?;
+                found.reverse();
+                let complete = found.len() < limit;
+                (found, complete)
+            } else {
+                let last = self.last_of(filter, base).await?;
+                (Vec::from_iter((last > 0).then_some((last, 0))), last == 0)
+            };
+            let mut total = None;
+            if let (true, Some((last, _))) = (self.config().allow_msg_counter, found.last()) {
+                let row = self.readable(*last).await?;
+                let message = row.as_deref().and_then(MessageRow::decode);
+                total = message.map(|message| Rc::new(Total::of(message.headers, message.payload)));
+            }
+            if self.subjects.borrow_mut().end(filter, found, complete, total) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until everything up to `sequence` is durable or has failed.
+    pub(in crate::queue) async fn until_visible(&self, sequence: u64) {
+        loop {
+            let settled = self.settled.listen();
+            let reached = {
+                let counts = self.counts.borrow();
+                counts.visible() >= sequence.min(counts.last)
+            };
+            if reached {
+                return;
+            }
+            // The bell is gone only with the stream, which this borrows.
+            let _ = settled.await;
+        }
+    }
+}
+
+fn read_subject(key: &[u8]) -> Option<String> {
+    let mut key = KeyReader::new(key);
+    key.u64()?;
+    key.str()
+}

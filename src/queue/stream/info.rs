@@ -1,0 +1,197 @@
+//! What is known of a stream, under JetStream's names.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use serde::Serialize;
+
+use super::{Stream, row::MessageRow};
+use crate::{
+    queue::{ConsumerInfo, Queue, config::StreamConfig, error::Result, time::Timestamp},
+    store::Direction,
+};
+
+/// How many messages are looked at at once.
+const CHUNK: usize = 1024;
+
+/// A stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StreamInfo {
+    /// What it was told to be.
+    pub config: StreamConfig,
+    /// When it was made.
+    pub created: Timestamp,
+    /// What it holds.
+    pub state: StreamState,
+    /// When this was true.
+    pub ts: Timestamp,
+    /// Its consumers, by name.
+    #[serde(skip)]
+    pub consumers: Vec<ConsumerInfo>,
+}
+
+/// What a stream holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StreamState {
+    /// How many messages.
+    pub messages: u64,
+    /// How many bytes these are, with what it takes to keep them.
+    pub bytes: u64,
+    /// The sequence number of the first; of the next to come when there is none.
+    pub first_seq: u64,
+    /// When the first was stored.
+    #[serde(serialize_with = "or_zero")]
+    pub first_ts: Option<Timestamp>,
+    /// The sequence number that was given out last.
+    pub last_seq: u64,
+    /// When the last was stored.
+    #[serde(serialize_with = "or_zero")]
+    pub last_ts: Option<Timestamp>,
+    /// How many messages went between the first and the last.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_deleted: u64,
+    /// Which these are, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<u64>,
+    /// How many subjects its messages have, where that is known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub num_subjects: u64,
+    /// How many messages there are of each subject, where that was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subjects: BTreeMap<String, u64>,
+    /// What can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LostState>,
+    /// How many consumers it has.
+    pub consumer_count: usize,
+}
+
+/// Messages that can't be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LostState {
+    /// Their sequence numbers.
+    pub msgs: Vec<u64>,
+    /// How many bytes they had, as far as that is known.
+    pub bytes: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Times that are not there are Go's zero.
+fn or_zero<S: serde::Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => to.collect_str(time),
+        None => to.serialize_str("0001-01-01T00:00:00Z"),
+    }
+}
+
+impl Queue {
+    /// What is known of a stream.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn stream_info(&self, name: &str) -> Result<StreamInfo> {
+        self.stream(name)?.info().await
+    }
+
+    /// How many messages a stream has of each subject that matches `filter`.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn stream_subjects(&self, name: &str, filter: &str) -> Result<BTreeMap<String, u64>> {
+        let stream = self.stream(name)?;
+        stream.tidied().await?;
+        stream.count_by_subject(filter).await
+    }
+
+    /// The sequence numbers of a stream's messages that are not there any longer, between its
+    /// first and its last.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub async fn stream_deleted(&self, name: &str) -> Result<Vec<u64>> {
+        let stream = self.stream(name)?;
+        stream.tidied().await?;
+        stream.deleted_sequences().await
+    }
+}
+
+impl Stream {
+    /// What is known of the stream, once it is within its limits.
+    pub(in crate::queue) async fn info(self: &Rc<Self>) -> Result<StreamInfo> {
+        self.tidied().await?;
+        self.find_first().await?;
+        let counts = self.counts.borrow();
+        let consumers: Vec<_> = self
+            .consumers
+            .borrow()
+            .values()
+            .map(|consumer| ConsumerInfo::of(self, consumer))
+            .collect();
+        let empty = counts.messages == 0;
+        let first_seq = if empty { counts.last + 1 } else { counts.first };
+        let time = |millis: u64| (millis > 0).then(|| Timestamp::from_millis(millis));
+        let lost = || LostState { msgs: counts.lost.iter().copied().collect(), bytes: 0 };
+        Ok(StreamInfo {
+            config: (*self.config()).clone(),
+            created: Timestamp::from_millis(self.created),
+            state: StreamState {
+                messages: counts.messages,
+                bytes: counts.bytes,
+                first_seq,
+                first_ts: time(counts.first_time).filter(|_| !empty),
+                last_seq: counts.last,
+                last_ts: time(counts.last_time),
+                num_deleted: (counts.last + 1 - first_seq).saturating_sub(counts.messages),
+                lost: (!counts.lost.is_empty()).then(lost),
+                consumer_count: consumers.len(),
+                ..StreamState::default()
+            },
+            ts: Timestamp::from_millis(self.clock.now()),
+            consumers,
+        })
+    }
+
+    /// Moves `first` on to the first message that there is.
+    async fn find_first(&self) -> Result<()> {
+        let (from, visible, removals) = {
+            let counts = self.counts.borrow();
+            (counts.first, counts.visible(), counts.removals)
+        };
+        let rows = self.rows(from, visible, Direction::Forward, 1).await?;
+        let mut counts = self.counts.borrow_mut();
+        if let Some((sequence, row)) = rows.first()
+            && counts.removals == removals
+            && counts.removing.is_empty()
+            && counts.first == from
+        {
+            counts.first = *sequence;
+            counts.first_time = MessageRow::decode(row).map_or(0, |message| message.time);
+        }
+        Ok(())
+    }
+
+    async fn deleted_sequences(&self) -> Result<Vec<u64>> {
+        self.find_first().await?;
+        let (mut next, visible, empty) = {
+            let counts = self.counts.borrow();
+            (counts.first, counts.visible(), counts.messages == 0)
+        };
+        let mut deleted = Vec::new();
+        if empty {
+            return Ok(deleted);
+        }
+        loop {
+            let rows = self.rows(next, visible, Direction::Forward, CHUNK).await?;
+            for (sequence, _) in &rows {
+                deleted.extend(next..*sequence);
+                next = sequence + 1;
+            }
+            if rows.len() < CHUNK {
+                deleted.extend(next..=visible);
+                return Ok(deleted);
+            }
+        }
+    }
+}

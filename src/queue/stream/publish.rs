@@ -1,0 +1,529 @@
+//! Publishing: what a message is checked for, and what its batch then does to the stream.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{
+    Stage, Stream,
+    expectations::{Directives, Rollup, Ttl},
+    purge::PurgeRow,
+    remove::Removal,
+    row,
+};
+use crate::{
+    queue::{
+        broker::CoreMessage,
+        config::{Discard, Retention, StreamConfig, limit},
+        error::{Error, Result},
+        headers::{Block, names},
+        subject,
+        time::Timestamp,
+    },
+    store::{Batch, Table},
+};
+
+/// The largest header block.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// The answer to a publish, true once its batch is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PubAck {
+    /// The stream.
+    pub stream: Rc<str>,
+    /// The sequence number of the message.
+    pub sequence: u64,
+    /// Whether a message of that id was stored before; `sequence` is its number then.
+    pub duplicate: bool,
+    /// What the counter counts now. ADR-49
+    pub value: Option<String>,
+    /// The atomic or fast batch that ends with the message, and how many messages that has. ADR-50
+    pub batch: Option<(Rc<str>, u64)>,
+}
+
+impl Serialize for PubAck {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("stream", &self.stream)?;
+        map.serialize_entry("seq", &self.sequence)?;
+        if self.duplicate {
+            map.serialize_entry("duplicate", &true)?;
+        }
+        if let Some(value) = &self.value {
+            map.serialize_entry("val", value)?;
+        }
+        if let Some((batch, count)) = &self.batch {
+            map.serialize_entry("batch", batch)?;
+            map.serialize_entry("count", count)?;
+        }
+        map.end()
+    }
+}
+
+/// A message on its way into a stream.
+#[derive(Clone, Copy)]
+pub(in crate::queue) struct Incoming<'a> {
+    pub(in crate::queue) subject: &'a str,
+    /// The whole header block.
+    pub(in crate::queue) headers: &'a [u8],
+    pub(in crate::queue) payload: &'a [u8],
+    pub(super) origin: Origin,
+}
+
+/// Who publishes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Client,
+    /// The stream itself: schedules and markers.
+    Stream,
+    /// Another stream that this one copies, where the message was stored at that time, under that
+    /// number when this one is its mirror.
+    Copy {
+        time: u64,
+        sequence: Option<u64>,
+    },
+}
+
+impl<'a> Incoming<'a> {
+    pub(in crate::queue) fn new(subject: &'a str, headers: &'a [u8], payload: &'a [u8]) -> Self {
+        Self { subject, headers, payload, origin: Origin::Client }
+    }
+
+    pub(super) fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+}
+
+impl Stream {
+    /// The subject under which a message is stored.
+    pub(super) fn stored_subject<'s>(&self, published: &'s str) -> std::borrow::Cow<'s, str> {
+        let transform = self.transform.borrow();
+        match transform.as_ref().and_then(|transform| transform.apply(published)) {
+            Some(subject) if subject::is_literal(&subject) => subject.into(),
+            _ => published.into(),
+        }
+    }
+
+    /// Stores a message with the batch. What it needs to know of subjects must have been looked up.
+    pub(in crate::queue) fn publish(
+        self: &Rc<Self>,
+        batch: &mut Batch,
+        message: Incoming<'_>,
+    ) -> Result<PubAck> {
+        let config = self.config();
+        let client = message.origin == Origin::Client;
+        let mirrored = matches!(message.origin, Origin::Copy { sequence: Some(_), .. });
+        if self.deleted.get() {
+            return Err(Error::STREAM_NOT_FOUND);
+        }
+        if config.sealed {
+            return Err(Error::STREAM_SEALED);
+        }
+        if client && !Block(message.headers).is_valid() {
+            return Err(Error::BAD_REQUEST);
+        }
+        let subject = match mirrored {
+            true => message.subject.into(),
+            false => self.stored_subject(message.subject),
+        };
+        let subject = &*subject;
+        let directives = Directives::read(message.headers);
+        if client {
+            self.check_directives(&config, &directives, subject, message.payload)?;
+        }
+        let now = match message.origin {
+            Origin::Copy { time, .. } => time,
+            _ => self.clock.now(),
+        };
+        let id = directives.id.map(Rc::<str>::from);
+        let oldest = self.clock.now().saturating_sub(config.duplicate_window.as_millis() as u64);
+        if let (Some(id), false) = (&id, mirrored)
+            && let Some(sequence) = self.ids.borrow().find(id, oldest)
+        {
+            return Ok(self.ack(sequence, true));
+        }
+        if client {
+            self.check_last_directives(&config, &directives)?;
+        }
+        let mut value = None;
+        let (mut headers, mut payload) = (
+            std::borrow::Cow::Borrowed(message.headers),
+            std::borrow::Cow::Borrowed(message.payload),
+        );
+        let mut total = None;
+        if let (Some(increment), true, false) =
+            (directives.increment, config.allow_msg_counter, mirrored)
+        {
+            let subjects = self.subjects.borrow();
+            let before = subjects.get(subject).ok_or(Error::EXPECTATION_NOT_READY)?;
+            let before = match before.total() {
+                Some(total) => total.clone(),
+                None if before.last() == 0 => Rc::default(),
+                None => return Err(Error::EXPECTATION_NOT_READY),
+            };
+            let added = before.add(increment, &headers, &payload, subject)?;
+            (value, total) = (Some(added.value), Some(added.total));
+            payload = added.payload.into();
+            headers = added.headers.map_or(headers, Into::into);
+        }
+        let mut expires = None;
+        if let Some(Ttl::Seconds(seconds)) = directives.ttl {
+            let least = config.subject_delete_marker_ttl.as_secs();
+            let longer = seconds < least && config.max_msgs_per_subject != 1;
+            let seconds = if longer { least } else { seconds };
+            if longer {
+                // Otherwise the mark of the subject's end could be missed.
+                let plain = Block(&headers).without(|name| name == names::TTL);
+                headers = Block(&plain).with(names::TTL, &seconds.to_string()).into();
+            }
+            expires = Some(now.saturating_add(seconds.saturating_mul(1000)));
+        }
+        let size = row::message_size(subject, &headers, &payload);
+        if client && (headers.len() + payload.len()) as u64 > limit(config.max_msg_size) {
+            return Err(Error::MESSAGE_TOO_LARGE);
+        }
+        if headers.len() > MAX_HEADER_BYTES {
+            return Err(Error::HEADERS_TOO_LARGE);
+        }
+        let stored = config.retention != Retention::Interest
+            || self.consumers.borrow().values().any(|consumer| consumer.takes(subject));
+        if config.discard == Discard::New && stored {
+            self.check_room(&config, subject, size, directives.rollup)?;
+        }
+        let sequence = {
+            let mut counts = self.counts.borrow_mut();
+            let next = counts.last + 1;
+            let sequence = match message.origin {
+                // What the origin has not any longer is left out.
+                Origin::Copy { sequence: Some(sequence), .. } => sequence.max(next),
+                _ => next,
+            };
+            counts.last = sequence;
+            counts.in_flight.insert(sequence);
+            if stored {
+                counts.prepared.0 += 1;
+                counts.prepared.1 += size;
+            }
+            sequence
+        };
+        let mut publish = Publish {
+            sequence,
+            subject: subject.into(),
+            size,
+            time: now,
+            stored,
+            id,
+            evicted: Vec::new(),
+            purges: Vec::new(),
+            republish: None,
+        };
+        if stored {
+            self.put_message(batch, &publish, &headers, &payload);
+            if let Some(at) = expires {
+                self.put_timer(batch, at, sequence);
+            }
+            publish.republish = self.republication(&publish, &headers, payload.into_owned());
+            self.replace(batch, &config, &mut publish, directives.rollup);
+            if let Some(total) = total {
+                self.subjects.borrow_mut().set_total(subject, total);
+            }
+        }
+        self.keep_id(batch, &publish, oldest);
+        self.publishes(batch).all.borrow_mut().push(publish);
+        Ok(PubAck { value, ..self.ack(sequence, false) })
+    }
+
+    pub(super) fn ack(&self, sequence: u64, duplicate: bool) -> PubAck {
+        PubAck { stream: self.name.clone(), sequence, duplicate, value: None, batch: None }
+    }
+
+    /// Whether a stream that discards nothing has room.
+    fn check_room(
+        &self,
+        config: &StreamConfig,
+        subject: &str,
+        size: u64,
+        rollup: Option<Rollup>,
+    ) -> Result<()> {
+        let mut replaces = false;
+        if let (true, Ok(most)) =
+            (config.limits_subjects(), usize::try_from(config.max_msgs_per_subject))
+        {
+            let subjects = self.subjects.borrow();
+            let known = subjects.get(subject).ok_or(Error::EXPECTATION_NOT_READY)?;
+            replaces = known.count() >= most;
+            if replaces && config.discard_new_per_subject && rollup.is_none() {
+                return Err(Error::store_failed("maximum messages per subject exceeded"));
+            }
+        }
+        // A message that takes the place of another needs no room of its own.
+        if replaces || rollup.is_some() {
+            return Ok(());
+        }
+        let counts = self.counts.borrow();
+        if counts.messages + counts.prepared.0 >= limit(config.max_msgs) {
+            return Err(Error::store_failed("maximum messages exceeded"));
+        }
+        if counts.bytes + counts.prepared.1 + size > limit(config.max_bytes) {
+            return Err(Error::store_failed("maximum bytes exceeded"));
+        }
+        Ok(())
+    }
+
+    fn put_message(&self, batch: &mut Batch, publish: &Publish, headers: &[u8], payload: &[u8]) {
+        let Publish { sequence, subject, time, size, .. } = publish;
+        let message = row::encode_message(*time, subject, headers, payload);
+        batch.put(Table::QueueMessages, row::message_key(self.id, *sequence), message);
+        let key = row::index_key(self.id, subject, *sequence);
+        batch.put(Table::QueueSubjects, key, row::encode_size(*size));
+    }
+
+    pub(super) fn put_timer(&self, batch: &mut Batch, at: u64, sequence: u64) {
+        batch.put(Table::QueueTimers, row::id_key(self.id, at, sequence), []);
+        self.next_expiry.set(self.next_expiry.get().min(at));
+    }
+
+    /// Finds what the message takes the place of.
+    fn replace(
+        &self,
+        batch: &mut Batch,
+        config: &StreamConfig,
+        publish: &mut Publish,
+        rollup: Option<Rollup>,
+    ) {
+        let most = usize::try_from(config.max_msgs_per_subject).ok().filter(|most| *most > 0);
+        let keep = if rollup == Some(Rollup::Subject) { Some(1) } else { most };
+        let whole = rollup == Some(Rollup::Subject);
+        let Publish { subject, sequence, size, .. } = &*publish;
+        let (subject, sequence, size) = (subject.clone(), *sequence, *size);
+        let evicted = self.subjects.borrow_mut().publish(&subject, sequence, size, keep, whole);
+        match (evicted, keep) {
+            (Some(evicted), _) => publish.evicted = evicted,
+            (None, None) => {}
+            (None, Some(keep)) => {
+                let row = PurgeRow::of_subject(&subject, sequence + 1, keep as u64);
+                publish.purges.push(self.put_purge(batch, row));
+            }
+        }
+        if rollup == Some(Rollup::All) {
+            publish.purges.push(self.put_purge(batch, PurgeRow::of_all(sequence)));
+        }
+    }
+
+    fn keep_id(&self, batch: &mut Batch, publish: &Publish, oldest: u64) {
+        let mut ids = self.ids.borrow_mut();
+        for (time, sequence) in ids.expire(oldest) {
+            batch.delete(Table::QueueMessageIds, row::id_key(self.id, time, sequence));
+        }
+        if let Some(id) = &publish.id {
+            ids.insert(id.clone(), publish.time, publish.sequence);
+            let key = row::id_key(self.id, publish.time, publish.sequence);
+            batch.put(Table::QueueMessageIds, key, id.as_bytes());
+        }
+    }
+
+    /// The message as it is published again once it is durable.
+    fn republication(
+        &self,
+        publish: &Publish,
+        headers: &[u8],
+        payload: Vec<u8>,
+    ) -> Option<Box<CoreMessage>> {
+        let republish = self.republish.borrow();
+        let target = republish.as_ref()?.apply(&publish.subject)?;
+        if !subject::is_literal(&target) {
+            return None;
+        }
+        let config = self.config();
+        let headers_only =
+            config.republish.as_ref().is_some_and(|republish| republish.headers_only);
+        let last = self.subjects.borrow().get(&publish.subject).map_or(0, |known| known.last());
+        let mut block = Block(headers).with(names::STREAM, &config.name);
+        for (name, value) in [
+            (names::SUBJECT, publish.subject.to_string()),
+            (names::SEQUENCE, publish.sequence.to_string()),
+            (names::TIME_STAMP, Timestamp::from_millis(publish.time).to_string()),
+            (names::LAST_SEQUENCE, last.to_string()),
+        ] {
+            block = Block(&block).with(name, &value);
+        }
+        if headers_only {
+            block = Block(&block).with(names::MESSAGE_SIZE, &payload.len().to_string());
+        }
+        Some(Box::new(CoreMessage {
+            subject: target.into(),
+            reply: None,
+            headers: block.into(),
+            payload: if headers_only { Bytes::new() } else { payload.into() },
+        }))
+    }
+
+    /// The publishes of a batch.
+    fn publishes(self: &Rc<Self>, batch: &mut Batch) -> Rc<Publishes> {
+        if let Some(publishes) = batch.part(|part: &Publishes| Rc::ptr_eq(&part.stream, self)) {
+            return publishes;
+        }
+        let publishes = Rc::new(Publishes {
+            stream: self.clone(),
+            all: RefCell::default(),
+            removals: RefCell::default(),
+            stage: Cell::new(Stage::Prepared),
+        });
+        batch.add_part(publishes.clone());
+        let part = publishes.clone();
+        batch.on_submit(move |batch| part.submit(batch));
+        publishes
+    }
+}
+
+/// The publishes of one batch under way; take themselves back when it fails or is dropped.
+pub(super) struct Publishes {
+    stream: Rc<Stream>,
+    all: RefCell<Vec<Publish>>,
+    removals: RefCell<Option<Removal>>,
+    stage: Cell<Stage>,
+}
+
+/// A publish under way.
+struct Publish {
+    sequence: u64,
+    subject: Rc<str>,
+    size: u64,
+    time: u64,
+    stored: bool,
+    id: Option<Rc<str>>,
+    /// The messages that it takes the place of: sequence number and size.
+    evicted: Vec<(u64, u64)>,
+    purges: Vec<(u64, PurgeRow)>,
+    republish: Option<Box<CoreMessage>>,
+}
+
+impl Publishes {
+    fn submit(self: Rc<Self>, batch: &mut Batch) {
+        self.stage.set(Stage::Submitted);
+        let stream = &self.stream;
+        let mut removal = Removal::new(stream);
+        for publish in &*self.all.borrow() {
+            if !publish.stored {
+                continue;
+            }
+            self.unprepare(publish);
+            {
+                let mut counts = stream.counts.borrow_mut();
+                counts.add(publish.sequence, publish.size);
+                counts.last_time = counts.last_time.max(publish.time);
+            }
+            self.match_consumers(publish, 1);
+            for (sequence, size) in &publish.evicted {
+                removal.add(batch, *sequence, &publish.subject, *size);
+            }
+        }
+        stream.write_counts(batch);
+        *self.removals.borrow_mut() = removal.into_some();
+        batch.on_durable(move || self.durable());
+    }
+
+    fn durable(&self) {
+        self.stage.set(Stage::Durable);
+        let stream = &self.stream;
+        if let Some(removal) = self.removals.take() {
+            removal.durable();
+        }
+        let all = self.all.take();
+        let mut purges = false;
+        {
+            let mut counts = stream.counts.borrow_mut();
+            for publish in &all {
+                counts.settle(publish.sequence, true);
+            }
+        }
+        for publish in &all {
+            purges |= !publish.purges.is_empty();
+            stream.purges.borrow_mut().extend(publish.purges.iter().cloned());
+        }
+        stream.settled.wake();
+        // Whoever was published after these and became durable before them is visible now too.
+        let newest = all.last().map_or(0, |publish| publish.sequence);
+        if stream.counts.borrow().last == newest {
+            for consumer in stream.consumers.borrow().values() {
+                if all.iter().any(|publish| consumer.takes(&publish.subject)) {
+                    consumer.wake.wake();
+                }
+            }
+        } else {
+            stream.wake_all();
+        }
+        if purges || stream.is_untidy() {
+            stream.untidy.wake();
+        }
+        for message in all.into_iter().filter_map(|publish| publish.republish) {
+            stream.broker.publish(&message);
+        }
+    }
+
+    fn unprepare(&self, publish: &Publish) {
+        let prepared = &mut self.stream.counts.borrow_mut().prepared;
+        prepared.0 -= 1;
+        prepared.1 -= publish.size;
+    }
+
+    fn match_consumers(&self, publish: &Publish, by: i64) {
+        for consumer in self.stream.consumers.borrow().values() {
+            if consumer.counts(publish.sequence, &publish.subject) {
+                let matched = &mut consumer.deliveries.borrow_mut().matched;
+                *matched = matched.saturating_add_signed(by);
+            }
+        }
+    }
+}
+
+impl Drop for Publishes {
+    fn drop(&mut self) {
+        let (stage, stream) = (self.stage.get(), self.stream.clone());
+        if stage == Stage::Durable {
+            return;
+        }
+        // Gives back what was removed.
+        drop(self.removals.take());
+        for publish in self.all.take().into_iter().rev() {
+            match stage {
+                Stage::Prepared if publish.stored => self.unprepare(&publish),
+                Stage::Submitted if publish.stored => {
+                    stream.counts.borrow_mut().subtract(publish.sequence, publish.size);
+                    self.match_consumers(&publish, -1);
+                }
+                _ => {}
+            }
+            let mut subjects = stream.subjects.borrow_mut();
+            subjects.take_back(&publish.subject, publish.sequence);
+            for (sequence, size) in publish.evicted {
+                subjects.restore(&publish.subject, sequence, size);
+            }
+            drop(subjects);
+            if let Some(id) = &publish.id {
+                stream.ids.borrow_mut().forget(id, publish.sequence);
+            }
+            stream.counts.borrow_mut().settle(publish.sequence, false);
+        }
+        stream.settled.wake();
+        stream.wake_all();
+    }
+}
+
+/// A duration as Go writes it.
+pub(super) fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = f64::from(duration.subsec_nanos()) / 1e9;
+    let seconds = (seconds % 60) as f64 + fraction;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}

@@ -1,0 +1,234 @@
+//! Purging, and deleting single messages. A purge is decided with one row; what it takes with it
+//! goes bit by bit, after a restart too, and nobody is shown it meanwhile.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Stream,
+    index::Entry,
+    remove::Removal,
+    row::{self, MessageRow},
+};
+use crate::{
+    queue::{
+        error::{Error, Result},
+        subject,
+    },
+    store::{Batch, Direction, KeyRange, KeyReader, Table},
+};
+
+/// How many messages are let go of in one batch.
+const CHUNK: usize = 256;
+
+/// What of a stream is purged: everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Purge {
+    /// Only messages of these subjects; all when empty.
+    pub filter: String,
+    /// Only messages with lower sequence numbers; 0 is all.
+    pub seq: u64,
+    /// How many of the newest stay.
+    pub keep: u64,
+}
+
+/// Messages that are to go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PurgeRow {
+    filter: String,
+    /// Only messages with lower sequence numbers.
+    below: u64,
+    keep: u64,
+    /// Whether so many are kept of each subject.
+    #[serde(default)]
+    each: bool,
+}
+
+impl PurgeRow {
+    /// All of a subject but the newest.
+    pub(super) fn of_subject(subject: &str, below: u64, keep: u64) -> Self {
+        Self { filter: subject.to_owned(), below, keep, each: false }
+    }
+
+    /// All of every subject but the newest.
+    pub(super) fn of_each_subject(below: u64, keep: u64) -> Self {
+        Self { filter: ">".to_owned(), below, keep, each: true }
+    }
+
+    /// Everything.
+    pub(super) fn of_all(below: u64) -> Self {
+        Self { filter: ">".to_owned(), below, keep: 0, each: false }
+    }
+}
+
+impl Stream {
+    /// Removes what `purge` says; returns how many messages.
+    pub(in crate::queue) async fn purge(self: &Rc<Self>, purge: &Purge) -> Result<u64> {
+        let config = self.config();
+        if config.sealed {
+            return Err(Error::STREAM_SEALED);
+        }
+        if config.deny_purge {
+            return Err(Error::purge("stream purge not permitted"));
+        }
+        if purge.seq > 0 && purge.keep > 0
+            || !purge.filter.is_empty() && !subject::is_valid(&purge.filter)
+        {
+            return Err(Error::BAD_REQUEST);
+        }
+        let _admin = self.admin.lock().await;
+        let last = self.counts.borrow().visible();
+        let all = purge.filter.is_empty() || purge.filter == ">";
+        let filter = if all { ">".to_owned() } else { purge.filter.clone() };
+        let below = if purge.seq > 0 { purge.seq.min(last + 1) } else { last + 1 };
+        let row = PurgeRow { filter, below, keep: purge.keep, each: false };
+        let mut batch = Batch::new();
+        let (id, row) = self.put_purge(&mut batch, row);
+        self.store.commit(batch).await?;
+        self.purges.borrow_mut().insert(id, row.clone());
+        let purged = self.finish_purge(id, &row).await?;
+        if all && purge.seq > last + 1 {
+            self.skip_to(purge.seq).await?;
+        }
+        Ok(purged)
+    }
+
+    /// Gives the next message at least this sequence number.
+    pub(super) async fn skip_to(self: &Rc<Self>, sequence: u64) -> Result<()> {
+        {
+            let mut counts = self.counts.borrow_mut();
+            if !counts.in_flight.is_empty() || counts.last >= sequence {
+                return Ok(());
+            }
+            counts.last = sequence - 1;
+            counts.durable = sequence - 1;
+            if counts.messages == 0 {
+                counts.first = sequence;
+            }
+        }
+        let mut batch = Batch::new();
+        self.write_counts(&mut batch);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Decides a purge with the batch.
+    pub(super) fn put_purge(&self, batch: &mut Batch, row: PurgeRow) -> (u64, PurgeRow) {
+        let id = self.next_purge.replace(self.next_purge.get() + 1);
+        let key = row::message_key(self.id, id);
+        // Strings and numbers have a JSON form.
+        batch.put(Table::QueuePurges, key, serde_json::to_vec(&row).unwrap_or_default());
+        (id, row)
+    }
+
+    /// The purges that were not finished when the queue was last open.
+    pub(super) async fn open_purges(&self) -> Result<()> {
+        let range = KeyRange::prefix(row::stream_key(self.id));
+        let rows =
+            self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await?;
+        for (key, value) in rows {
+            let mut key = KeyReader::new(&key);
+            if let (Some(_), Some(id), Ok(row)) =
+                (key.u64(), key.u64(), serde_json::from_slice(&value))
+            {
+                self.next_purge.set(id + 1);
+                self.purges.borrow_mut().insert(id, row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of everything that purges decided; the stream's lock is held.
+    pub(super) async fn finish_purges(self: &Rc<Self>) -> Result<()> {
+        loop {
+            let next = self.purges.borrow().first_key_value().map(|(id, row)| (*id, row.clone()));
+            let Some((id, row)) = next else { return Ok(()) };
+            self.finish_purge(id, &row).await?;
+        }
+    }
+
+    async fn finish_purge(self: &Rc<Self>, id: u64, purge: &PurgeRow) -> Result<u64> {
+        let mut purged = 0;
+        if purge.each {
+            let subjects = self.last_of_each(&purge.filter, 0, purge.below, usize::MAX).await?;
+            for Entry { subject, .. } in subjects.unwrap_or_default() {
+                let one = PurgeRow { each: false, filter: subject.to_string(), ..purge.clone() };
+                purged += self.purge_matching(&one).await?;
+            }
+        } else {
+            purged = self.purge_matching(purge).await?;
+        }
+        let mut batch = Batch::new();
+        batch.delete(Table::QueuePurges, row::message_key(self.id, id));
+        self.store.commit(batch).await?;
+        self.purges.borrow_mut().remove(&id);
+        Ok(purged)
+    }
+
+    async fn purge_matching(self: &Rc<Self>, purge: &PurgeRow) -> Result<u64> {
+        if purge.below == 0 {
+            return Ok(0);
+        }
+        self.until_visible(purge.below - 1).await;
+        let literal = subject::is_literal(&purge.filter);
+        let (mut from, mut to) = (self.counts.borrow().first, purge.below - 1);
+        let (mut keep, mut purged) = (purge.keep, 0);
+        // What stays is found from the end; where nothing stays, the oldest go first.
+        let direction = if keep > 0 { Direction::Backward } else { Direction::Forward };
+        while from <= to {
+            let mut removal = Removal::new(self);
+            let mut batch = Batch::new();
+            let mut last = None;
+            let mut take = |batch: &mut Batch, sequence, subject: &str, size| {
+                if keep > 0 {
+                    keep -= 1;
+                } else {
+                    removal.add(batch, sequence, subject, size);
+                }
+            };
+            if literal {
+                let found = self.of_subject(&purge.filter, from, to, direction, CHUNK).await?;
+                for (sequence, size) in found {
+                    last = Some(sequence);
+                    take(&mut batch, sequence, &purge.filter, size);
+                }
+            } else {
+                for (sequence, row) in self.rows(from, to, direction, CHUNK).await? {
+                    last = Some(sequence);
+                    match MessageRow::decode(&row) {
+                        Some(message) if subject::matches(&purge.filter, message.subject) => {
+                            take(&mut batch, sequence, message.subject, message.size());
+                        }
+                        None if purge.filter == ">" => take(&mut batch, sequence, "", 0),
+                        _ => {}
+                    }
+                }
+            }
+            let Some(last) = last else { break };
+            match direction {
+                Direction::Forward => from = last + 1,
+                Direction::Backward => to = last - 1,
+            }
+            purged += self.commit_removal(removal, batch).await?;
+        }
+        Ok(purged)
+    }
+
+    /// Removes one message.
+    pub(in crate::queue) async fn delete(self: &Rc<Self>, sequence: u64) -> Result<()> {
+        let config = self.config();
+        if config.sealed {
+            return Err(Error::STREAM_SEALED);
+        }
+        if config.deny_delete {
+            return Err(Error::message_delete("message delete not permitted"));
+        }
+        let _admin = self.admin.lock().await;
+        let rows = self.rows(sequence, sequence, Direction::Forward, 1).await?;
+        match self.remove(rows, Batch::new()).await? {
+            0 => Err(Error::NO_MESSAGE_FOUND),
+            _ => Ok(()),
+        }
+    }
+}

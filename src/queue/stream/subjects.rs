@@ -1,0 +1,216 @@
+//! What is known in memory of the newest messages of subjects, so that a publish can be checked
+//! against them, and take their place, without reading.
+//!
+//! A subject is looked up when a publish first needs it and kept up to date from then on. What is
+//! known includes publishes whose batch is not submitted yet.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
+
+use super::counter::Total;
+use crate::queue::subject;
+
+/// How many subjects are known at most.
+const MOST: usize = 16 * 1024;
+/// How many messages of a subject are known where their number is not limited.
+const SOME: usize = 4;
+
+#[derive(Default)]
+pub(super) struct Subjects {
+    known: HashMap<Rc<str>, Subject>,
+    /// Subjects with wildcards, which expectations may be about.
+    filters: Vec<(Rc<str>, Subject)>,
+}
+
+/// The newest messages of a subject.
+#[derive(Default)]
+pub(super) struct Subject {
+    /// Sequence number and size, oldest first.
+    newest: VecDeque<(u64, u64)>,
+    /// Whether they were looked up; otherwise only those published since then are here.
+    loaded: bool,
+    /// Whether there are no others.
+    complete: bool,
+    /// Whether messages went while they were looked up.
+    stale: bool,
+    /// What the last message counts. ADR-49
+    total: Option<Rc<Total>>,
+}
+
+impl Subjects {
+    /// What is known of a subject that was looked up.
+    pub(super) fn get(&self, subject: &str) -> Option<&Subject> {
+        let known = self.known.get(subject).or_else(|| {
+            self.filters.iter().find(|(filter, _)| **filter == *subject).map(|(_, known)| known)
+        });
+        known.filter(|known| known.loaded)
+    }
+
+    /// Notes a publish under way; returns the messages that it takes the place of when the subject
+    /// may have `limit` messages, or `None` when these are not known, which for `whole` means all.
+    pub(super) fn publish(
+        &mut self,
+        literal: &str,
+        sequence: u64,
+        size: u64,
+        limit: Option<usize>,
+        whole: bool,
+    ) -> Option<Vec<(u64, u64)>> {
+        for (filter, known) in &mut self.filters {
+            if subject::matches(filter, literal) {
+                known.push(sequence, size, None, false);
+            }
+        }
+        match self.known.get_mut(literal) {
+            Some(known) => known.push(sequence, size, limit, whole),
+            None => limit.is_none().then(Vec::new),
+        }
+    }
+
+    /// Notes that a publish was taken back.
+    pub(super) fn take_back(&mut self, literal: &str, sequence: u64) {
+        self.each(literal, |known| {
+            known.remove(sequence);
+            known.total = None;
+            // What was before is looked up again.
+            known.loaded &= known.complete;
+        });
+    }
+
+    /// Notes that a message goes.
+    pub(super) fn remove(&mut self, literal: &str, sequence: u64) {
+        self.each(literal, |known| known.remove(sequence));
+    }
+
+    /// Notes that a message stays that was to go.
+    pub(super) fn restore(&mut self, literal: &str, sequence: u64, size: u64) {
+        self.each(literal, |known| {
+            let place = known.newest.partition_point(|(other, _)| *other < sequence);
+            if known.newest.get(place).is_none_or(|(other, _)| *other != sequence) {
+                known.newest.insert(place, (sequence, size));
+            }
+            known.stale = true;
+        });
+    }
+
+    pub(super) fn set_total(&mut self, literal: &str, total: Rc<Total>) {
+        if let Some(known) = self.known.get_mut(literal) {
+            known.total = Some(total);
+        }
+    }
+
+    fn each(&mut self, literal: &str, mut change: impl FnMut(&mut Subject)) {
+        if let Some(known) = self.known.get_mut(literal) {
+            change(known);
+        }
+        for (filter, known) in &mut self.filters {
+            if subject::matches(filter, literal) {
+                change(known);
+            }
+        }
+    }
+
+    /// Begins to look a subject up: publishes are noted from now on.
+    pub(super) fn begin(&mut self, subject: &str) {
+        if self.known.len() >= MOST {
+            self.known.retain(|_, known| !known.loaded);
+        }
+        self.filters.retain(|(filter, known)| !known.loaded || **filter == *subject);
+        let known = self.entry(subject);
+        known.stale = false;
+    }
+
+    /// Ends looking a subject up with its newest messages up to the moment it began, oldest first;
+    /// false when it has to be done again.
+    pub(super) fn end(
+        &mut self,
+        subject: &str,
+        found: Vec<(u64, u64)>,
+        complete: bool,
+        total: Option<Rc<Total>>,
+    ) -> bool {
+        let known = self.entry(subject);
+        if std::mem::take(&mut known.stale) {
+            return false;
+        }
+        if !known.loaded {
+            let since = std::mem::take(&mut known.newest);
+            let first = since.front().map_or(u64::MAX, |(sequence, _)| *sequence);
+            known.newest = found.into_iter().filter(|(sequence, _)| *sequence < first).collect();
+            known.newest.extend(since);
+            known.complete = complete;
+            known.loaded = true;
+        }
+        if known.total.is_none() {
+            known.total = total;
+        }
+        true
+    }
+
+    fn entry(&mut self, subject: &str) -> &mut Subject {
+        if subject::is_literal(subject) {
+            return self.known.entry(subject.into()).or_default();
+        }
+        let place = self.filters.iter().position(|(filter, _)| **filter == *subject);
+        let place = place.unwrap_or_else(|| {
+            self.filters.push((subject.into(), Subject::default()));
+            self.filters.len() - 1
+        });
+        &mut self.filters[place].1
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget_all(&mut self) {
+        self.known.clear();
+        self.filters.clear();
+    }
+}
+
+impl Subject {
+    /// The sequence number of the last message; 0 when there is none.
+    pub(super) fn last(&self) -> u64 {
+        self.newest.back().map_or(0, |(sequence, _)| *sequence)
+    }
+
+    /// How many messages are known.
+    pub(super) fn count(&self) -> usize {
+        self.newest.len()
+    }
+
+    /// What the last message counts.
+    pub(super) fn total(&self) -> Option<&Rc<Total>> {
+        self.total.as_ref()
+    }
+
+    fn push(
+        &mut self,
+        sequence: u64,
+        size: u64,
+        limit: Option<usize>,
+        whole: bool,
+    ) -> Option<Vec<(u64, u64)>> {
+        self.newest.push_back((sequence, size));
+        let Some(limit) = limit else {
+            while self.loaded && self.newest.len() > SOME {
+                self.newest.pop_front();
+                self.complete = false;
+            }
+            return Some(Vec::new());
+        };
+        let evicted = self.newest.len().saturating_sub(limit);
+        (self.loaded && (self.complete || !whole)).then(|| self.newest.drain(..evicted).collect())
+    }
+
+    fn remove(&mut self, sequence: u64) {
+        self.stale = true;
+        if let Ok(place) = self.newest.binary_search_by_key(&sequence, |(other, _)| *other) {
+            self.newest.remove(place);
+            if place == self.newest.len() {
+                self.total = None;
+            }
+            self.loaded &= self.complete || !self.newest.is_empty();
+        }
+    }
+}
