@@ -13,7 +13,7 @@ use indexed_db_futures::{
 use wasm_bindgen::prelude::*;
 
 use super::{
-    failure,
+    failure::{self, Failure},
     migrations::{self, MAGIC, MAGIC_KEY},
     object_store,
     reads::to_key,
@@ -112,6 +112,8 @@ pub async fn delete(name: &str, patience: Duration) -> Result<()> {
 /// Opens a database, and upgrades it to `version`; the inner error is the browser's.
 async fn open_at(name: &str, version: u32, patience: Duration) -> Result<OpenDbResult<Database>> {
     let (blocked, is_blocked) = oneshot::channel();
+    let upgrade = Rc::new(RefCell::new(None));
+    let upgraded = upgrade.clone();
     let opening = Database::open(name)
         .with_version(version)
         .with_on_blocked(move |_| {
@@ -119,13 +121,20 @@ async fn open_at(name: &str, version: u32, patience: Duration) -> Result<OpenDbR
             let _ = blocked.send(());
             Ok(())
         })
-        .with_on_upgrade_needed(|event, database| {
-            migrations::upgrade(event.old_version() as u32, &database)
+        .with_on_upgrade_needed(move |event, database| {
+            upgraded.replace(migrations::upgrade(event.old_version() as u32, &database)?);
+            Ok(())
         })
         .build();
-    match opening {
-        Ok(opening) => patiently(opening, is_blocked, patience).await,
-        Err(cause) => Ok(Err(cause)),
+    let outcome = match opening {
+        Ok(opening) => patiently(opening, is_blocked, patience).await?,
+        Err(cause) => Err(cause),
+    };
+    // Opening only says that the upgrade was aborted, and not why.
+    let told = upgrade.borrow().as_ref().and_then(Failure::told);
+    match (outcome, told) {
+        (Err(_), Some(cause)) => Err(cause),
+        (outcome, _) => Ok(outcome),
     }
 }
 

@@ -3,6 +3,7 @@
 use indexed_db_futures::{
     error::{DomException, Error as Cause, OpenDbError},
     internals::SystemRepr,
+    object_store::ObjectStore,
     transaction::Transaction,
 };
 
@@ -25,12 +26,19 @@ impl Failure {
         Self { transaction: transaction.clone() }
     }
 
+    /// Of the transaction that this object store was got in.
+    pub fn of_store(store: &ObjectStore<'_>) -> Self {
+        Self { transaction: store.as_sys().transaction() }
+    }
+
     /// What went wrong, given what was noticed first.
     pub fn explain(&self, noticed: Cause) -> Error {
-        match self.transaction.error() {
-            Some(cause) => from_exception(&cause),
-            None => from(noticed),
-        }
+        self.told().unwrap_or_else(|| from(noticed))
+    }
+
+    /// What went wrong, if the transaction says so.
+    pub fn told(&self) -> Option<Error> {
+        self.transaction.error().map(|cause| from_exception(&cause))
     }
 }
 

@@ -7,7 +7,7 @@ mod v1;
 
 use indexed_db_futures::{Result, database::Database};
 
-use super::connection::refuse_upgrade;
+use super::{connection::refuse_upgrade, failure::Failure};
 
 /// The key, in the facts, of the record that tells that the database is Neurite's.
 pub const MAGIC_KEY: &[u8] = &[0xff];
@@ -27,22 +27,21 @@ enum Version {
 impl Version {
     const ALL: [Self; 1] = [Self::V1];
 
-    /// Makes this version from the one before.
-    fn upgrade(self, database: &Database) -> Result<()> {
+    /// Makes this version from the one before; what is returned knows why that fails later.
+    fn upgrade(self, database: &Database) -> Result<Failure> {
         match self {
             Self::V1 => v1::upgrade(database),
         }
     }
 }
 
-/// Upgrades a database from `old`, which is 0 when it is new. Whatever fails undoes all steps.
-pub fn upgrade(old: u32, database: &Database) -> Result<()> {
+/// Upgrades a database from `old`, which is 0 when it is new. Whatever fails undoes all steps; what
+/// is returned knows why, should they fail when they become durable.
+pub fn upgrade(old: u32, database: &Database) -> Result<Option<Failure>> {
     let names: Vec<String> = database.object_store_names().collect();
     if old > 0 && !names.iter().any(|name| name == "meta") {
         return Err(refuse_upgrade("the database was not made by Neurite"));
     }
-    Version::ALL
-        .into_iter()
-        .filter(|version| *version as u32 > old)
-        .try_for_each(|version| version.upgrade(database))
+    let mut steps = Version::ALL.into_iter().filter(|version| *version as u32 > old);
+    steps.try_fold(None, |_, version| version.upgrade(database).map(Some))
 }

@@ -2,15 +2,15 @@
 
 use indexed_db_futures::{Build, Result, database::Database, typed_array::Uint8Array};
 
-use super::{MAGIC, MAGIC_KEY};
+use super::{super::failure::Failure, MAGIC, MAGIC_KEY};
 
 /// Makes a new database.
-pub fn upgrade(database: &Database) -> Result<()> {
+pub fn upgrade(database: &Database) -> Result<Failure> {
     for name in ["journal_a", "journal_b", "leaves", "blobs"] {
         database.create_object_store(name).build()?;
     }
     let meta = database.create_object_store("meta").build()?;
     let magic = meta.put(Uint8Array::from(MAGIC.to_vec()));
     magic.with_key(Uint8Array::from(MAGIC_KEY.to_vec())).without_key_type().build()?;
-    Ok(())
+    Ok(Failure::of_store(&meta))
 }
