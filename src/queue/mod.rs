@@ -6,6 +6,7 @@
 
 mod ack;
 mod admin;
+mod api;
 mod broker;
 mod clock;
 mod codec;
@@ -69,6 +70,7 @@ struct Inner {
     memory: Store,
     clock: Rc<dyn Clock>,
     broker: Broker,
+    api: api::Api,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
     next_stream: Cell<u64>,
     /// Held while streams are made, changed or deleted.
@@ -102,6 +104,7 @@ impl Queue {
                 memory: Store::memory(),
                 clock: clock.clone(),
                 broker: Broker::new(),
+                api: api::Api::default(),
                 streams: RefCell::default(),
                 next_stream: Cell::new(next),
                 admin: Mutex::new(()),
@@ -122,6 +125,7 @@ impl Queue {
             let stream = Rc::new(Stream::open(parts, row).await?);
             queue.start(stream);
         }
+        api::serve(&queue);
         Ok(queue)
     }
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "homeserver")]
 pub mod client;
+pub mod nats;
 pub mod place;
 
 /// A new and empty store.

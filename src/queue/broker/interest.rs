@@ -5,7 +5,8 @@ use std::{cell::Cell, collections::HashMap, rc::Rc};
 
 use super::{ClientId, CoreMessage};
 
-type Deliver = Box<dyn Fn(&CoreMessage)>;
+/// Takes a message, or not.
+type Deliver = Box<dyn Fn(&CoreMessage) -> bool>;
 
 /// One who listens.
 pub(super) struct Listener {
@@ -58,10 +59,7 @@ impl Listener {
     /// Is given a message; false when it does not want it.
     pub(super) fn hear(&self, message: &CoreMessage, from: Option<ClientId>) -> bool {
         let wants = !self.gone.get() && (from.is_none() || from != self.not_from);
-        if wants {
-            (self.deliver)(message);
-        }
-        wants
+        wants && (self.deliver)(message)
     }
 
     /// Hears nothing any more.

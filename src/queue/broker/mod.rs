@@ -102,6 +102,21 @@ impl Broker {
         queue_group: Option<&str>,
         deliver: impl Fn(&CoreMessage) + 'static,
     ) -> Subscription {
+        let deliver = Box::new(move |message: &CoreMessage| {
+            deliver(message);
+            true
+        });
+        self.listen(Listener::new(filter, queue_group, None, deliver))
+    }
+
+    /// The same for a listener that says of each message whether it takes it: one that it does not
+    /// take is as if it did not listen.
+    pub fn subscribe_choosing(
+        &self,
+        filter: &str,
+        queue_group: Option<&str>,
+        deliver: impl Fn(&CoreMessage) -> bool + 'static,
+    ) -> Subscription {
         self.listen(Listener::new(filter, queue_group, None, Box::new(deliver)))
     }
 
@@ -113,7 +128,11 @@ impl Broker {
         queue_group: Option<&str>,
         deliver: impl Fn(&CoreMessage) + 'static,
     ) -> Subscription {
-        self.listen(Listener::new(filter, queue_group, Some(client), Box::new(deliver)))
+        let deliver = Box::new(move |message: &CoreMessage| {
+            deliver(message);
+            true
+        });
+        self.listen(Listener::new(filter, queue_group, Some(client), deliver))
     }
 
     /// Whether anybody listens to `subject`.

@@ -1,5 +1,6 @@
 //! Errors with JetStream's codes and descriptions.
 
+mod api;
 mod stream;
 
 use std::borrow::Cow;

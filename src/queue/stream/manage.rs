@@ -9,6 +9,7 @@ use crate::{
     platform,
     queue::{
         Inner, NEXT_STREAM, Queue,
+        api::advisory::{self, Action},
         config::{Checker, Storage, StreamConfig},
         error::{Error, Result},
     },
@@ -75,6 +76,7 @@ impl Queue {
         stream.write_counts(&mut batch);
         store.commit(batch).await?;
         self.start(stream.clone());
+        advisory::stream(self, &stream.config().name, Action::Create);
         stream.info().await
     }
 
@@ -119,8 +121,10 @@ impl Queue {
             stream.configure(before);
             return Err(cause);
         }
+        self.listen(&stream);
         stream.open_purges().await?;
         drop(_stream_admin);
+        advisory::stream(self, &stream.config().name, Action::Modify);
         stream.untidy.wake();
         stream.info().await
     }
@@ -146,8 +150,10 @@ impl Queue {
             consumer.deleted.set(true);
             consumer.wake.wake();
         }
+        self.inner.api.ingest.leave(name);
         stream.untidy.wake();
         drop(_stream_admin);
+        advisory::stream(self, name, Action::Delete);
         stream.wipe().await
     }
 
@@ -193,6 +199,7 @@ impl Queue {
             return;
         }
         platform::spawn(keep_tidy(Rc::downgrade(&stream)));
+        self.listen(&stream);
         let name = stream.config().name.clone();
         self.inner.streams.borrow_mut().insert(name, stream);
     }

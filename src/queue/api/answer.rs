@@ -1,0 +1,148 @@
+//! Answers: JSON with the type of the response, or with an error.
+
+use serde::Serialize;
+
+use crate::queue::error::{Error, Result};
+
+/// A kind of response.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    name: &'static str,
+    /// Fields that are there beside an error too.
+    beside_error: &'static str,
+}
+
+/// An answer, ready to be sent.
+pub(super) struct Answer {
+    kind: Kind,
+    outcome: Result<Body>,
+}
+
+/// The fields of a response without an error.
+pub(super) struct Body {
+    json: String,
+    counts: bool,
+}
+
+/// That it was done.
+#[derive(Serialize)]
+struct Success {
+    success: bool,
+}
+
+/// A page of a longer list.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Page {
+    total: usize,
+    offset: usize,
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: u16,
+    #[serde(skip_serializing_if = "is_zero")]
+    err_code: u32,
+    description: &'a str,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+const fn kind(name: &'static str) -> Kind {
+    Kind { name, beside_error: "" }
+}
+
+const fn paged(name: &'static str, beside_error: &'static str) -> Kind {
+    Kind { name, beside_error }
+}
+
+impl Kind {
+    pub(super) const ACCOUNT_INFO: Self = kind("account_info");
+    pub(super) const STREAM_CREATE: Self = kind("stream_create");
+    pub(super) const STREAM_UPDATE: Self = kind("stream_update");
+    pub(super) const STREAM_DELETE: Self = kind("stream_delete");
+    pub(super) const STREAM_INFO: Self = paged("stream_info", r#","total":0,"offset":0,"limit":0"#);
+    pub(super) const STREAM_NAMES: Self =
+        paged("stream_names", r#","total":0,"offset":0,"limit":0,"streams":null"#);
+    pub(super) const STREAM_LIST: Self =
+        paged("stream_list", r#","total":0,"offset":0,"limit":0,"streams":[]"#);
+    pub(super) const STREAM_PURGE: Self = paged("stream_purge", r#","purged":0"#);
+    pub(super) const STREAM_STEP_DOWN: Self = kind("stream_leader_stepdown");
+    pub(super) const STREAM_REMOVE_PEER: Self = kind("stream_remove_peer");
+    pub(super) const MSG_GET: Self = kind("stream_msg_get");
+    pub(super) const MSG_DELETE: Self = kind("stream_msg_delete");
+    pub(super) const CONSUMER_CREATE: Self = kind("consumer_create");
+    pub(super) const CONSUMER_INFO: Self = kind("consumer_info");
+    pub(super) const CONSUMER_DELETE: Self = kind("consumer_delete");
+    pub(super) const CONSUMER_NAMES: Self =
+        paged("consumer_names", r#","total":0,"offset":0,"limit":0,"consumers":[]"#);
+    pub(super) const CONSUMER_LIST: Self =
+        paged("consumer_list", r#","total":0,"offset":0,"limit":0,"consumers":[]"#);
+    pub(super) const CONSUMER_STEP_DOWN: Self = kind("consumer_leader_stepdown");
+
+    pub(super) fn answer(self, outcome: Result<Body>) -> Answer {
+        Answer { kind: self, outcome }
+    }
+}
+
+impl Body {
+    /// The fields of `value`.
+    pub(super) fn of(value: &impl Serialize) -> Result<Self> {
+        let json = serde_json::to_string(value).map_err(Error::invalid_json)?;
+        Ok(Self { json, counts: true })
+    }
+
+    /// No more than that it was done.
+    pub(super) fn success() -> Result<Self> {
+        Self::of(&Success { success: true })
+    }
+
+    /// The same as something that is not counted as a use of the API.
+    pub(super) fn uncounted(self) -> Self {
+        Self { counts: false, ..self }
+    }
+}
+
+impl Answer {
+    pub(super) fn is_error(&self) -> bool {
+        self.outcome.is_err()
+    }
+
+    /// Whether it is counted as a use of the API.
+    pub(super) fn counts(&self) -> bool {
+        self.outcome.as_ref().map_or(true, |body| body.counts)
+    }
+
+    pub(super) fn json(&self) -> String {
+        let Kind { name, beside_error } = self.kind;
+        let start = format!(r#"{{"type":"io.nats.jetstream.api.v1.{name}_response""#);
+        match &self.outcome {
+            // The fields of an object, without its opening brace.
+            Ok(Body { json, .. }) if json.len() > 2 => format!("{start},{}", &json[1..]),
+            Ok(_) => format!("{start}}}"),
+            Err(Error { code, err_code, description }) => {
+                let error = ErrorBody { code: *code, err_code: *err_code, description };
+                // Numbers and text always have a JSON form.
+                let error = serde_json::to_string(&error).unwrap_or_default();
+                format!(r#"{start},"error":{error}{beside_error}}}"#)
+            }
+        }
+    }
+}
+
+impl Page {
+    /// Cuts the page that begins at `offset` out of `all`.
+    pub(super) fn cut<T>(all: Vec<T>, offset: i64, limit: usize) -> (Self, Vec<T>) {
+        let total = all.len();
+        let offset = usize::try_from(offset).unwrap_or(0).min(total);
+        let page = all.into_iter().skip(offset).take(limit).collect();
+        (Self { total, offset, limit }, page)
+    }
+
+    pub(super) fn new(total: usize, offset: usize, limit: usize) -> Self {
+        Self { total, offset, limit }
+    }
+}

@@ -1,0 +1,179 @@
+//! Requests about consumers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Request, advisory,
+    answer::{Answer, Body, Kind, Page},
+    stream::{INFOS, NAMES, note_server},
+};
+use crate::queue::{
+    ConsumerInfo, Queue,
+    config::ConsumerConfig,
+    error::{Error, Result},
+};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CreateRequest {
+    stream_name: String,
+    config: ConsumerConfig,
+    action: Action,
+    pedantic: bool,
+}
+
+/// Whether a consumer is made, changed, or either.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    #[default]
+    #[serde(rename = "")]
+    Any,
+    Create,
+    Update,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListRequest {
+    offset: i64,
+}
+
+#[derive(Serialize)]
+struct Paged<T> {
+    #[serde(flatten)]
+    page: Page,
+    consumers: Vec<T>,
+}
+
+pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
+    Some(match *rest {
+        ["CREATE", stream] => {
+            Kind::CONSUMER_CREATE.answer(create(queue, request, Place::ephemeral(stream)).await)
+        }
+        ["CREATE", stream, name, ref filter @ ..] => {
+            let place =
+                Place { stream, name: Some(name), filter: filter.join("."), durable: false };
+            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
+        }
+        ["DURABLE", "CREATE", stream, name] => {
+            let place = Place { stream, name: Some(name), filter: String::new(), durable: true };
+            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
+        }
+        ["DURABLE", "CREATE", ..] => {
+            Kind::CONSUMER_CREATE.answer(Err(Error::DURABLE_NOT_IN_SUBJECT))
+        }
+        ["INFO", stream, name] => Kind::CONSUMER_INFO.answer(info(queue, request, stream, name)),
+        ["NAMES", stream] => Kind::CONSUMER_NAMES.answer(names(queue, request, stream)),
+        ["LIST", stream] => Kind::CONSUMER_LIST.answer(list(queue, request, stream)),
+        ["DELETE", stream, name] => {
+            Kind::CONSUMER_DELETE.answer(delete(queue, request, stream, name).await)
+        }
+        ["LEADER", "STEPDOWN", _, _] => {
+            Kind::CONSUMER_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED))
+        }
+        _ => return None,
+    })
+}
+
+/// What the subject says of the consumer that is made.
+struct Place<'a> {
+    stream: &'a str,
+    name: Option<&'a str>,
+    filter: String,
+    /// Whether it is the old request for a durable consumer.
+    durable: bool,
+}
+
+impl<'a> Place<'a> {
+    fn ephemeral(stream: &'a str) -> Self {
+        Self { stream, name: None, filter: String::new(), durable: false }
+    }
+}
+
+async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Body> {
+    let CreateRequest { stream_name, config, action, pedantic } = request.parse()?;
+    request.check_level()?;
+    if place.stream != stream_name {
+        return Err(Error::STREAM_MISMATCH);
+    }
+    let config = named(config, &place)?;
+    let _ = (action, pedantic);
+    let is_new = queue.consumer(place.stream, &config.durable_name).is_err();
+    let info = queue.create_consumer(place.stream, config).await?.info();
+    if is_new {
+        advise(queue, place.stream, &info.name, advisory::Action::Create);
+    }
+    Body::of(&told(info))
+}
+
+/// The configuration with the name that the subject says.
+fn named(config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig> {
+    let Some(name) = place.name else {
+        if !config.durable_name.is_empty() {
+            return Err(Error::EPHEMERAL_WITH_DURABLE);
+        }
+        return Ok(config);
+    };
+    if name.contains(['/', '\\']) {
+        return Err(Error::CONSUMER_NAME_SEPARATORS);
+    }
+    if place.durable && config.durable_name.is_empty() {
+        return Err(Error::DURABLE_NAME_NOT_SET);
+    }
+    if !config.durable_name.is_empty() && config.durable_name != name {
+        return Err(Error::DURABLE_DOES_NOT_MATCH);
+    }
+    if !place.filter.is_empty() {
+        if !config.filter_subjects.is_empty() {
+            return Err(Error::MULTIPLE_FILTERS_IN_SUBJECT);
+        }
+        if config.filter_subject.as_deref() != Some(&*place.filter) {
+            return Err(Error::FILTER_DOES_NOT_MATCH);
+        }
+    }
+    Ok(config)
+}
+
+/// With what the server adds to what it tells. ADR-44
+fn told(mut info: ConsumerInfo) -> ConsumerInfo {
+    note_server(&mut info.config.metadata);
+    info
+}
+
+fn info(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
+    request.check_empty()?;
+    request.check_level()?;
+    Body::of(&told(queue.consumer(stream, name)?.info()))
+}
+
+fn names(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<ListRequest>()?;
+    let stream = queue.stream(stream)?;
+    let names = stream.consumers.borrow().keys().cloned().collect();
+    let (page, consumers) = Page::cut(names, options.offset, NAMES);
+    Body::of(&Paged::<String> { page, consumers })
+}
+
+fn list(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<ListRequest>()?;
+    let stream = queue.stream(stream)?;
+    let all = stream.consumers.borrow().values().cloned().collect();
+    let (page, consumers) = Page::cut(all, options.offset, INFOS);
+    let consumers = consumers.iter().map(|consumer| ConsumerInfo::of(&stream, consumer)).collect();
+    Body::of(&Paged::<ConsumerInfo> { page, consumers })
+}
+
+async fn delete(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
+    request.check_level()?;
+    request.check_empty()?;
+    queue.delete_consumer(stream, name).await?;
+    advise(queue, stream, name, advisory::Action::Delete);
+    Body::success()
+}
+
+fn advise(queue: &Queue, stream: &str, name: &str, action: advisory::Action) {
+    advisory::consumer(queue.broker(), queue.now(), (stream, name), action);
+}

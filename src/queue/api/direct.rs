@@ -1,0 +1,82 @@
+//! Direct gets: the answer is the message itself. ADR-31
+
+use std::rc::Rc;
+
+use super::request::{Request, lenient};
+use crate::{
+    platform,
+    queue::{CoreMessage, DirectReply, DirectRequest, Error, Queue, Subscription},
+};
+
+const PREFIX: &str = "$JS.API.DIRECT.GET.";
+
+/// Answers direct gets from streams that allow them.
+pub(super) fn serve(queue: &Queue) -> [Subscription; 2] {
+    ["$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>"].map(|filter| {
+        let inner = Rc::downgrade(&queue.inner);
+        queue.broker().subscribe_choosing(filter, None, move |message| {
+            inner.upgrade().is_some_and(|inner| receive(&Queue { inner }, message))
+        })
+    })
+}
+
+/// Whether it is a request that the stream answers.
+fn receive(queue: &Queue, message: &CoreMessage) -> bool {
+    let Some(rest) = message.subject.strip_prefix(PREFIX) else { return false };
+    let (name, subject) = match rest.split_once('.') {
+        Some((name, subject)) => (name.to_owned(), Some(subject.to_owned())),
+        None => (rest.to_owned(), None),
+    };
+    let Ok(stream) = queue.stream(&name) else { return false };
+    let config = stream.config();
+    if !config.allow_direct && !config.mirror_direct {
+        return false;
+    }
+    if let Some(reply) = message.reply.clone() {
+        let (queue, request) = (queue.clone(), Request::new(message));
+        platform::spawn(async move {
+            for answer in answers(&queue, &name, subject.as_deref(), &request).await {
+                let DirectReply { headers, payload } = answer;
+                queue.broker().publish(&CoreMessage {
+                    subject: reply.clone(),
+                    reply: None,
+                    headers,
+                    payload,
+                });
+            }
+        });
+    }
+    true
+}
+
+async fn answers(
+    queue: &Queue,
+    stream: &str,
+    subject: Option<&str>,
+    request: &Request,
+) -> Vec<DirectReply> {
+    if request.check_level().is_err() {
+        return vec![DirectReply::status("412 Required Api Level")];
+    }
+    let Ok(wanted) = lenient::<DirectRequest>(&request.message.payload) else {
+        return vec![DirectReply::status("408 Malformed Request")];
+    };
+    let wanted = match subject {
+        None => wanted,
+        // The subject says it all.
+        Some(_) if !is_plain(&wanted) => return vec![DirectReply::status("408 Bad Request")],
+        Some(subject) => DirectRequest { no_hdr: wanted.no_hdr, ..DirectRequest::last_of(subject) },
+    };
+    match queue.direct_get(stream, &wanted).await {
+        Ok(answers) => answers,
+        Err(Error { code, description, .. }) => {
+            vec![DirectReply::status(&format!("{code} {description}"))]
+        }
+    }
+}
+
+/// Whether it asks for no message by itself.
+fn is_plain(wanted: &DirectRequest) -> bool {
+    let DirectRequest { max_bytes, no_hdr, .. } = *wanted;
+    *wanted == DirectRequest { max_bytes, no_hdr, ..DirectRequest::default() }
+}

@@ -1,0 +1,189 @@
+//! Requests about streams.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Request,
+    answer::{Answer, Body, Kind, Page},
+    message,
+};
+use crate::queue::{
+    Purge, Queue, StreamInfo,
+    config::StreamConfig,
+    error::{Error, Result},
+    protocol::{API_LEVEL, VERSION},
+    subject,
+};
+
+/// How many entries a page has.
+pub(super) const NAMES: usize = 1024;
+pub(super) const INFOS: usize = 256;
+const SUBJECTS: usize = 100_000;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListRequest {
+    offset: i64,
+    subject: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct InfoRequest {
+    offset: i64,
+    deleted_details: bool,
+    subjects_filter: String,
+}
+
+#[derive(Serialize)]
+struct Created {
+    #[serde(flatten)]
+    info: StreamInfo,
+    did_create: bool,
+}
+
+#[derive(Serialize)]
+struct Paged<T> {
+    #[serde(flatten)]
+    page: Page,
+    #[serde(flatten)]
+    info: T,
+}
+
+#[derive(Serialize)]
+struct Streams<T> {
+    /// Nothing at all when there is no name.
+    streams: T,
+}
+
+#[derive(Serialize)]
+struct Purged {
+    success: bool,
+    purged: u64,
+}
+
+pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
+    Some(match *rest {
+        ["CREATE", name] => Kind::STREAM_CREATE.answer(create(queue, request, name).await),
+        ["UPDATE", name] => Kind::STREAM_UPDATE.answer(update(queue, request, name).await),
+        ["INFO", name] => Kind::STREAM_INFO.answer(info(queue, request, name).await),
+        ["NAMES"] => Kind::STREAM_NAMES.answer(names(queue, request)),
+        ["LIST"] => Kind::STREAM_LIST.answer(list(queue, request).await),
+        ["DELETE", name] => Kind::STREAM_DELETE.answer(delete(queue, request, name).await),
+        ["PURGE", name] => Kind::STREAM_PURGE.answer(purge(queue, request, name).await),
+        ["MSG", "GET", name] => Kind::MSG_GET.answer(message::get(queue, request, name).await),
+        ["MSG", "DELETE", name] => {
+            Kind::MSG_DELETE.answer(message::delete(queue, request, name).await)
+        }
+        ["LEADER", "STEPDOWN", _] => Kind::STREAM_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED)),
+        ["PEER", "REMOVE", _] => Kind::STREAM_REMOVE_PEER.answer(Err(Error::CLUSTER_REQUIRED)),
+        _ => return None,
+    })
+}
+
+async fn create(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let (config, pedantic) = request.parse_pedantic::<StreamConfig>()?;
+    check_name(&config, name)?;
+    if name.contains(['/', '\\']) {
+        return Err(Error::STREAM_NAME_SEPARATORS);
+    }
+    let info = queue.create_stream_as(config, pedantic).await?;
+    Body::of(&Created { info: told(info), did_create: true })
+}
+
+async fn update(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let (config, pedantic) = request.parse_pedantic::<StreamConfig>()?;
+    check_name(&config, name)?;
+    Body::of(&told(queue.update_stream_as(config, pedantic).await?))
+}
+
+fn check_name(config: &StreamConfig, name: &str) -> Result<()> {
+    if config.name == name { Ok(()) } else { Err(Error::STREAM_MISMATCH) }
+}
+
+async fn info(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<InfoRequest>()?;
+    let mut info = told(queue.stream_info(name).await?);
+    if options.deleted_details {
+        info.state.deleted = queue.stream_deleted(name).await?;
+    }
+    let mut page = Page::new(0, 0, 0);
+    if !options.subjects_filter.is_empty() {
+        let subjects = queue.stream_subjects(name, &options.subjects_filter).await?;
+        if !subjects.is_empty() {
+            let all: Vec<_> = subjects.into_iter().collect();
+            let subjects: Vec<_>;
+            (page, subjects) = Page::cut(all, options.offset, SUBJECTS);
+            info.state.subjects = BTreeMap::from_iter(subjects);
+        }
+    }
+    Body::of(&Paged { page, info })
+}
+
+/// With what the server adds to what it tells. ADR-44
+pub(super) fn told(mut info: StreamInfo) -> StreamInfo {
+    note_server(&mut info.config.metadata);
+    info
+}
+
+/// Says which server tells it.
+pub(super) fn note_server(metadata: &mut BTreeMap<String, String>) {
+    metadata.insert("_nats.ver".to_owned(), VERSION.to_owned());
+    metadata.insert("_nats.level".to_owned(), API_LEVEL.to_string());
+}
+
+/// The streams that take some subject that `filter` matches, by name.
+fn filtered(queue: &Queue, filter: &str) -> Vec<String> {
+    let streams = queue.inner.streams.borrow();
+    let fits = streams.iter().filter(|(_, stream)| {
+        let config = stream.config();
+        filter.is_empty() || config.subjects.iter().any(|own| subject::overlap(own, filter))
+    });
+    fits.map(|(name, _)| name.clone()).collect()
+}
+
+fn names(queue: &Queue, request: &Request) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<ListRequest>()?;
+    let (page, names) = Page::cut(filtered(queue, &options.subject), options.offset, NAMES);
+    let streams = (!names.is_empty()).then_some(names);
+    Body::of(&Paged { page, info: Streams { streams } })
+}
+
+async fn list(queue: &Queue, request: &Request) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<ListRequest>()?;
+    let (page, names) = Page::cut(filtered(queue, &options.subject), options.offset, INFOS);
+    let mut streams = Vec::with_capacity(names.len());
+    for name in names {
+        match queue.stream_info(&name).await {
+            Ok(info) => streams.push(info),
+            // Deleted meanwhile.
+            Err(cause) if cause == Error::STREAM_NOT_FOUND => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Body::of(&Paged { page, info: Streams { streams } })
+}
+
+async fn delete(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
+    request.check_level()?;
+    request.check_empty()?;
+    queue.delete_stream(name).await?;
+    Body::success()
+}
+
+async fn purge(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let purge = request.parse_options::<Purge>()?;
+    if purge.seq > 0 && purge.keep > 0 {
+        return Err(Error::BAD_REQUEST);
+    }
+    let purged = queue.purge_stream(name, &purge).await?;
+    Body::of(&Purged { success: true, purged })
+}
