@@ -23,3 +23,14 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
+
+/// How many seconds the clocks of a time zone are ahead of UTC, so many seconds after the Unix
+/// epoch; `None` when there is no such zone.
+pub fn utc_offset(zone: &str, at: i64) -> Option<i64> {
+    let zone = match zone {
+        "Local" => jiff::tz::TimeZone::system(),
+        zone => jiff::tz::TimeZone::get(zone).ok()?,
+    };
+    let at = jiff::Timestamp::from_second(at).ok()?;
+    Some(zone.to_offset(at).seconds().into())
+}

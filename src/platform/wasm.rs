@@ -4,6 +4,8 @@ use std::{future::Future, time::Duration};
 
 use futures::channel::oneshot;
 use gloo::timers::callback::Timeout;
+use js_sys::{Array, Date, Intl::DateTimeFormat, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
 
 /// Lets `future` run by itself on the event loop.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
@@ -22,4 +24,39 @@ pub async fn sleep(duration: Duration) {
     });
     // The sender is dropped only with the timeout.
     let _ = receiver.await;
+}
+
+/// How many seconds the clocks of a time zone are ahead of UTC, so many seconds after the Unix
+/// epoch; `None` when there is no such zone.
+pub fn utc_offset(zone: &str, at: i64) -> Option<i64> {
+    let options = Object::new();
+    let set = |name: &str, value: &str| {
+        Reflect::set(&options, &name.into(), &value.into()).unwrap_or_default()
+    };
+    if zone != "Local" {
+        set("timeZone", zone);
+    }
+    set("hourCycle", "h23");
+    let units = ["year", "month", "day", "hour", "minute", "second"];
+    for unit in units {
+        set(unit, "numeric");
+    }
+    let format = Reflect::get(&js_sys::global(), &"Intl".into()).ok()?;
+    let format = Reflect::get(&format, &"DateTimeFormat".into()).ok()?;
+    // It throws when it does not know the zone.
+    let arguments = Array::of2(&"en-u-ca-gregory-nu-latn".into(), &options);
+    let format = Reflect::construct(format.unchecked_ref(), &arguments).ok()?;
+    let at_millis = at as f64 * 1000.0;
+    let date = Date::new(&at_millis.into());
+    let parts = format.unchecked_ref::<DateTimeFormat>().format_to_parts(&date);
+    let part = |unit: &str| {
+        let is_it = |part: &JsValue| Reflect::get(part, &"type".into()).is_ok_and(|of| of == unit);
+        let part = parts.iter().find(is_it)?;
+        Reflect::get(&part, &"value".into()).ok()?.as_string()?.parse::<f64>().ok()
+    };
+    let [year, month, day, hour, minute, second] = units.map(part);
+    let local = Date::utc(year?, month? - 1.0);
+    let local =
+        local + (((day? - 1.0) * 24.0 + hour?) * 60.0 + minute?) * 60_000.0 + second? * 1000.0;
+    Some(((local - at_millis) / 1000.0).round() as i64)
 }

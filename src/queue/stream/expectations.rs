@@ -20,10 +20,8 @@ pub(super) struct Directives<'a> {
     unknown_rollup: Option<&'a str>,
     pub(super) ttl: Option<Ttl>,
     pub(super) increment: Option<&'a str>,
-    pub(super) batch_id: Option<&'a str>,
     pub(super) is_copy: bool,
     pub(super) is_schedule: bool,
-    pub(super) is_from_schedule: bool,
 }
 
 /// What a message takes the place of.
@@ -70,10 +68,8 @@ impl<'a> Directives<'a> {
                 },
                 names::TTL if !value.is_empty() => found.ttl = Ttl::read(value),
                 names::INCREMENT if !value.is_empty() => found.increment = Some(value),
-                names::BATCH_ID => found.batch_id = Some(value),
                 names::STREAM_SOURCE => found.is_copy = true,
                 names::SCHEDULE => found.is_schedule = true,
-                names::SCHEDULER | names::SCHEDULE_NEXT => found.is_from_schedule = true,
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ use super::{
     counter::Total,
     expectations::Directives,
     row::{self, MessageRow},
+    schedule::ended_schedule,
 };
 use crate::{
     queue::{error::Result, subject},
@@ -247,6 +248,12 @@ impl Stream {
         {
             needed.push(expected.to_owned());
         }
+        if let Some(scheduler) = ended_schedule(headers).filter(|_| config.allow_msg_schedules)
+            && subject::is_literal(scheduler)
+            && subjects.get(scheduler).is_none()
+        {
+            needed.push(scheduler.to_owned());
+        }
         needed
     }
 
@@ -267,13 +274,18 @@ impl Stream {
                 let last = self.last_of(filter, base).await?;
                 (Vec::from_iter((last > 0).then_some((last, 0))), last == 0)
             };
-            let mut total = None;
-            if let (true, Some((last, _))) = (self.config().allow_msg_counter, found.last()) {
+            let config = self.config();
+            let (mut total, mut schedule) = (None, false);
+            if let (true, Some((last, _))) =
+                (config.allow_msg_counter || config.allow_msg_schedules, found.last())
+            {
                 let row = self.readable(*last).await?;
                 let message = row.as_deref().and_then(MessageRow::decode);
                 total = message.map(|message| Rc::new(Total::of(message.headers, message.payload)));
+                schedule = message.is_some_and(|m| Directives::read(m.headers).is_schedule);
             }
             if self.subjects.borrow_mut().end(filter, found, complete, total) {
+                self.subjects.borrow_mut().set_schedule(filter, schedule);
                 return Ok(());
             }
         }

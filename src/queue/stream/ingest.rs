@@ -2,9 +2,10 @@
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
+use bytes::Bytes;
 use serde::Serialize;
 
-use super::{PubAck, Stream, publish::Incoming};
+use super::{PubAck, Stream, atomic::Staging, fast::Place, publish::Incoming};
 use crate::{
     platform,
     queue::{
@@ -12,6 +13,7 @@ use crate::{
         broker::CoreMessage,
         config::PersistMode,
         error::{Error, Result},
+        headers::{Block, names},
     },
     store::Batch,
 };
@@ -27,8 +29,17 @@ pub(super) struct Inbox {
     working: bool,
 }
 
-/// The answers to the messages of a batch.
-type Answers = Rc<RefCell<Vec<(Rc<str>, PubAck)>>>;
+/// What is told when a message is durable.
+enum Answer {
+    Ack(Rc<str>, PubAck),
+    /// Of a fast batch: its id, the place there, and the sequence number.
+    Fast {
+        id: Rc<str>,
+        place: u64,
+        sequence: u64,
+        reply: Rc<str>,
+    },
+}
 
 /// A refusal as clients get it.
 #[derive(Serialize)]
@@ -38,11 +49,18 @@ struct Refusal<'a> {
     seq: u64,
 }
 
+/// An error in an answer.
 #[derive(Serialize)]
-struct ErrorBody<'a> {
+pub(super) struct ErrorBody<'a> {
     code: u16,
     err_code: u32,
     description: &'a str,
+}
+
+impl<'a> From<&'a Error> for ErrorBody<'a> {
+    fn from(cause: &'a Error) -> Self {
+        Self { code: cause.code, err_code: cause.err_code, description: &cause.description }
+    }
 }
 
 impl Queue {
@@ -69,21 +87,24 @@ impl Stream {
 
     async fn ingest(self: &Rc<Self>) {
         loop {
-            let (mut batch, answers, mut bytes) = (Batch::new(), Answers::default(), 0);
+            let (mut batch, mut answers, mut bytes) = (Batch::new(), Vec::new(), 0);
             while bytes < BATCH_BYTES {
                 let Some(message) = self.inbox.borrow_mut().waiting.pop_front() else { break };
-                if self.is_cold(&message.subject, &message.headers) {
+                let atomic = atomic_batch(&message);
+                if atomic.is_some() || self.is_cold(&message.subject, &message.headers) {
                     // What was published before must not wait for this to be looked up.
-                    self.send_batch(std::mem::take(&mut batch), answers.take());
-                    if let Err(cause) = self.prepare(&message.subject, &message.headers).await {
-                        self.refuse(&message, &cause);
-                        continue;
-                    }
+                    self.send_batch(std::mem::take(&mut batch), std::mem::take(&mut answers));
                 }
                 bytes += message.headers.len() + message.payload.len();
-                self.take_in(&mut batch, &answers, &message);
+                let taken = match &atomic {
+                    Some(id) => self.take_in_atomic(&message, id).await,
+                    None => self.take_in(&mut batch, &mut answers, &message).await,
+                };
+                if let Err(cause) = taken {
+                    self.refuse(&message, &cause);
+                }
             }
-            self.send_batch(batch, answers.take());
+            self.send_batch(batch, answers);
             let mut inbox = self.inbox.borrow_mut();
             if inbox.waiting.is_empty() {
                 inbox.working = false;
@@ -92,16 +113,46 @@ impl Stream {
         }
     }
 
-    fn take_in(self: &Rc<Self>, batch: &mut Batch, answers: &Answers, message: &CoreMessage) {
+    async fn take_in(
+        self: &Rc<Self>,
+        batch: &mut Batch,
+        answers: &mut Vec<Answer>,
+        message: &CoreMessage,
+    ) -> Result<()> {
+        self.prepare(&message.subject, &message.headers).await?;
+        if let Some(reply) = &message.reply
+            && let Some(place) = Place::read(reply)
+        {
+            let place = place?;
+            if let Some(sequence) = self.take_in_fast(batch, message, place)? {
+                let (id, reply) = (place.id.into(), reply.clone());
+                answers.push(Answer::Fast { id, place: place.sequence, sequence, reply });
+            }
+            return Ok(());
+        }
         let incoming = Incoming::new(&message.subject, &message.headers, &message.payload);
-        match self.publish(batch, incoming) {
-            Ok(ack) => {
-                if let Some(reply) = self.reply_of(message) {
-                    answers.borrow_mut().push((reply, ack));
+        let ack = self.publish(batch, incoming)?;
+        if let Some(reply) = self.reply_of(message) {
+            answers.push(Answer::Ack(reply, ack));
+        }
+        Ok(())
+    }
+
+    async fn take_in_atomic(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<()> {
+        let reply = self.reply_of(message);
+        match self.stage(message, id)? {
+            Staging::Waits => {
+                if let Some(reply) = reply {
+                    self.broker.publish(&CoreMessage::new(&reply, Bytes::new()));
                 }
             }
-            Err(cause) => self.refuse(message, &cause),
+            Staging::Commit { id, messages } => {
+                let (batch, ack) = self.commit_atomic(id, &messages).await?;
+                let answer = reply.map(|reply| Answer::Ack(reply, ack));
+                self.send_batch(batch, answer.into_iter().collect());
+            }
         }
+        Ok(())
     }
 
     fn reply_of(&self, message: &CoreMessage) -> Option<Rc<str>> {
@@ -110,7 +161,7 @@ impl Stream {
 
     /// Submits a batch; its answers are given when it is durable, or before where that was asked
     /// for.
-    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<(Rc<str>, PubAck)>) {
+    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>) {
         if batch.is_empty() && answers.is_empty() {
             return;
         }
@@ -119,27 +170,40 @@ impl Stream {
         if self.config.borrow().persist_mode == PersistMode::Async {
             batch.wait_for_others();
             drop(self.store.submit(batch));
-            return self.answer(&answers);
+            return self.tell(answers);
         }
         let answers = Rc::new(RefCell::new(answers));
         let (stream, waiting) = (self.clone(), answers.clone());
-        batch.on_durable(move || stream.answer(&waiting.take()));
+        batch.on_durable(move || stream.tell(waiting.take()));
         let (stream, commit) = (self.clone(), self.store.submit(batch));
         platform::spawn(async move {
             if let Err(cause) = commit.await {
                 let cause = Error::from(cause);
-                for (reply, _) in answers.take() {
-                    stream.tell_refusal(&reply, &cause);
+                for answer in answers.take() {
+                    match answer {
+                        Answer::Ack(reply, _) => stream.tell_refusal(&reply, &cause),
+                        Answer::Fast { id, reply, .. } => stream.fast_failed(&id, &reply, &cause),
+                    }
                 }
             }
         });
     }
 
-    fn answer(&self, answers: &[(Rc<str>, PubAck)]) {
-        for (reply, ack) in answers {
-            let ack = serde_json::to_vec(ack).unwrap_or_default();
-            self.broker.publish(&CoreMessage::new(reply, ack));
+    fn tell(&self, answers: Vec<Answer>) {
+        for answer in answers {
+            match answer {
+                Answer::Ack(reply, ack) => self.answer(&reply, &ack),
+                Answer::Fast { id, place, sequence, reply } => {
+                    self.fast_durable(&id, place, sequence, &reply);
+                }
+            }
         }
+    }
+
+    pub(super) fn answer(&self, reply: &str, ack: &PubAck) {
+        // Strings and numbers have a JSON form.
+        let ack = serde_json::to_vec(ack).unwrap_or_default();
+        self.broker.publish(&CoreMessage::new(reply, ack));
     }
 
     fn refuse(&self, message: &CoreMessage, cause: &Error) {
@@ -148,12 +212,18 @@ impl Stream {
         }
     }
 
-    fn tell_refusal(&self, reply: &str, cause: &Error) {
-        let Error { code, err_code, description } = cause;
-        let error = ErrorBody { code: *code, err_code: *err_code, description };
-        let refusal = Refusal { error, stream: &self.name, seq: 0 };
+    pub(super) fn tell_refusal(&self, reply: &str, cause: &Error) {
+        let refusal = Refusal { error: cause.into(), stream: &self.name, seq: 0 };
         // Strings and numbers have a JSON form.
         let refusal = serde_json::to_vec(&refusal).unwrap_or_default();
         self.broker.publish(&CoreMessage::new(reply, refusal));
     }
+}
+
+/// The id of the atomic batch that a message is part of.
+fn atomic_batch(message: &CoreMessage) -> Option<String> {
+    if message.headers.is_empty() {
+        return None;
+    }
+    Block(&message.headers).get(names::BATCH_ID).map(str::to_owned)
 }

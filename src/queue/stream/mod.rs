@@ -4,10 +4,13 @@
 //! written; before that a publish has only its sequence number. Each change under way is held by a
 //! guard in its batch: when the batch fails or is dropped, the guard takes the change back.
 
+mod atomic;
 mod counter;
 mod counts;
+mod cron;
 mod direct;
 mod expectations;
+mod fast;
 mod get;
 mod ids;
 mod index;
@@ -19,6 +22,7 @@ mod publish;
 mod purge;
 mod remove;
 pub(super) mod row;
+mod schedule;
 mod subjects;
 mod tidy;
 mod timers;
@@ -32,6 +36,10 @@ use std::{
 use bytes::Bytes;
 use futures::lock::Mutex;
 
+use self::{
+    atomic::AtomicBatches, fast::FastBatches, ids::MessageIds, ingest::Inbox, purge::PurgeRow,
+    row::StateRow, subjects::Subjects,
+};
 pub(super) use self::{counts::Counts, manage::StreamRow, open::Parts, publish::Incoming};
 pub use self::{
     direct::{DirectReply, DirectRequest},
@@ -40,7 +48,6 @@ pub use self::{
     publish::PubAck,
     purge::Purge,
 };
-use self::{ids::MessageIds, ingest::Inbox, purge::PurgeRow, row::StateRow, subjects::Subjects};
 use super::{
     broker::Broker,
     clock::Clock,
@@ -73,6 +80,8 @@ pub(super) struct Stream {
     purges: RefCell<BTreeMap<u64, PurgeRow>>,
     next_purge: Cell<u64>,
     inbox: RefCell<Inbox>,
+    atomic: RefCell<AtomicBatches>,
+    fast: RefCell<FastBatches>,
     /// When the next message is too old, or something is due; [`u64::MAX`] is never, 0 is not
     /// known yet.
     pub(super) next_expiry: Cell<u64>,

@@ -59,6 +59,8 @@ impl Stream {
             purges: RefCell::default(),
             next_purge: Cell::new(1),
             inbox: RefCell::default(),
+            atomic: RefCell::default(),
+            fast: RefCell::default(),
             next_expiry: Cell::new(0),
             settled: Default::default(),
             untidy: Default::default(),

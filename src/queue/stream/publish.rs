@@ -15,6 +15,7 @@ use super::{
     purge::PurgeRow,
     remove::Removal,
     row,
+    schedule::ended_schedule,
 };
 use crate::{
     queue::{
@@ -133,8 +134,11 @@ impl Stream {
         };
         let subject = &*subject;
         let directives = Directives::read(message.headers);
+        let mut due = None;
         if client {
             self.check_directives(&config, &directives, subject, message.payload)?;
+            due = self.check_schedule(&config, message.headers, subject)?;
+            self.check_scheduler(&config, message.headers, subject)?;
         }
         let now = match message.origin {
             Origin::Copy { time, .. } => time,
@@ -171,6 +175,12 @@ impl Stream {
             payload = added.payload.into();
             headers = added.headers.map_or(headers, Into::into);
         }
+        let mut rollup = directives.rollup;
+        if due.is_some() && rollup.is_none() {
+            // A subject has one schedule.
+            headers = Block(&headers).with(names::ROLLUP, "sub").into();
+            rollup = Some(Rollup::Subject);
+        }
         let mut expires = None;
         if let Some(Ttl::Seconds(seconds)) = directives.ttl {
             let least = config.subject_delete_marker_ttl.as_secs();
@@ -193,7 +203,7 @@ impl Stream {
         let stored = config.retention != Retention::Interest
             || self.consumers.borrow().values().any(|consumer| consumer.takes(subject));
         if config.discard == Discard::New && stored {
-            self.check_room(&config, subject, size, directives.rollup)?;
+            self.check_room(&config, subject, size, rollup)?;
         }
         let sequence = {
             let mut counts = self.counts.borrow_mut();
@@ -227,8 +237,16 @@ impl Stream {
             if let Some(at) = expires {
                 self.put_timer(batch, at, sequence);
             }
+            if let Some(due) = due {
+                self.put_timer(batch, due.at, sequence);
+            }
             publish.republish = self.republication(&publish, &headers, payload.into_owned());
-            self.replace(batch, &config, &mut publish, directives.rollup);
+            self.replace(batch, &config, &mut publish, rollup);
+            self.subjects.borrow_mut().set_schedule(subject, due.is_some());
+            if let Some(scheduler) = ended_schedule(message.headers).filter(|_| !mirrored) {
+                let row = PurgeRow::of_subject(scheduler, sequence + 1, 0);
+                publish.purges.push(self.put_purge(batch, row));
+            }
             if let Some(total) = total {
                 self.subjects.borrow_mut().set_total(subject, total);
             }

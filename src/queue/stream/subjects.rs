@@ -37,6 +37,8 @@ pub(super) struct Subject {
     stale: bool,
     /// What the last message counts. ADR-49
     total: Option<Rc<Total>>,
+    /// Whether the last message is a schedule. ADR-51
+    schedule: bool,
 }
 
 impl Subjects {
@@ -98,6 +100,12 @@ impl Subjects {
     pub(super) fn set_total(&mut self, literal: &str, total: Rc<Total>) {
         if let Some(known) = self.known.get_mut(literal) {
             known.total = Some(total);
+        }
+    }
+
+    pub(super) fn set_schedule(&mut self, literal: &str, schedule: bool) {
+        if let Some(known) = self.known.get_mut(literal) {
+            known.schedule = schedule;
         }
     }
 
@@ -182,6 +190,11 @@ impl Subject {
     /// What the last message counts.
     pub(super) fn total(&self) -> Option<&Rc<Total>> {
         self.total.as_ref()
+    }
+
+    /// Whether the last message is a schedule.
+    pub(super) fn is_schedule(&self) -> bool {
+        self.schedule
     }
 
     fn push(

@@ -1,4 +1,5 @@
-//! What happens to messages at a time of their own: they expire. ADR-43
+//! What happens to messages at a time of their own: they expire, or are schedules that are due.
+//! ADR-43, ADR-51
 
 use std::rc::Rc;
 
@@ -44,6 +45,11 @@ impl Stream {
                 if let Some(row) = self.readable(sequence).await? {
                     if expires_at(&row).is_some_and(|expires| expires <= now) {
                         expired.push((sequence, row));
+                    } else {
+                        let mut timer = Batch::new();
+                        timer.delete(Table::QueueTimers, &**key);
+                        self.fire(timer, (sequence, at), &row).await?;
+                        continue;
                     }
                 }
                 fired.delete(Table::QueueTimers, &**key);

@@ -1,0 +1,237 @@
+//! Atomic batches: messages that are stored together or not at all. ADR-50
+//!
+//! Until its last message comes, a batch is kept in memory: one that was not committed is gone with
+//! the queue.
+
+use std::{
+    collections::{HashMap, HashSet},
+    rc::{Rc, Weak},
+};
+
+use serde::Serialize;
+
+use super::{
+    PubAck, Stream,
+    expectations::{Directives, Rollup},
+    publish::Incoming,
+};
+use crate::{
+    platform,
+    queue::{
+        broker::CoreMessage,
+        error::{Error, Result},
+        headers::{Block, names},
+        time::Timestamp,
+    },
+    store::Batch,
+};
+
+/// JetStream's own limits.
+const MOST_MESSAGES: usize = 1000;
+const MOST_BATCHES: usize = 50;
+pub(super) const MAX_ID_LENGTH: usize = 64;
+/// How long nothing may come of a batch, in milliseconds.
+pub(super) const PATIENCE: u64 = 10_000;
+
+/// The batches of a stream that wait for their last message.
+#[derive(Default)]
+pub(super) struct AtomicBatches {
+    batches: HashMap<Rc<str>, Staged>,
+    /// Whether somebody looks for those that are given up.
+    watched: bool,
+}
+
+struct Staged {
+    messages: Vec<CoreMessage>,
+    deadline: u64,
+}
+
+/// What a message of an atomic batch leads to.
+pub(super) enum Staging {
+    /// It waits for the others.
+    Waits,
+    /// All are there.
+    Commit { id: Rc<str>, messages: Vec<CoreMessage> },
+}
+
+#[derive(Serialize)]
+struct Abandoned<'a> {
+    r#type: &'a str,
+    id: String,
+    timestamp: Timestamp,
+    stream: &'a str,
+    batch: &'a str,
+    reason: &'a str,
+}
+
+impl Stream {
+    /// Takes in a message of an atomic batch.
+    pub(super) fn stage(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<Staging> {
+        let config = self.config();
+        if config.sealed {
+            return Err(Error::STREAM_SEALED);
+        }
+        if !config.allow_atomic {
+            return Err(Error::ATOMIC_DISABLED);
+        }
+        if id.is_empty() || id.len() > MAX_ID_LENGTH {
+            return Err(Error::ATOMIC_INVALID_ID);
+        }
+        let block = Block(&message.headers);
+        let place = block.get(names::BATCH_SEQUENCE).and_then(|place| place.parse::<usize>().ok());
+        let place = place.ok_or(Error::ATOMIC_MISSING_SEQUENCE)?;
+        let commit = block.get(names::BATCH_COMMIT);
+        let ends = commit == Some("eob");
+        // The end that is no message does not count.
+        let size = place - usize::from(ends && place > 0);
+        let mut batches = self.atomic.borrow_mut();
+        let now = self.clock.now();
+        if batches.batches.get(id).is_some_and(|staged| staged.deadline <= now) {
+            batches.batches.remove(id);
+            self.tell_abandoned(id, "timeout");
+        }
+        if !batches.batches.contains_key(id) {
+            if place != 1 {
+                return Err(match size > MOST_MESSAGES {
+                    true => Error::atomic_too_large(MOST_MESSAGES),
+                    false => Error::ATOMIC_INCOMPLETE,
+                });
+            }
+            if batches.batches.len() >= MOST_BATCHES {
+                return Err(Error::ATOMIC_TOO_MANY);
+            }
+            let staged = Staged { messages: Vec::new(), deadline: 0 };
+            batches.batches.insert(id.into(), staged);
+        }
+        // It was put there if it was not there.
+        let Some((key, mut staged)) = batches.batches.remove_entry(id) else {
+            return Err(Error::ATOMIC_INCOMPLETE);
+        };
+        if commit.is_some_and(|commit| commit != "1" && !ends) {
+            return Err(Error::ATOMIC_INVALID_COMMIT);
+        }
+        if staged.messages.len() + 1 != place || (place == 1 && ends) {
+            self.tell_abandoned(id, "incomplete");
+            return Err(Error::ATOMIC_INCOMPLETE);
+        }
+        if size > MOST_MESSAGES {
+            self.tell_abandoned(id, "large");
+            return Err(Error::atomic_too_large(MOST_MESSAGES));
+        }
+        if !ends {
+            staged.messages.push(message.clone());
+        } else if let Some(last) = staged.messages.last_mut() {
+            last.headers = Block(&last.headers).with(names::BATCH_COMMIT, "1").into();
+        }
+        if commit.is_some() {
+            return Ok(Staging::Commit { id: key, messages: staged.messages });
+        }
+        staged.deadline = now + PATIENCE;
+        batches.batches.insert(key, staged);
+        if !std::mem::replace(&mut batches.watched, true) {
+            platform::spawn(give_up(Rc::downgrade(self)));
+        }
+        Ok(Staging::Waits)
+    }
+
+    /// Looks up what the messages of a batch have to know, and publishes them into a batch of the
+    /// store.
+    pub(super) async fn commit_atomic(
+        self: &Rc<Self>,
+        id: Rc<str>,
+        messages: &[CoreMessage],
+    ) -> Result<(Batch, PubAck)> {
+        loop {
+            for message in messages {
+                self.prepare(&message.subject, &message.headers).await?;
+            }
+            let mut batch = Batch::new();
+            match self.publish_all(&mut batch, messages) {
+                // What was looked up first may have been forgotten over what was looked up last.
+                Err(cause) if cause == Error::EXPECTATION_NOT_READY && messages.len() > 1 => {}
+                Err(cause) => return Err(cause),
+                Ok(ack) => {
+                    let count = messages.len() as u64;
+                    return Ok((batch, PubAck { batch: Some((id, count)), value: None, ..ack }));
+                }
+            }
+        }
+    }
+
+    /// What was published of a batch is taken back when this fails, as the batch is dropped.
+    fn publish_all(self: &Rc<Self>, batch: &mut Batch, messages: &[CoreMessage]) -> Result<PubAck> {
+        let mut written = HashSet::new();
+        let mut last = Err(Error::ATOMIC_INCOMPLETE);
+        for (place, message) in messages.iter().enumerate() {
+            let directives = Directives::read(&message.headers);
+            if let Some(header) = directives.unfit_for_batch(place == 0) {
+                return Err(Error::atomic_header(header));
+            }
+            let subject = self.stored_subject(&message.subject).into_owned();
+            if directives.expects_of(&subject).is_some_and(|of| written.contains(of)) {
+                return Err(Error::WRONG_LAST_SEQUENCE);
+            }
+            match directives.rollup {
+                Some(Rollup::Subject) if written.contains(&subject) => {
+                    return Err(Error::rollup("batch rollup sub invalid"));
+                }
+                Some(Rollup::All) if !written.is_empty() => {
+                    return Err(Error::rollup("batch rollup all invalid"));
+                }
+                _ => {}
+            }
+            let incoming = Incoming::new(&message.subject, &message.headers, &message.payload);
+            let ack = self.publish(batch, incoming)?;
+            if ack.duplicate {
+                return Err(Error::ATOMIC_DUPLICATE);
+            }
+            written.insert(subject);
+            last = Ok(ack);
+        }
+        last
+    }
+
+    fn tell_abandoned(&self, batch: &str, reason: &str) {
+        let abandoned = Abandoned {
+            r#type: "io.nats.jetstream.advisory.v1.stream_batch_abandoned",
+            id: platform::random_string(22),
+            timestamp: Timestamp::from_millis(self.clock.now()),
+            stream: &self.name,
+            batch,
+            reason,
+        };
+        let subject = format!("$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.{}", self.name);
+        // Strings have a JSON form.
+        let payload = serde_json::to_vec(&abandoned).unwrap_or_default();
+        self.broker.publish(&CoreMessage::new(&subject, payload));
+    }
+}
+
+/// Gives up batches of which nothing comes any more.
+async fn give_up(stream: Weak<Stream>) {
+    loop {
+        let Some(strong) = stream.upgrade() else { return };
+        let now = strong.clock.now();
+        let mut abandoned = Vec::new();
+        let next = {
+            let mut batches = strong.atomic.borrow_mut();
+            batches.batches.retain(|id, staged| {
+                let stays = staged.deadline > now;
+                if !stays {
+                    abandoned.push(id.clone());
+                }
+                stays
+            });
+            let next = batches.batches.values().map(|staged| staged.deadline).min();
+            batches.watched = next.is_some();
+            next
+        };
+        for id in abandoned {
+            strong.tell_abandoned(&id, "timeout");
+        }
+        let Some(next) = next else { return };
+        let sleep = strong.clock.sleep_until(next);
+        drop(strong);
+        sleep.await;
+    }
+}
