@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use futures::channel::oneshot;
 use gloo::timers::callback::Timeout;
-use js_sys::{Array, Date, Intl::DateTimeFormat, Object, Reflect};
+use js_sys::{Array, Date, Function, Intl::DateTimeFormat, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// Lets `future` run by itself on the event loop.
@@ -45,7 +45,7 @@ pub fn utc_offset(zone: &str, at: i64) -> Option<i64> {
     let format = Reflect::get(&format, &"DateTimeFormat".into()).ok()?;
     // It throws when it does not know the zone.
     let arguments = Array::of2(&"en-u-ca-gregory-nu-latn".into(), &options);
-    let format = Reflect::construct(format.unchecked_ref(), &arguments).ok()?;
+    let format = Reflect::construct(format.unchecked_ref::<Function>(), &arguments).ok()?;
     let at_millis = at as f64 * 1000.0;
     let date = Date::new(&at_millis.into());
     let parts = format.unchecked_ref::<DateTimeFormat>().format_to_parts(&date);

@@ -1,5 +1,8 @@
 //! What the suites share.
 
+#[allow(dead_code, reason = "each suite uses some of it")]
+pub mod queue;
+
 #[cfg(feature = "homeserver")]
 pub mod client;
 pub mod nats;
