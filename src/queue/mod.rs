@@ -35,6 +35,7 @@ use std::{
 
 use futures::lock::Mutex;
 
+use self::notify::Notify;
 use self::stream::{Incoming, Parts, Stream, StreamRow};
 pub use self::{
     broker::{Broker, ClientId, CoreMessage, Subscription},
@@ -51,7 +52,7 @@ pub use self::{
     status::{ConsumerInfo, SequenceInfo},
     stream::{
         DirectReply, DirectRequest, LostState, MessageRequest, PubAck, Purge, StoredMessage,
-        StreamInfo, StreamState,
+        StreamInfo, StreamSourceInfo, StreamState,
     },
     summary::{ConsumerStatus, StreamStatus},
     worker::work,
@@ -73,6 +74,8 @@ struct Inner {
     api: api::Api,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
     next_stream: Cell<u64>,
+    /// Rings when streams come or go, or are configured anew.
+    changed: Notify,
     /// Held while streams are made, changed or deleted.
     admin: Mutex<()>,
 }
@@ -107,6 +110,7 @@ impl Queue {
                 api: api::Api::default(),
                 streams: RefCell::default(),
                 next_stream: Cell::new(next),
+                changed: Notify::default(),
                 admin: Mutex::new(()),
             }),
         };
@@ -120,8 +124,12 @@ impl Queue {
                 continue;
             };
             let Inner { store, clock, broker, .. } = &*queue.inner;
-            let parts =
-                Parts { store: store.clone(), clock: clock.clone(), broker: broker.clone() };
+            let parts = Parts {
+                store: store.clone(),
+                durable: store.clone(),
+                clock: clock.clone(),
+                broker: broker.clone(),
+            };
             let stream = Rc::new(Stream::open(parts, row).await?);
             queue.start(stream);
         }

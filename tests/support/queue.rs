@@ -66,7 +66,8 @@ impl World {
             if condition() {
                 return;
             }
-            self.settle().await;
+            // It may be a failure that is waited for.
+            let _ = self.store.commit(Batch::new()).await;
         }
         panic!("it never came");
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::store;
 
 /// A refusal, as JetStream words it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[error("{description} ({err_code})")]
 pub struct Error {
     /// The class of the error, as in HTTP.

@@ -26,7 +26,6 @@ const FEW: usize = 64;
 pub(super) struct Entry {
     pub(super) sequence: u64,
     pub(super) subject: Rc<str>,
-    pub(super) size: u64,
 }
 
 impl Stream {
@@ -83,11 +82,9 @@ impl Stream {
     ) -> Result<Option<Vec<Entry>>> {
         let mut found = Vec::new();
         let mut add = |literal: &str, newest: Option<&(u64, u64)>| {
-            found.extend(newest.map(|(sequence, size)| Entry {
-                sequence: *sequence,
-                subject: literal.into(),
-                size: *size,
-            }));
+            let entry =
+                |(sequence, _): &(u64, u64)| Entry { sequence: *sequence, subject: literal.into() };
+            found.extend(newest.map(entry));
             found.len() <= most
         };
         if subject::is_literal(filter) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::Serialize;
 
-use super::{Stream, row::MessageRow};
+use super::{Stream, row::MessageRow, source::StreamSourceInfo};
 use crate::{
     queue::{ConsumerInfo, Queue, config::StreamConfig, error::Result, time::Timestamp},
     store::Direction,
@@ -22,6 +22,12 @@ pub struct StreamInfo {
     pub created: Timestamp,
     /// What it holds.
     pub state: StreamState,
+    /// The stream that it is a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<StreamSourceInfo>,
+    /// The streams that it copies too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<StreamSourceInfo>,
     /// When this was true.
     pub ts: Timestamp,
     /// Its consumers, by name.
@@ -132,6 +138,11 @@ impl Stream {
         let empty = counts.messages == 0;
         let first_seq = if empty { counts.last + 1 } else { counts.first };
         let time = |millis: u64| (millis > 0).then(|| Timestamp::from_millis(millis));
+        let (now, copying) = (self.clock.now(), self.copying.borrow());
+        let copies = |mirror| {
+            let these = copying.iter().filter(move |copying| copying.is_mirror() == mirror);
+            these.map(|copying| copying.info(now))
+        };
         let lost = || LostState { msgs: counts.lost.iter().copied().collect(), bytes: 0 };
         Ok(StreamInfo {
             config: (*self.config()).clone(),
@@ -148,7 +159,9 @@ impl Stream {
                 consumer_count: consumers.len(),
                 ..StreamState::default()
             },
-            ts: Timestamp::from_millis(self.clock.now()),
+            mirror: copies(true).next(),
+            sources: copies(false).collect(),
+            ts: Timestamp::from_millis(now),
             consumers,
         })
     }

@@ -67,9 +67,12 @@ impl Queue {
         self.check_overlap(&config)?;
         let Inner { store, memory, clock, broker, next_stream, .. } = &*self.inner;
         let id = next_stream.replace(next_stream.get() + 1);
+        let durable = store.clone();
         let store = if config.storage == Storage::Memory { memory } else { store };
-        let parts = Parts { store: store.clone(), clock: clock.clone(), broker: broker.clone() };
-        let stream = Rc::new(Stream::new(parts, id, clock.now(), Rc::new(config)));
+        let (clock, broker) = (clock.clone(), broker.clone());
+        let now = clock.now();
+        let parts = Parts { store: store.clone(), durable, clock, broker };
+        let stream = Rc::new(Stream::new(parts, id, now, Rc::new(config)));
         let mut batch = Batch::new();
         batch.put_json(Table::QueueStreams, NEXT_STREAM, &next_stream.get())?;
         stream.write_config(&mut batch)?;
@@ -122,6 +125,8 @@ impl Queue {
             return Err(cause);
         }
         self.listen(&stream);
+        self.copy_sources(&stream);
+        self.inner.changed.wake();
         stream.open_purges().await?;
         drop(_stream_admin);
         advisory::stream(self, &stream.config().name, Action::Modify);
@@ -152,6 +157,7 @@ impl Queue {
         }
         self.inner.api.ingest.leave(name);
         stream.untidy.wake();
+        self.inner.changed.wake();
         drop(_stream_admin);
         advisory::stream(self, name, Action::Delete);
         stream.wipe().await
@@ -201,7 +207,9 @@ impl Queue {
         platform::spawn(keep_tidy(Rc::downgrade(&stream)));
         self.listen(&stream);
         let name = stream.config().name.clone();
-        self.inner.streams.borrow_mut().insert(name, stream);
+        self.inner.streams.borrow_mut().insert(name, stream.clone());
+        self.copy_sources(&stream);
+        self.inner.changed.wake();
     }
 }
 

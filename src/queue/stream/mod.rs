@@ -23,6 +23,7 @@ mod purge;
 mod remove;
 pub(super) mod row;
 mod schedule;
+mod source;
 mod subjects;
 mod tidy;
 mod timers;
@@ -38,7 +39,7 @@ use futures::lock::Mutex;
 
 use self::{
     atomic::AtomicBatches, fast::FastBatches, ids::MessageIds, ingest::Inbox, purge::PurgeRow,
-    row::StateRow, subjects::Subjects,
+    row::StateRow, source::Copying, subjects::Subjects,
 };
 pub(super) use self::{counts::Counts, manage::StreamRow, open::Parts, publish::Incoming};
 pub use self::{
@@ -47,6 +48,7 @@ pub use self::{
     info::{LostState, StreamInfo, StreamState},
     publish::PubAck,
     purge::Purge,
+    source::StreamSourceInfo,
 };
 use super::{
     broker::Broker,
@@ -62,6 +64,8 @@ use crate::store::{Batch, Direction, KeyRange, Store, Table};
 pub(super) struct Stream {
     /// Where its rows are.
     pub(super) store: Store,
+    /// The queue's store, which is the same unless the stream is in memory.
+    durable: Store,
     pub(super) clock: Rc<dyn Clock>,
     pub(super) broker: Broker,
     pub(super) id: u64,
@@ -79,6 +83,8 @@ pub(super) struct Stream {
     /// Messages that are to go, whose batch is durable.
     purges: RefCell<BTreeMap<u64, PurgeRow>>,
     next_purge: Cell<u64>,
+    /// The streams that it copies.
+    copying: RefCell<Vec<Rc<Copying>>>,
     inbox: RefCell<Inbox>,
     atomic: RefCell<AtomicBatches>,
     fast: RefCell<FastBatches>,

@@ -26,6 +26,7 @@ const CHUNK: usize = 1024;
 /// What a stream works with.
 pub(in crate::queue) struct Parts {
     pub(in crate::queue) store: Store,
+    pub(in crate::queue) durable: Store,
     pub(in crate::queue) clock: Rc<dyn Clock>,
     pub(in crate::queue) broker: Broker,
 }
@@ -38,11 +39,12 @@ impl Stream {
         created: u64,
         config: Rc<StreamConfig>,
     ) -> Self {
-        let Parts { store, clock, broker } = parts;
+        let Parts { store, durable, clock, broker } = parts;
         let first = config.first_seq.max(1);
         let counts = Counts { first, last: first - 1, durable: first - 1, ..Counts::default() };
         let stream = Self {
             store,
+            durable,
             clock,
             broker,
             id,
@@ -58,6 +60,7 @@ impl Stream {
             subjects: RefCell::default(),
             purges: RefCell::default(),
             next_purge: Cell::new(1),
+            copying: RefCell::default(),
             inbox: RefCell::default(),
             atomic: RefCell::default(),
             fast: RefCell::default(),

@@ -82,11 +82,12 @@ pub(super) enum Origin {
     Client,
     /// The stream itself: schedules and markers.
     Stream,
-    /// Another stream that this one copies, where the message was stored at that time, under that
-    /// number when this one is its mirror.
-    Copy {
+    /// A stream that is one of this one's sources.
+    Source,
+    /// The stream that this one is a mirror of, where the message has that number and time.
+    Mirror {
+        sequence: u64,
         time: u64,
-        sequence: Option<u64>,
     },
 }
 
@@ -118,7 +119,7 @@ impl Stream {
     ) -> Result<PubAck> {
         let config = self.config();
         let client = message.origin == Origin::Client;
-        let mirrored = matches!(message.origin, Origin::Copy { sequence: Some(_), .. });
+        let mirrored = matches!(message.origin, Origin::Mirror { .. });
         if self.deleted.get() {
             return Err(Error::STREAM_NOT_FOUND);
         }
@@ -141,7 +142,7 @@ impl Stream {
             self.check_scheduler(&config, message.headers, subject)?;
         }
         let now = match message.origin {
-            Origin::Copy { time, .. } => time,
+            Origin::Mirror { time, .. } => time,
             _ => self.clock.now(),
         };
         let id = directives.id.map(Rc::<str>::from);
@@ -182,7 +183,7 @@ impl Stream {
             rollup = Some(Rollup::Subject);
         }
         let mut expires = None;
-        if let Some(Ttl::Seconds(seconds)) = directives.ttl {
+        if let (Some(Ttl::Seconds(seconds)), true) = (directives.ttl, config.allow_msg_ttl) {
             let least = config.subject_delete_marker_ttl.as_secs();
             let longer = seconds < least && config.max_msgs_per_subject != 1;
             let seconds = if longer { least } else { seconds };
@@ -210,7 +211,7 @@ impl Stream {
             let next = counts.last + 1;
             let sequence = match message.origin {
                 // What the origin has not any longer is left out.
-                Origin::Copy { sequence: Some(sequence), .. } => sequence.max(next),
+                Origin::Mirror { sequence, .. } => sequence.max(next),
                 _ => next,
             };
             counts.last = sequence;
