@@ -1,0 +1,91 @@
+//! What may differ, and what does.
+
+use neurite::queue::time::Timestamp;
+use serde_json::Value;
+
+/// Fields that an older server does not know.
+const NEWER: &[&str] = &[
+    // 2.10
+    "compression",
+    "consumer_limits",
+    "first_seq",
+    "metadata",
+    "subject_transform",
+    "ts",
+    // 2.11
+    "allow_msg_ttl",
+    "level",
+    "reserved_memory",
+    "reserved_storage",
+];
+
+/// What differs on purpose: a part of the request, a part of the place in the answer, and why.
+const KNOWN: &[(&str, &str, &str)] = &[];
+
+/// How the two transcripts differ, a line each.
+pub fn differences(real: &[(String, Value)], ours: &[(String, Value)]) -> Vec<String> {
+    let mut found = Vec::new();
+    if real.len() != ours.len() {
+        found.push(format!("{} answers | {}", real.len(), ours.len()));
+    }
+    for ((label, real), (_, ours)) in real.iter().zip(ours) {
+        let mut different = Vec::new();
+        compare(real, ours, "", &mut different);
+        different.retain(|(place, _)| {
+            !KNOWN.iter().any(|(of, at, _)| label.contains(of) && place.contains(at))
+        });
+        let lines =
+            different.into_iter().map(|(place, line)| format!("{label}\n    {place}: {line}"));
+        found.extend(lines);
+    }
+    found
+}
+
+fn compare(real: &Value, ours: &Value, place: &str, found: &mut Vec<(String, String)>) {
+    match (real, ours) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (field, real) in one {
+                let place = format!("{place}.{field}");
+                match other.get(field) {
+                    Some(ours) => compare(real, ours, &place, found),
+                    None => found.push((place, format!("{real} is missing"))),
+                }
+            }
+            for (field, ours) in other {
+                if !one.contains_key(field) && !NEWER.contains(&field.as_str()) {
+                    found.push((format!("{place}.{field}"), format!("{ours} is too much")));
+                }
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (number, (real, ours)) in one.iter().zip(other).enumerate() {
+                compare(real, ours, &format!("{place}.{number}"), found);
+            }
+        }
+        (Value::String(one), Value::String(other)) if plain(one) == plain(other) => {}
+        (real, ours) if real == ours => {}
+        (real, ours) => found.push((place.to_owned(), format!("{real} | {ours}"))),
+    }
+}
+
+/// Text without the times in it.
+fn plain(text: &str) -> String {
+    if Timestamp::parse(text).is_some_and(|time| time != Timestamp::default()) {
+        return "<time>".to_owned();
+    }
+    // Why it is none is told since 2.11, and not in the words of Go.
+    if text.starts_with("invalid JSON") {
+        return "invalid JSON".to_owned();
+    }
+    if let Some((name, value)) = text.split_once(": ")
+        && Timestamp::parse(value).is_some()
+    {
+        return format!("{name}: <time>");
+    }
+    let mut tokens: Vec<_> = text.split('.').collect();
+    if tokens.starts_with(&["$JS", "ACK"]) && tokens.len() == 9 {
+        tokens[7] = "<time>";
+        return tokens.join(".");
+    }
+    text.to_owned()
+}

@@ -1,0 +1,42 @@
+//! The same requests to a real nats-server and to the queue, and their answers side by side.
+//!
+//! Needs `nats-server` on the PATH (Debian has one); says so and passes where there is none. What
+//! that server's version does not have is left out of the queue's answers, and what differs on
+//! purpose is listed in differential/compare.rs and docs/queue.md.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "differential/mod.rs"]
+mod differential;
+mod support;
+
+use differential::{Both, scenarios};
+
+macro_rules! compare {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let Some(both) = Both::start() else { return };
+            neurite::platform::run(both.compare(async |side| scenarios::$name(side).await));
+        }
+    )*};
+}
+
+compare! {
+    stream_admin
+    stream_configurations
+    stream_updates
+    publishes
+    gets
+    purges
+    limits
+    work_queues_and_interest
+    consumer_admin
+    consumer_configurations
+    pulls
+    acknowledgements
+    pushes
+    republishing
+    copies
+    advisories
+}
