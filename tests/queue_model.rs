@@ -385,7 +385,9 @@ async fn check(world: &World, model: &Model) {
     let info = world.queue.stream_info("S").await.unwrap();
     assert_eq!(info.state.messages, model.messages.len() as u64);
     assert_eq!(info.state.last_seq, model.last);
-    let first = model.messages.keys().next().copied().unwrap_or(model.last + 1);
+    // Nothing was ever in it: there is no first.
+    let none = if model.last == 0 { 0 } else { model.last + 1 };
+    let first = model.messages.keys().next().copied().unwrap_or(none);
     assert_eq!(info.state.first_seq, first);
     for (id, expected) in &model.consumers {
         let info = world.consumer(*id).info();

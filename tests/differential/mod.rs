@@ -115,6 +115,7 @@ impl Side {
         payload: &str,
     ) -> Option<CoreMessage> {
         let reply = format!("_R.{}", platform::random_string(10));
+        self.mask(&reply, "<reply>");
         let inbox = self.listen(&reply);
         self.publish(subject, Some(&reply), headers, payload);
         inbox.next(Duration::from_secs(5)).await

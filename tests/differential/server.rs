@@ -172,7 +172,7 @@ impl Tcp {
         }
         let head = if with_headers { number(2) } else { 0 };
         let body = Bytes::copy_from_slice(&buffer[end + 2..end + 2 + total]);
-        let reply = (parts.len() == 4 + numbers).then(|| parts[3].into());
+        let reply = (parts.len() == 4 + numbers && !parts[3].is_empty()).then(|| parts[3].into());
         let message = CoreMessage {
             subject: parts[1].into(),
             reply,

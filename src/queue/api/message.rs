@@ -93,6 +93,21 @@ pub(super) async fn delete(queue: &Queue, request: &Request, stream: &str) -> Re
         return Err(Error::BAD_REQUEST);
     }
     let DeleteRequest { seq, .. } = request.parse()?;
-    queue.delete_message(stream, seq).await?;
-    Body::success()
+    match queue.delete_message(stream, seq).await {
+        Err(cause) if cause == Error::NO_MESSAGE_FOUND => Err(missing(queue, stream, seq)),
+        Err(cause) => Err(cause),
+        Ok(()) => Body::success(),
+    }
+}
+
+/// Why there is nothing to delete.
+fn missing(queue: &Queue, stream: &str, seq: u64) -> Error {
+    match queue.stream(stream) {
+        Ok(_) if seq == 0 => Error::message_delete("no message found"),
+        Ok(stream) if seq > stream.counts.borrow().last => {
+            Error::message_delete("stream store EOF")
+        }
+        Ok(_) => Error::sequence_not_found(seq),
+        Err(cause) => cause,
+    }
 }

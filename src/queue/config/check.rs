@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    is_name,
+    MAX_NAME_LENGTH, is_name,
     stream::{
         Discard, PersistMode, Placement, Retention, Storage, StreamConfig, StreamSource,
         SubjectTransform,
@@ -350,6 +350,11 @@ impl Checker<'_> {
 
 impl StreamConfig {
     fn check_names(&self) -> Result<()> {
+        if self.name.len() > MAX_NAME_LENGTH {
+            return Err(refused(format!(
+                "stream name is too long, maximum allowed is {MAX_NAME_LENGTH}"
+            )));
+        }
         if !is_name(&self.name) {
             return Err(refused(
                 r"stream name is required and can not contain '.', '*', '>', '\', '/'",

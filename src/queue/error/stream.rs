@@ -20,8 +20,6 @@ fixed! {
     MIRROR_START = 400, 10032, "stream mirrors can not have both start seq and start time configured";
     /// A mirror has subjects.
     MIRROR_WITH_SUBJECTS = 400, 10034, "stream mirrors can not contain subjects";
-    /// There is no message with that sequence number, to be deleted.
-    SEQUENCE_NOT_FOUND = 400, 10043, "sequence not found";
     /// A stream takes smaller messages than one of its sources.
     SOURCE_MAX_MSG_SIZE = 400, 10046, "stream source must have max message size >= target";
     /// Of what a mirror copies nothing can be changed.
@@ -180,6 +178,11 @@ impl Error {
     /// The message could not be stored.
     pub(in crate::queue) fn store_failed(description: impl Into<String>) -> Self {
         Self::told(503, 10077, description)
+    }
+
+    /// There is no message any longer that could be deleted.
+    pub(in crate::queue) fn sequence_not_found(sequence: u64) -> Self {
+        Self::told(400, 10043, format!("sequence {sequence} not found"))
     }
 
     /// The message can't be deleted.

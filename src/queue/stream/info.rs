@@ -42,7 +42,8 @@ pub struct StreamState {
     pub messages: u64,
     /// How many bytes these are, with what it takes to keep them.
     pub bytes: u64,
-    /// The sequence number of the first; of the next to come when there is none.
+    /// The sequence number of the first; of the next to come when there is none any longer; 0 when
+    /// there never was one.
     pub first_seq: u64,
     /// When the first was stored.
     #[serde(serialize_with = "or_zero")]
@@ -136,7 +137,12 @@ impl Stream {
             .map(|consumer| ConsumerInfo::of(self, consumer))
             .collect();
         let empty = counts.messages == 0;
-        let first_seq = if empty { counts.last + 1 } else { counts.first };
+        let first_seq = match counts.last {
+            // Nothing was ever in it.
+            0 => 0,
+            last if empty => last + 1,
+            _ => counts.first,
+        };
         let time = |millis: u64| (millis > 0).then(|| Timestamp::from_millis(millis));
         let (now, copying) = (self.clock.now(), self.copying.borrow());
         let copies = |mirror| {
@@ -154,7 +160,11 @@ impl Stream {
                 first_ts: time(counts.first_time).filter(|_| !empty),
                 last_seq: counts.last,
                 last_ts: time(counts.last_time),
-                num_deleted: (counts.last + 1 - first_seq).saturating_sub(counts.messages),
+                num_deleted: if empty {
+                    0
+                } else {
+                    (counts.last + 1 - first_seq).saturating_sub(counts.messages)
+                },
                 lost: (!counts.lost.is_empty()).then(lost),
                 consumer_count: consumers.len(),
                 ..StreamState::default()

@@ -250,7 +250,6 @@ pub async fn purges(side: &Side) {
         json!({ "seq": 4 }),
         json!({ "keep": 5 }),
         json!({ "filter": "nothing" }),
-        json!({ "seq": 1 }),
         json!({ "keep": 100 }),
         json!({ "filter": "s.2" }),
         json!({ "filter": "s.*" }),
