@@ -30,13 +30,6 @@ compare! {
     gets
     purges
     limits
-    work_queues_and_interest
-    consumer_admin
-    consumer_configurations
-    pulls
-    acknowledgements
-    pushes
     republishing
     copies
-    advisories
 }

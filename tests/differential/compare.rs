@@ -38,6 +38,9 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("\"placement\":{}", ".placement", "since 2.11 an empty placement is none"),
     ("\"retention\":\"workqueue", ".error.description", "since 2.10 other changes are possible"),
     ("\"num_replicas\":3", "", "2.9 takes it in an update, for nothing"),
+    ("STREAM.CREATE.M ", ".mirror", "since 2.10 it is in this answer too"),
+    ("STREAM.CREATE.C ", ".sources", "since 2.10 it is in this answer too"),
+    ("STREAM.MSG.GET.C", ".hdrs", "since 2.10 with the filter, what it becomes and the subject"),
     ("republished", ".headers", "since 2.10 with Nats-Time-Stamp"),
     ("headers only", ".headers", "since 2.10 with Nats-Time-Stamp"),
 ];

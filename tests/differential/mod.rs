@@ -102,7 +102,11 @@ impl Side {
         match &self.inner {
             Inner::Real(tcp) => tcp.publish(subject, reply, headers, payload.as_bytes()),
             Inner::Ours(client) => {
-                client.publish(subject, reply, headers, payload.to_owned());
+                let heard = client.publish(subject, reply, headers, payload.to_owned());
+                // What a connection tells its client.
+                if let (0, Some(reply)) = (heard, reply) {
+                    client.answer(reply, "NATS/1.0 503\r\n\r\n");
+                }
             }
         }
     }

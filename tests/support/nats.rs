@@ -78,6 +78,16 @@ impl Client {
         })
     }
 
+    /// Answers with no more than a header block.
+    pub fn answer(&self, reply: &str, headers: &'static str) {
+        self.broker.publish(&CoreMessage {
+            subject: reply.into(),
+            reply: None,
+            headers: Bytes::from_static(headers.as_bytes()),
+            payload: Bytes::new(),
+        });
+    }
+
     /// The answer to a request, with its headers.
     pub async fn ask(
         &self,
