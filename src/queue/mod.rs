@@ -74,6 +74,8 @@ struct Inner {
     api: api::Api,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
     next_stream: Cell<u64>,
+    /// Streams whose configuration can't be read, and why: nothing of them is touched.
+    offline: RefCell<BTreeMap<String, String>>,
     /// Rings when streams come or go, or are configured anew.
     changed: Notify,
     /// Held while streams are made, changed or deleted.
@@ -110,6 +112,7 @@ impl Queue {
                 api: api::Api::default(),
                 streams: RefCell::default(),
                 next_stream: Cell::new(next),
+                offline: RefCell::default(),
                 changed: Notify::default(),
                 admin: Mutex::new(()),
             }),
@@ -118,10 +121,12 @@ impl Queue {
             if *key == NEXT_STREAM {
                 continue;
             }
-            let Ok(row) = serde_json::from_slice::<StreamRow>(&value) else {
-                // What can't be read is not touched.
-                tracing::error!("the configuration of a stream can't be read");
-                continue;
+            let row = match serde_json::from_slice::<StreamRow>(&value) {
+                Ok(row) => row,
+                Err(cause) => {
+                    queue.set_offline(&value, &cause.to_string());
+                    continue;
+                }
             };
             let Inner { store, clock, broker, .. } = &*queue.inner;
             let parts = Parts {
@@ -248,6 +253,10 @@ impl Queue {
     }
 
     fn stream(&self, name: &str) -> Result<Rc<Stream>> {
-        self.inner.streams.borrow().get(name).cloned().ok_or(Error::STREAM_NOT_FOUND)
+        let stream = self.inner.streams.borrow().get(name).cloned();
+        stream.ok_or_else(|| match self.inner.offline.borrow().contains_key(name) {
+            true => Error::STREAM_OFFLINE,
+            false => Error::STREAM_NOT_FOUND,
+        })
     }
 }

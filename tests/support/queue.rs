@@ -44,7 +44,11 @@ impl World {
     }
 
     pub async fn on(disk: Disk, clock: ManualClock) -> Self {
-        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
+        Self::with(disk, clock, Options::default()).await
+    }
+
+    pub async fn with(disk: Disk, clock: ManualClock, options: Options) -> Self {
+        let store = Store::open_memory(&disk, options).await.unwrap();
         let queue = Queue::open_with(store.clone(), Rc::new(clock.clone())).await.unwrap();
         Self { disk, clock, store, queue }
     }

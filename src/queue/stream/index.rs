@@ -189,8 +189,7 @@ impl Stream {
         if sequence > self.counts.borrow().visible() {
             return Ok(None);
         }
-        let key = row::message_key(self.id, sequence);
-        let row = self.store.get(Table::QueueMessages, key).await?;
+        let row = self.row(sequence).await?;
         let there = |_: &Bytes| !self.counts.borrow().removing.contains(&sequence);
         let Some(row) = row.filter(there) else { return Ok(None) };
         if MessageRow::decode(&row).is_none() {
@@ -198,15 +197,6 @@ impl Stream {
             return Ok(None);
         }
         Ok(Some(row))
-    }
-
-    /// Remembers that a message can't be read.
-    pub(super) fn note_lost(&self, sequence: u64) {
-        let mut counts = self.counts.borrow_mut();
-        if counts.lost.insert(sequence) {
-            tracing::error!("message {sequence} of stream {} is damaged", self.name);
-            counts.messages = counts.messages.saturating_sub(1);
-        }
     }
 
     /// Whether what a publish has to know of subjects is not known yet.

@@ -129,6 +129,8 @@ impl Stream {
     pub(in crate::queue) async fn info(self: &Rc<Self>) -> Result<StreamInfo> {
         self.tidied().await?;
         self.find_first().await?;
+        // What was just found to be lost does not count.
+        self.tidied().await?;
         let counts = self.counts.borrow();
         let consumers: Vec<_> = self
             .consumers

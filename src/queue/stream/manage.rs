@@ -1,6 +1,6 @@
 //! Making, changing and deleting streams.
 
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,9 @@ impl Queue {
             return Err(Error::stream_config("stream has no mirror but does have mirror direct"));
         }
         let config = self.checked(config, pedantic)?;
+        if self.inner.offline.borrow().contains_key(&config.name) {
+            return Err(Error::STREAM_OFFLINE);
+        }
         if let Ok(existing) = self.stream(&config.name) {
             if !existing.config().is_same(&config) {
                 return Err(Error::STREAM_NAME_IN_USE);
@@ -177,6 +180,21 @@ impl Queue {
     /// 10059 and 10037 when there is no such stream or message; 10109 and 10057 when it may not go.
     pub async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
         self.stream(stream)?.delete(sequence).await
+    }
+
+    /// The streams whose configuration can't be read, and why; what they hold is not touched.
+    pub fn offline_streams(&self) -> BTreeMap<String, String> {
+        self.inner.offline.borrow().clone()
+    }
+
+    /// Keeps a stream whose row can't be read, under its name if that can be found out.
+    pub(in crate::queue) fn set_offline(&self, row: &[u8], cause: &str) {
+        let row = serde_json::from_slice::<serde_json::Value>(row).unwrap_or_default();
+        let name = row["config"]["name"].as_str().unwrap_or_default();
+        tracing::error!("the configuration of stream {name:?} can't be read: {cause}");
+        if !name.is_empty() {
+            self.inner.offline.borrow_mut().insert(name.to_owned(), cause.to_owned());
+        }
     }
 
     fn checked(&self, config: StreamConfig, pedantic: bool) -> Result<StreamConfig> {

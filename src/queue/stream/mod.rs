@@ -8,6 +8,7 @@ mod atomic;
 mod counter;
 mod counts;
 mod cron;
+mod damage;
 mod direct;
 mod expectations;
 mod fast;
@@ -34,12 +35,11 @@ use std::{
     rc::Rc,
 };
 
-use bytes::Bytes;
 use futures::lock::Mutex;
 
 use self::{
-    atomic::AtomicBatches, fast::FastBatches, ids::MessageIds, ingest::Inbox, purge::PurgeRow,
-    row::StateRow, source::Copying, subjects::Subjects,
+    atomic::AtomicBatches, damage::Damage, fast::FastBatches, ids::MessageIds, ingest::Inbox,
+    purge::PurgeRow, row::StateRow, source::Copying, subjects::Subjects,
 };
 pub(super) use self::{counts::Counts, manage::StreamRow, open::Parts, publish::Incoming};
 pub use self::{
@@ -55,11 +55,10 @@ use super::{
     clock::Clock,
     config::{Retention, Storage, StreamConfig},
     consumer,
-    error::Result,
     notify::Notify,
     transform::Transform,
 };
-use crate::store::{Batch, Direction, KeyRange, Store, Table};
+use crate::store::{Batch, Store, Table};
 
 pub(super) struct Stream {
     /// Where its rows are.
@@ -83,6 +82,7 @@ pub(super) struct Stream {
     /// Messages that are to go, whose batch is durable.
     purges: RefCell<BTreeMap<u64, PurgeRow>>,
     next_purge: Cell<u64>,
+    damage: RefCell<Damage>,
     /// The streams that it copies.
     copying: RefCell<Vec<Rc<Copying>>>,
     inbox: RefCell<Inbox>,
@@ -139,23 +139,6 @@ impl Stream {
         let store = self.store.clone();
         // Memory fails with the queue.
         batch.on_durable(move || drop(store.submit(own)));
-    }
-
-    /// At most `limit` messages from `from` to `to`, both in, as they are stored.
-    pub(super) async fn rows(
-        &self,
-        from: u64,
-        to: u64,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<(u64, Bytes)>> {
-        let range = KeyRange::between(
-            row::message_key(self.id, from),
-            row::message_key(self.id, to.saturating_add(1)),
-        );
-        let rows = self.store.scan(Table::QueueMessages, range, direction, limit).await?;
-        let numbered = rows.into_iter().map(|(key, value)| (row::sequence(&key), value));
-        Ok(numbered.collect())
     }
 
     /// Has the batch write the counts as they are when it is submitted.

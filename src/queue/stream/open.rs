@@ -17,7 +17,7 @@ use crate::{
         admin::ConsumerRow, broker::Broker, clock::Clock, config::StreamConfig, consumer,
         error::Result, row::DeliveriesRow,
     },
-    store::{Batch, Direction, KeyRange, KeyReader, Store, Table},
+    store::{self, Batch, Direction, KeyRange, KeyReader, Store, Table},
 };
 
 /// How many rows of a deleted stream are removed at once.
@@ -60,6 +60,7 @@ impl Stream {
             subjects: RefCell::default(),
             purges: RefCell::default(),
             next_purge: Cell::new(1),
+            damage: RefCell::default(),
             copying: RefCell::default(),
             inbox: RefCell::default(),
             atomic: RefCell::default(),
@@ -120,19 +121,31 @@ impl Stream {
         let row = self.store.get(Table::QueueStates, row::stream_key(self.id)).await?;
         let state = row.as_deref().map(StateRow::decode);
         let first = self.counts.borrow().first;
+        let mut recount = false;
         let none = || StateRow { first, last: first - 1, ..StateRow::default() };
         let mut state = match state {
             Some(Some(state)) => state,
             None => none(),
             Some(None) => {
-                tracing::error!("the counts of stream {} can't be read", self.name);
+                tracing::error!(
+                    "the counts of stream {} can't be read: they are made anew",
+                    self.name
+                );
+                recount = true;
                 StateRow { sweep: true, ..none() }
             }
         };
         // No number is given out twice, whatever the row says.
-        let newest = self.rows(state.first, u64::MAX - 1, Direction::Backward, 1).await?;
-        if let Some((sequence, _)) = newest.first() {
-            state.last = state.last.max(*sequence);
+        let range = KeyRange::prefix(row::stream_key(self.id));
+        match self.store.scan(Table::QueueMessages, range, Direction::Backward, 1).await {
+            Ok(newest) => {
+                let newest = newest.first().map_or(0, |(key, _)| row::sequence(key));
+                state.last = state.last.max(newest);
+            }
+            Err(store::Error::Corrupt(cause)) => {
+                tracing::error!("the last messages of stream {} can't be read: {cause}", self.name);
+            }
+            Err(cause) => return Err(cause.into()),
         }
         *self.counts.borrow_mut() = Counts {
             first: state.first,
@@ -145,7 +158,30 @@ impl Stream {
             lost: state.lost.clone().into_owned(),
             ..Counts::default()
         };
+        if recount {
+            self.recount().await?;
+        }
         Ok(state)
+    }
+
+    /// Counts the messages that there are.
+    async fn recount(&self) -> Result<()> {
+        let last = self.counts.borrow().last;
+        let mut from = 0;
+        loop {
+            let rows = self.rows(from, last, Direction::Forward, CHUNK).await?;
+            let Some((newest, _)) = rows.last() else { return Ok(()) };
+            let mut counts = self.counts.borrow_mut();
+            if from == 0 {
+                counts.first = rows[0].0;
+            }
+            from = newest + 1;
+            for message in rows.iter().filter_map(|(_, row)| MessageRow::decode(row)) {
+                counts.messages += 1;
+                counts.bytes += message.size();
+                counts.last_time = counts.last_time.max(message.time);
+            }
+        }
     }
 
     async fn open_consumers(&self, matched: &BTreeMap<u64, u64>) -> Result<()> {

@@ -49,6 +49,7 @@ impl Stream {
             || counts.messages > limit(config.max_msgs)
             || counts.bytes > limit(config.max_bytes)
             || !self.purges.borrow().is_empty()
+            || self.damage.borrow().is_new()
             || self.next_expiry.get() <= self.clock.now()
     }
 
@@ -63,6 +64,7 @@ impl Stream {
         if self.deleted.get() {
             return Ok(());
         }
+        self.count_damage().await?;
         self.finish_purges().await?;
         self.trim().await?;
         if self.counts.borrow().sweep {

@@ -1,0 +1,139 @@
+//! Streams whose records are damaged: what can be read stays readable, what can't is told.
+
+mod support;
+
+use std::time::Duration;
+
+use neurite::{
+    queue::{ConsumerConfig, Error, ManualClock, Purge, StreamConfig},
+    store::{Batch, Key, Options, Table, memory::Disk},
+};
+use support::queue::{World, stream};
+
+fn small() -> Options {
+    Options { journal_records: 8, leaf_bytes: 1024, ..Options::default() }
+}
+
+async fn consumed(world: &World) -> Vec<u64> {
+    let config = ConsumerConfig {
+        durable_name: "c".into(),
+        filter_subject: Some("s.*".into()),
+        ..Default::default()
+    };
+    let consumer = world.queue.create_consumer("S", config).await.unwrap();
+    let messages = consumer.fetch(1000, Duration::ZERO).await.unwrap();
+    assert_eq!(consumer.info().num_pending, 0);
+    messages.iter().map(|message| message.stream_sequence).collect()
+}
+
+/// A stream of 100 messages whose record in the middle or at the end is damaged.
+async fn damaged(at_the_end: bool) -> World {
+    let (disk, clock) = (Disk::new(), ManualClock::new(1_000_000));
+    let world = World::with(disk.clone(), clock.clone(), small()).await;
+    world.stream(stream("s")).await;
+    for n in 0..100 {
+        world.publish(["s.a", "s.b"][n % 2], "some payload").await;
+    }
+    for _ in 0..200 {
+        world.settle().await;
+    }
+    let prefix = [&[Table::QueueMessages as u8][..], &[0; 7]].concat();
+    let leaves: Vec<_> =
+        disk.leaf_keys().into_iter().filter(|key| key.starts_with(&prefix)).collect();
+    assert!(leaves.len() > 2, "{leaves:?}");
+    let damaged = if at_the_end { leaves.len() - 1 } else { leaves.len() / 2 };
+    disk.kill();
+    assert_eq!(disk.damage_leaves(&leaves[damaged]), 1);
+    World::with(disk, clock, small()).await
+}
+
+tests! {
+    async fn a_damaged_record_is_a_gap_in_its_stream() {
+        let world = damaged(false).await;
+        let readable = world.sequences("S").await;
+        assert!(readable.len() > 50 && readable.len() < 100 && readable.contains(&1) && readable.contains(&100));
+        let state = world.info("S").await.state;
+        let lost = state.lost.unwrap().msgs;
+        assert_eq!(lost.len() + readable.len(), 100);
+        assert!(lost.iter().all(|sequence| !readable.contains(sequence)));
+        assert_eq!((state.messages, state.first_seq, state.last_seq), (readable.len() as u64, 1, 100));
+        let subjects = world.queue.stream_subjects("S", ">").await.unwrap();
+        assert_eq!(subjects.values().sum::<u64>(), readable.len() as u64);
+        assert_eq!(world.publish("s.a", "on it goes").await, 101);
+        let expected = [&readable[..], &[101]].concat();
+        let world = world.killed().await;
+        assert_eq!(world.info("S").await.state.lost.unwrap().msgs, lost);
+        assert_eq!(consumed(&world).await, expected);
+        let all = world.queue.purge_stream("S", &Purge { seq: 101, ..Purge::default() }).await.unwrap();
+        assert_eq!((all, world.sequences("S").await), (readable.len() as u64, vec![101]));
+    }
+
+    async fn a_damaged_last_record_does_not_take_what_comes_next() {
+        let world = damaged(true).await;
+        assert_eq!(world.publish("s.a", "on it goes").await, 101);
+        let readable = consumed(&world).await;
+        assert!(readable.len() < 101 && readable.last() == Some(&101));
+        let state = world.info("S").await.state;
+        assert_eq!((state.messages, state.last_seq), (readable.len() as u64, 101));
+        assert_eq!(state.lost.unwrap().msgs.len() + readable.len(), 101);
+        let world = world.killed().await;
+        assert_eq!(world.publish("s.b", "and on").await, 102);
+        assert_eq!(world.sequences("S").await, [&readable[..], &[102]].concat());
+    }
+
+    async fn a_damaged_row_is_lost_alone() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        for n in 0..9 {
+            world.publish(["s.a", "s.b", "s.c"][n % 3], "x").await;
+        }
+        let mut batch = Batch::new();
+        batch.put(Table::QueueMessages, Key::new().u64(1).u64(7), [2, 1, 2, 3, 4, 0, 3, b's', b'.', b'a', 0]);
+        world.store.commit(batch).await.unwrap();
+        assert_eq!(world.sequences("S").await, [1, 2, 3, 4, 5, 6, 8, 9]);
+        let state = world.info("S").await.state;
+        assert_eq!((state.messages, state.lost.unwrap().msgs), (8, vec![7]));
+        let last = neurite::queue::MessageRequest { last_by_subj: Some("s.a".into()), ..Default::default() };
+        assert_eq!(world.queue.get_message("S", &last).await.unwrap().sequence, 4);
+        assert_eq!(consumed(&world).await, [1, 2, 3, 4, 5, 6, 8, 9]);
+    }
+
+    async fn a_stream_whose_configuration_cant_be_read_is_kept() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        world.publish("s.a", "x").await;
+        let key = Key::new().u64(1);
+        let row = world.store.get(Table::QueueStreams, &*key).await.unwrap().unwrap();
+        let newer = String::from_utf8(row.to_vec()).unwrap().replace("\"limits\"", "\"whatever\"");
+        let mut batch = Batch::new();
+        batch.put(Table::QueueStreams, key.clone(), newer);
+        world.store.commit(batch).await.unwrap();
+        let world = world.killed().await;
+        assert_eq!(world.queue.stream_info("S").await.unwrap_err(), Error::STREAM_OFFLINE);
+        assert_eq!(world.queue.create_stream(stream("s")).await.unwrap_err(), Error::STREAM_OFFLINE);
+        assert_eq!(world.queue.delete_stream("S").await.unwrap_err(), Error::STREAM_OFFLINE);
+        assert!(world.queue.offline_streams()["S"].contains("whatever"));
+        world.stream(StreamConfig { name: "T".into(), subjects: vec!["t".into()], ..StreamConfig::default() }).await;
+        // Once it can be read, everything is there.
+        let mut batch = Batch::new();
+        batch.put(Table::QueueStreams, key, row.to_vec());
+        world.store.commit(batch).await.unwrap();
+        let world = world.killed().await;
+        assert_eq!(world.sequences("S").await, [1]);
+    }
+
+    async fn counts_that_cant_be_read_are_made_anew() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        for _ in 0..5 {
+            world.publish("s.a", "x").await;
+        }
+        world.queue.delete_message("S", 1).await.unwrap();
+        let before = world.info("S").await.state;
+        let mut batch = Batch::new();
+        batch.put(Table::QueueStates, Key::new().u64(1), [99]);
+        world.store.commit(batch).await.unwrap();
+        let world = world.killed().await;
+        assert_eq!(world.info("S").await.state, before);
+    }
+}
