@@ -1,9 +1,9 @@
 // npm run bench: the homeserver in Chromium, each figure beside its floor in the same run.
 //
-//   npm run bench [-- --write] [--quick] [--no-fill]
+//   npm run bench [-- --write] [--quick] [--no-fill] [--only queue]
 //
 // --write puts the tables into docs/benchmarks.md, --quick takes fewer samples, --no-fill leaves
-// out the start over 100,000 events.
+// out the start over 100,000 events; --only queue measures the queue alone.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
@@ -17,6 +17,7 @@ import { setup, setupTests } from "../scripts/setup.mjs";
 import { main } from "../scripts/steps.mjs";
 import { TestBrowser } from "../tests/system/harness.mjs";
 import { middle } from "./pages/measure.js";
+import { queueSection } from "./queue/run.mjs";
 
 const has = (flag) => process.argv.includes(flag);
 const samples = has("--quick") ? 50 : 200;
@@ -37,6 +38,7 @@ async function bench() {
   const browser = await TestBrowser.launch("chromium");
   try {
     const floor = await open(browser, floorServer.url, "ready");
+    if (has("--only")) return await queue(browser, floor);
     const home = await open(browser, homeServer.url, "loaded");
     await home.evaluate(() => startUp("bench").then(() => prepare()));
     const latency = await latencies(floor, home);
@@ -57,11 +59,20 @@ async function bench() {
       table(["homeserver", "median", "times the empty start", "bar"], starts),
       "\n## Size of the wasm\n",
       table(["raw", "gzip", "brotli", "bar"], [await sizes()]),
+      `\n${await queue(browser, floor)}`,
     ].join("\n");
   } finally {
     await browser.destroy();
     await Promise.all([floorServer.close(), homeServer.close()]);
   }
+}
+
+function queue(browser, floor) {
+  const put = async () => {
+    await floor.bringToFront();
+    return floor.evaluate((count) => one("port put", count), samples);
+  };
+  return queueSection(browser, { rounds, scale: has("--quick") ? 0.25 : 1, put, table, verdict });
 }
 
 async function open(browser, url, ready) {

@@ -7,7 +7,7 @@ export function ok(value, message = "is not so") {
 /** Compares by structure, as JSON shows it. */
 export function equal(actual, expected, message = "") {
   const [one, other] = [actual, expected].map((value) => JSON.stringify(value));
-  if (one !== other) throw new Error(`${message} ${one} is not ${other}`);
+  if (one !== other) throw new Error(`${message} ${one?.slice(0, 500)} is not ${other?.slice(0, 500)}`);
 }
 
 /** What `promise` rejects with. */
@@ -16,7 +16,7 @@ export async function rejection(promise) {
     (value) => ({ value }),
     (error) => ({ error }),
   );
-  if (!("error" in value)) throw new Error(`was not refused: ${JSON.stringify(value.value)}`);
+  if (!("error" in value)) throw new Error(`was not refused: ${value.value}`);
   return value.error;
 }
 
@@ -29,4 +29,15 @@ export async function take(iterable, count) {
     if (taken.length === count) break;
   }
   return taken;
+}
+
+/** What JetStream refuses `promise` with: `code` is its own. */
+export async function refusal(promise) {
+  const error = await rejection(promise);
+  return { code: error.code, status: error.status, message: error.message };
+}
+
+/** Waits until `condition` holds. */
+export async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
