@@ -121,7 +121,7 @@ impl Stream {
     }
 
     /// Counts the messages from the consumer's cursor on; later ones are counted as they come.
-    async fn count(&self, consumer: &consumer::Inner) -> Result<()> {
+    pub(super) async fn count(&self, consumer: &consumer::Inner) -> Result<()> {
         let (base, cursor) = {
             let counts = self.counts.borrow();
             let cursor = consumer.deliveries.borrow().cursor;

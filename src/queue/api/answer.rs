@@ -70,6 +70,8 @@ impl Kind {
     pub(super) const STREAM_LIST: Self =
         paged("stream_list", r#","total":0,"offset":0,"limit":0,"streams":[]"#);
     pub(super) const STREAM_PURGE: Self = paged("stream_purge", r#","purged":0"#);
+    pub(super) const STREAM_SNAPSHOT: Self = kind("stream_snapshot");
+    pub(super) const STREAM_RESTORE: Self = paged("stream_restore", r#","deliver_subject":"""#);
     pub(super) const STREAM_STEP_DOWN: Self = kind("stream_leader_stepdown");
     pub(super) const STREAM_REMOVE_PEER: Self = kind("stream_remove_peer");
     pub(super) const MSG_GET: Self = kind("stream_msg_get");

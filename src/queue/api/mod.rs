@@ -9,6 +9,7 @@ mod direct;
 mod ingest;
 mod message;
 mod request;
+mod snapshot;
 mod stream;
 
 use std::{

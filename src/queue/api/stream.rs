@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request,
     answer::{Answer, Body, Kind, Page},
-    message,
+    message, snapshot,
 };
 use crate::queue::{
     Purge, Queue, StreamInfo,
@@ -76,6 +76,12 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
         ["MSG", "GET", name] => Kind::MSG_GET.answer(message::get(queue, request, name).await),
         ["MSG", "DELETE", name] => {
             Kind::MSG_DELETE.answer(message::delete(queue, request, name).await)
+        }
+        ["SNAPSHOT", name] => {
+            Kind::STREAM_SNAPSHOT.answer(snapshot::snapshot(queue, request, name).await)
+        }
+        ["RESTORE", name] => {
+            Kind::STREAM_RESTORE.answer(snapshot::restore(queue, request, name).await)
         }
         ["LEADER", "STEPDOWN", _] => Kind::STREAM_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED)),
         ["PEER", "REMOVE", _] => Kind::STREAM_REMOVE_PEER.answer(Err(Error::CLUSTER_REQUIRED)),

@@ -21,6 +21,11 @@ impl Error {
         10020,
         "consumer expected to be ephemeral but a durable name was set in request",
     );
+    /// A snapshot can't be sent there.
+    pub const SNAPSHOT_SUBJECT_INVALID: Self = Self::fixed(400, 10015, "deliver subject not valid");
+    /// What is restored is there already.
+    pub const NAME_EXISTS_FOR_RESTORE: Self =
+        Self::fixed(400, 10130, "stream name already in use, cannot restore");
     /// The request takes no payload.
     pub const NOT_EMPTY_REQUEST: Self =
         Self::fixed(400, 10038, "expected an empty request payload");
@@ -48,6 +53,11 @@ impl Error {
     /// The client wants more than there is. ADR-44
     pub const REQUIRED_API_LEVEL: Self =
         Self::fixed(412, 10185, "JetStream minimum api level required");
+
+    /// A snapshot can't be made a stream.
+    pub(in crate::queue) fn restore(cause: &str) -> Self {
+        Self::told(500, 10062, format!("restore failed: {cause}"))
+    }
 
     /// The request is no JSON, or has fields that mean nothing.
     pub(in crate::queue) fn invalid_json(cause: impl std::fmt::Display) -> Self {

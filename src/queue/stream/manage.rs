@@ -197,12 +197,12 @@ impl Queue {
         }
     }
 
-    fn checked(&self, config: StreamConfig, pedantic: bool) -> Result<StreamConfig> {
+    pub(super) fn checked(&self, config: StreamConfig, pedantic: bool) -> Result<StreamConfig> {
         let stream = |name: &str| self.stream(name).ok().map(|stream| stream.config());
         Checker { pedantic, stream: &stream }.check(config)
     }
 
-    fn check_overlap(&self, config: &StreamConfig) -> Result<()> {
+    pub(super) fn check_overlap(&self, config: &StreamConfig) -> Result<()> {
         let overlaps = |(name, stream): (&String, &Rc<Stream>)| {
             *name != config.name && stream.config.borrow().overlaps(config)
         };

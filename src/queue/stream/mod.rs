@@ -24,6 +24,7 @@ mod purge;
 mod remove;
 pub(super) mod row;
 mod schedule;
+mod snapshot;
 mod source;
 mod subjects;
 mod tidy;
@@ -41,7 +42,13 @@ use self::{
     atomic::AtomicBatches, damage::Damage, fast::FastBatches, ids::MessageIds, ingest::Inbox,
     purge::PurgeRow, row::StateRow, source::Copying, subjects::Subjects,
 };
-pub(super) use self::{counts::Counts, manage::StreamRow, open::Parts, publish::Incoming};
+pub(super) use self::{
+    counts::Counts,
+    manage::StreamRow,
+    open::Parts,
+    publish::Incoming,
+    snapshot::{Restore, Snapshot},
+};
 pub use self::{
     direct::{DirectReply, DirectRequest},
     get::{MessageRequest, StoredMessage},

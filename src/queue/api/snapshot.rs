@@ -1,0 +1,251 @@
+//! Snapshots of streams, sent and received in pieces. What the pieces say is this server's own:
+//! another one can't read it.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use futures::{StreamExt, channel::mpsc, future::Either};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Request,
+    answer::{Body, Kind},
+    stream::told,
+};
+use crate::{
+    platform,
+    queue::{
+        Broker, CoreMessage, Queue, StreamInfo, StreamState,
+        clock::Clock,
+        config::StreamConfig,
+        error::{Error, Result},
+        notify::Notify,
+        stream::{Restore, Snapshot},
+        subject,
+    },
+};
+
+/// How large a piece is, and how much is on its way, when the request does not say; and what it may
+/// say.
+const CHUNK: usize = 128 << 10;
+const MAX_CHUNK: usize = 1 << 20;
+const WINDOW: usize = 8 << 20;
+const MAX_WINDOW: usize = 32 << 20;
+const LEAST: usize = 1 << 10;
+/// How long somebody is waited for who listens; who takes a piece, or sends the next.
+const INTEREST: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SnapshotRequest {
+    deliver_subject: String,
+    no_consumers: bool,
+    chunk_size: usize,
+    window_size: usize,
+    /// Whether checksums are looked at: they always are.
+    #[serde(rename = "jsck")]
+    _check: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RestoreRequest {
+    config: StreamConfig,
+    /// What the snapshot was told to hold; it says so itself.
+    #[serde(rename = "state")]
+    _state: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    config: &'a StreamConfig,
+    state: &'a StreamState,
+}
+
+#[derive(Serialize)]
+struct Restoring<'a> {
+    deliver_subject: &'a str,
+}
+
+/// Begins to send a snapshot.
+pub(super) async fn snapshot(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
+    request.check_level()?;
+    if request.is_empty() {
+        return Err(Error::BAD_REQUEST);
+    }
+    queue.stream(stream)?;
+    let wanted = request.parse::<SnapshotRequest>()?;
+    if !subject::is_literal(&wanted.deliver_subject) {
+        return Err(Error::SNAPSHOT_SUBJECT_INVALID);
+    }
+    let snapshot = queue.snapshot(stream, !wanted.no_consumers).await?;
+    let StreamInfo { config, state, .. } = &snapshot.info;
+    let body = Body::of(&Told { config, state })?;
+    let sending = Sending {
+        broker: queue.broker().clone(),
+        clock: queue.inner.clock.clone(),
+        flow: Rc::default(),
+        acks: format!("$JS.SNAPSHOT.ACK.{stream}.{}", platform::random_string(22)),
+        to: wanted.deliver_subject.as_str().into(),
+    };
+    // Runs when the request has been answered.
+    platform::spawn(async move { sending.run(snapshot, &wanted).await });
+    Ok(body)
+}
+
+/// A snapshot on its way.
+struct Sending {
+    broker: Broker,
+    clock: Rc<dyn Clock>,
+    flow: Rc<Flow>,
+    /// Where the pieces are acknowledged.
+    acks: String,
+    to: Rc<str>,
+}
+
+#[derive(Default)]
+struct Flow {
+    acknowledged: Cell<usize>,
+    rung: Notify,
+}
+
+impl Sending {
+    async fn run(&self, snapshot: Snapshot, wanted: &SnapshotRequest) {
+        let flow = self.flow.clone();
+        let _acks = self.broker.subscribe(&format!("{}.>", self.acks), None, move |_| {
+            flow.acknowledged.set(flow.acknowledged.get() + 1);
+            flow.rung.wake();
+        });
+        let status = match self.send(snapshot, wanted).await {
+            Ok(()) => "204".to_owned(),
+            Err(status) => status,
+        };
+        self.publish(None, &status, Bytes::new());
+    }
+
+    async fn send(&self, mut snapshot: Snapshot, wanted: &SnapshotRequest) -> Result<(), String> {
+        let or = |asked, otherwise| if asked == 0 { otherwise } else { asked };
+        let chunk = or(wanted.chunk_size, CHUNK).clamp(LEAST, MAX_CHUNK);
+        let window = or(wanted.window_size, WINDOW).clamp(LEAST, MAX_WINDOW);
+        let most = (window / chunk).max(1);
+        let until = self.clock.now() + INTEREST.as_millis() as u64;
+        loop {
+            let changed = self.broker.watch_interest();
+            if self.broker.has_interest(&self.to) {
+                break;
+            }
+            self.within(until, changed).await.ok_or("408 No Interest")?;
+        }
+        for number in 1.. {
+            let until = self.clock.now() + PATIENCE.as_millis() as u64;
+            loop {
+                let rung = self.flow.rung.listen();
+                if number - 1 < self.flow.acknowledged.get() + most {
+                    break;
+                }
+                if !self.broker.has_interest(&self.to) {
+                    return Err("408 No Interest".to_owned());
+                }
+                // Gone with this only: it rings or takes too long.
+                let _ = self.within(until, rung).await.ok_or("408 No Flow Response")?;
+            }
+            let piece = snapshot.next(chunk).await.map_err(|cause| format!("500 {cause}"))?;
+            if piece.is_empty() {
+                break;
+            }
+            let (reply, last) =
+                (format!("{}.{}.{number}", self.acks, piece.len()), piece.len() < chunk);
+            self.publish((!last).then_some(&*reply), "", piece);
+            if last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes of `future`, unless it takes too long.
+    async fn within<T>(&self, until: u64, future: impl Future<Output = T>) -> Option<T> {
+        let late = self.clock.sleep_until(until);
+        match futures::future::select(std::pin::pin!(future), late).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => None,
+        }
+    }
+
+    fn publish(&self, reply: Option<&str>, status: &str, payload: Bytes) {
+        let headers = match status {
+            "" => Bytes::new(),
+            status => format!("NATS/1.0 {status}\r\n\r\n").into(),
+        };
+        self.broker.publish(&CoreMessage {
+            subject: self.to.clone(),
+            reply: reply.map(Into::into),
+            headers,
+            payload,
+        });
+    }
+}
+
+/// Begins to receive a snapshot.
+pub(super) async fn restore(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
+    request.check_level()?;
+    if request.is_empty() {
+        return Err(Error::BAD_REQUEST);
+    }
+    let RestoreRequest { mut config, .. } = request.parse()?;
+    if config.name.is_empty() {
+        stream.clone_into(&mut config.name);
+    }
+    if config.name != stream {
+        return Err(Error::STREAM_MISMATCH);
+    }
+    let restore = queue.restore(config).await?;
+    let to = format!("$JS.SNAPSHOT.RESTORE.{stream}.{}", platform::random_string(22));
+    let (sender, pieces) = mpsc::unbounded();
+    let subscription = queue.broker().subscribe(&to, None, move |message| {
+        // Whoever received them may have given up.
+        let _ = sender.unbounded_send(message.clone());
+    });
+    let (queue, clock) = (queue.clone(), queue.inner.clock.clone());
+    platform::spawn(async move {
+        let _subscription = subscription;
+        receive(&queue, &*clock, restore, pieces).await;
+    });
+    Body::of(&Restoring { deliver_subject: &to })
+}
+
+/// Takes in the pieces, until an empty one or a failure ends it.
+async fn receive(
+    queue: &Queue,
+    clock: &dyn Clock,
+    mut restore: Restore,
+    mut pieces: mpsc::UnboundedReceiver<CoreMessage>,
+) {
+    loop {
+        let stalled = clock.sleep_until(clock.now() + PATIENCE.as_millis() as u64);
+        let piece = match futures::future::select(pieces.next(), stalled).await {
+            Either::Left((Some(piece), _)) => piece,
+            _ => return tracing::warn!("a stream is not restored: nothing comes any more"),
+        };
+        let Some(reply) = piece.reply else {
+            return tracing::warn!("a stream is not restored: a piece can't be answered");
+        };
+        let failed = if piece.payload.is_empty() {
+            let outcome = restore.finish().await;
+            let body = outcome.and_then(|info| Body::of(&told(info)));
+            let answer = Kind::STREAM_CREATE.answer(body).json();
+            queue.broker().publish(&CoreMessage::new(&reply, answer));
+            return;
+        } else {
+            restore.write(&piece.payload).await.err()
+        };
+        let answer = failed
+            .clone()
+            .map_or(String::new(), |cause| Kind::STREAM_CREATE.answer(Err(cause)).json());
+        queue.broker().publish(&CoreMessage::new(&reply, answer));
+        if failed.is_some() {
+            return;
+        }
+    }
+}

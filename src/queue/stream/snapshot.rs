@@ -1,0 +1,350 @@
+//! Snapshots: a stream with its messages and consumers as bytes, and a stream made of such bytes.
+//!
+//! A snapshot is the rows of the stream as they are stored, each with its checksum: first the counts,
+//! which say how far it goes, at last a row of no table, without which it is not whole. What was
+//! removed while it was made is missing in it; counts are made anew when it is restored.
+
+use std::{collections::VecDeque, rc::Rc};
+
+use bytes::{Buf, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Parts, Stream, StreamInfo, StreamRow,
+    row::{self, MessageRow, StateRow},
+};
+use crate::{
+    platform,
+    queue::{
+        Inner, NEXT_STREAM, Queue,
+        api::advisory::{self, Action},
+        config::{Storage, StreamConfig},
+        error::{Error, Result},
+    },
+    store::{Batch, Direction, KeyRange, Table},
+};
+
+/// What a snapshot begins with.
+const MAGIC: &[u8; 8] = b"NEURITE1";
+/// What a row is of, the lengths of its key and its value, and their checksum.
+const HEAD: usize = 13;
+/// The row at the end.
+const END: u8 = 0;
+/// How many rows are read at once, and how many bytes are written at once.
+const CHUNK: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+/// No row is longer: a message is at most as long as a client may send it.
+const MAX_ROW: usize = 1 << 27;
+
+/// The rows of a stream that are told, the counts first.
+const TABLES: [Table; 8] = [
+    Table::QueueStates,
+    Table::QueueConsumers,
+    Table::QueueConsumerStates,
+    Table::QueueMessages,
+    Table::QueueTimers,
+    Table::QueuePurges,
+    Table::QueueSources,
+    Table::QueueMessageIds,
+];
+
+/// What the last row says.
+#[derive(Default, Serialize, Deserialize)]
+struct End {
+    created: u64,
+    next_consumer: u64,
+}
+
+/// A stream that is told.
+pub(in crate::queue) struct Snapshot {
+    /// What is known of the stream as it is in the snapshot.
+    pub(in crate::queue) info: StreamInfo,
+    stream: Rc<Stream>,
+    last: u64,
+    tables: VecDeque<Table>,
+    from: Vec<u8>,
+    buffer: BytesMut,
+}
+
+/// A stream that is made of a snapshot; gone again unless it is finished.
+pub(in crate::queue) struct Restore {
+    queue: Queue,
+    stream: Rc<Stream>,
+    buffer: BytesMut,
+    begun: bool,
+    state: Option<StateRow<'static>>,
+    end: Option<End>,
+    done: bool,
+}
+
+fn refused(cause: &str) -> Error {
+    Error::restore(cause)
+}
+
+impl Queue {
+    /// A snapshot of a stream, with its consumers or without.
+    ///
+    /// # Errors
+    /// 10059 when there is none of that name.
+    pub(in crate::queue) async fn snapshot(&self, name: &str, consumers: bool) -> Result<Snapshot> {
+        let stream = self.stream(name)?;
+        let info = stream.info().await?;
+        let is_told = |table: &Table| {
+            consumers || !matches!(table, Table::QueueConsumers | Table::QueueConsumerStates)
+        };
+        Ok(Snapshot {
+            last: info.state.last_seq,
+            info,
+            tables: TABLES.into_iter().filter(is_told).collect(),
+            from: row::stream_key(stream.id).into(),
+            stream,
+            buffer: BytesMut::from(&MAGIC[..]),
+        })
+    }
+
+    /// Begins to make a stream of a snapshot.
+    ///
+    /// # Errors
+    /// 10130 when there is one of that name; the codes of what can't be configured so.
+    pub(in crate::queue) async fn restore(&self, config: StreamConfig) -> Result<Restore> {
+        let _admin = self.inner.admin.lock().await;
+        let config = self.checked(config, false)?;
+        if self.stream(&config.name).is_ok() {
+            return Err(Error::NAME_EXISTS_FOR_RESTORE);
+        }
+        self.check_overlap(&config)?;
+        let id = self.inner.next_stream.get();
+        self.inner.next_stream.set(id + 1);
+        let stream = Stream::new(self.parts(&config), id, self.inner.clock.now(), Rc::new(config));
+        // Until it is whole it is as one that was deleted.
+        stream.deleted.set(true);
+        let mut batch = Batch::new();
+        batch.put_json(Table::QueueStreams, NEXT_STREAM, &(id + 1))?;
+        self.inner.store.commit(batch).await?;
+        let mut batch = Batch::new();
+        stream.write_config(&mut batch)?;
+        stream.store.commit(batch).await?;
+        Ok(Restore {
+            queue: self.clone(),
+            stream: Rc::new(stream),
+            buffer: BytesMut::new(),
+            begun: false,
+            state: None,
+            end: None,
+            done: false,
+        })
+    }
+
+    fn parts(&self, config: &StreamConfig) -> Parts {
+        let Inner { store, memory, clock, broker, .. } = &*self.inner;
+        Parts {
+            store: if config.storage == Storage::Memory { memory } else { store }.clone(),
+            durable: store.clone(),
+            clock: clock.clone(),
+            broker: broker.clone(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// At most so many bytes; fewer at the end, then none.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub(in crate::queue) async fn next(&mut self, size: usize) -> Result<Bytes> {
+        while self.buffer.len() < size && self.read().await? {}
+        let size = size.min(self.buffer.len());
+        Ok(self.buffer.split_to(size).freeze())
+    }
+
+    /// Reads some more rows; false when there are none.
+    async fn read(&mut self) -> Result<bool> {
+        let Some(&table) = self.tables.front() else { return Ok(false) };
+        let prefix: Vec<u8> = row::stream_key(self.stream.id).into();
+        let end = match table {
+            // What was stored later is not told.
+            Table::QueueMessages => row::message_key(self.stream.id, self.last + 1).into(),
+            _ => KeyRange::prefix(&prefix).end.unwrap_or_default(),
+        };
+        let range = KeyRange::between(self.from.clone(), end);
+        let rows = self.stream.store.scan(table, range, Direction::Forward, CHUNK).await?;
+        for (key, value) in &rows {
+            self.tell(table as u8, &key[prefix.len()..], value);
+        }
+        if rows.len() == CHUNK
+            && let Some((newest, _)) = rows.last()
+        {
+            self.from = [newest, &[0][..]].concat();
+        } else {
+            self.from = prefix;
+            self.tables.pop_front();
+            if self.tables.is_empty() {
+                let created = self.stream.created;
+                let end = End { created, next_consumer: self.stream.next_consumer.get() };
+                // Numbers have a JSON form.
+                self.tell(END, b"", &serde_json::to_vec(&end).unwrap_or_default());
+            }
+        }
+        Ok(true)
+    }
+
+    fn tell(&mut self, table: u8, key: &[u8], value: &[u8]) {
+        self.buffer.extend_from_slice(&[table]);
+        for number in [key.len() as u32, value.len() as u32, checksum(key, value)] {
+            self.buffer.extend_from_slice(&number.to_be_bytes());
+        }
+        self.buffer.extend_from_slice(key);
+        self.buffer.extend_from_slice(value);
+    }
+}
+
+fn checksum(key: &[u8], value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(value);
+    hasher.finalize()
+}
+
+impl Restore {
+    /// Takes in the next bytes of the snapshot.
+    ///
+    /// # Errors
+    /// 10062 when it is none; when the store can't be written.
+    pub(in crate::queue) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if !self.begun {
+            if self.buffer.len() < MAGIC.len() {
+                return Ok(());
+            }
+            if self.buffer[..MAGIC.len()] != MAGIC[..] {
+                return Err(refused("not a snapshot of this server"));
+            }
+            self.buffer.advance(MAGIC.len());
+            self.begun = true;
+        }
+        let (mut batch, mut size) = (Batch::new(), 0);
+        while let Some((table, key, value)) = self.take_row()? {
+            size += key.len() + value.len();
+            self.put(&mut batch, table, &key, value)?;
+            if size > BATCH_BYTES {
+                self.stream.store.commit(std::mem::take(&mut batch)).await?;
+                size = 0;
+            }
+        }
+        if size > 0 {
+            self.stream.store.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The next whole row.
+    fn take_row(&mut self) -> Result<Option<(u8, Bytes, Bytes)>> {
+        if self.buffer.len() < HEAD {
+            return Ok(None);
+        }
+        let mut head = &self.buffer[..HEAD];
+        let table = head.get_u8();
+        let (key, value) = (head.get_u32() as usize, head.get_u32() as usize);
+        let expected = head.get_u32();
+        let length = HEAD.saturating_add(key).saturating_add(value);
+        if length > MAX_ROW || self.end.is_some() {
+            return Err(refused("corrupt snapshot"));
+        }
+        if self.buffer.len() < length {
+            return Ok(None);
+        }
+        let mut row = self.buffer.split_to(length).freeze();
+        row.advance(HEAD);
+        let key = row.split_to(key);
+        if checksum(&key, &row) != expected {
+            return Err(refused("corrupt snapshot"));
+        }
+        Ok(Some((table, key, row)))
+    }
+
+    fn put(&mut self, batch: &mut Batch, table: u8, key: &[u8], value: Bytes) -> Result<()> {
+        if table == END {
+            let end = serde_json::from_slice(&value).map_err(|_| refused("corrupt snapshot"))?;
+            self.end = Some(end);
+            return Ok(());
+        }
+        let known = TABLES.into_iter().find(|known| *known as u8 == table);
+        let Some(table) = known else { return Err(refused("corrupt snapshot")) };
+        if table == Table::QueueStates {
+            let state = StateRow::decode(&value).ok_or_else(|| refused("corrupt snapshot"))?;
+            // What is there is counted as it comes.
+            self.state = Some(StateRow { messages: 0, bytes: 0, sweep: true, ..state });
+            return Ok(());
+        }
+        if table == Table::QueueMessages
+            && let (Some(message), Some(state)) = (MessageRow::decode(&value), &mut self.state)
+        {
+            state.messages += 1;
+            state.bytes += message.size();
+        }
+        let full: Vec<u8> = row::stream_key(self.stream.id).into();
+        batch.put(table, [&full, key].concat(), &*value);
+        Ok(())
+    }
+
+    /// The stream, when the snapshot is whole.
+    ///
+    /// # Errors
+    /// 10062 when something is missing; when the store can't be written.
+    pub(in crate::queue) async fn finish(mut self) -> Result<StreamInfo> {
+        let (Some(end), Some(state)) = (self.end.take(), self.state.take()) else {
+            return Err(refused("incomplete snapshot"));
+        };
+        let queue = self.queue.clone();
+        let _admin = queue.inner.admin.lock().await;
+        let config = self.stream.config();
+        if queue.stream(&config.name).is_ok() {
+            return Err(Error::NAME_EXISTS_FOR_RESTORE);
+        }
+        queue.check_overlap(&config)?;
+        let row = StreamRow {
+            id: self.stream.id,
+            created: end.created,
+            next_consumer: end.next_consumer.max(1),
+            deleted: false,
+            // It is made when the stream is opened.
+            indexed: false,
+            config: (*config).clone(),
+        };
+        let mut batch = Batch::new();
+        batch.put(Table::QueueStates, row::stream_key(row.id), state.encode());
+        batch.put_json(Table::QueueStreams, row::stream_key(row.id), &row)?;
+        self.stream.store.commit(batch).await?;
+        // From here on it is there, whatever happens.
+        self.done = true;
+        let stream = Rc::new(Stream::open(queue.parts(&config), row).await?);
+        stream.recount_consumers().await?;
+        queue.start(stream.clone());
+        advisory::stream(&queue, &config.name, Action::Create);
+        stream.info().await
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        if !self.done {
+            let stream = self.stream.clone();
+            platform::spawn(async move {
+                if let Err(cause) = stream.wipe().await {
+                    tracing::error!("what was restored of a stream can't be removed: {cause}");
+                }
+            });
+        }
+    }
+}
+
+impl Stream {
+    /// Counts anew what waits for each consumer.
+    async fn recount_consumers(&self) -> Result<()> {
+        let consumers: Vec<_> = self.consumers.borrow().values().cloned().collect();
+        for consumer in consumers {
+            self.count(&consumer).await?;
+        }
+        Ok(())
+    }
+}
