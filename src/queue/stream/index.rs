@@ -28,6 +28,13 @@ pub(super) struct Entry {
     pub(super) subject: Rc<str>,
 }
 
+/// Whether whoever looks something up holds the stream's lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admin {
+    Free,
+    Held,
+}
+
 impl Stream {
     /// At most `limit` messages of a subject from `from` to `to`, both in: number and size.
     pub(super) async fn of_subject(
@@ -205,9 +212,25 @@ impl Stream {
     }
 
     /// Looks up what a publish has to know of subjects.
-    pub(in crate::queue) async fn prepare(&self, published: &str, headers: &[u8]) -> Result<()> {
+    pub(in crate::queue) async fn prepare(
+        self: &Rc<Self>,
+        published: &str,
+        headers: &[u8],
+    ) -> Result<()> {
         for subject in self.unknown_subjects(published, headers) {
-            self.look_up(&subject).await?;
+            self.look_up(&subject, Admin::Free).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for who holds the stream's lock.
+    pub(super) async fn prepare_own(
+        self: &Rc<Self>,
+        published: &str,
+        headers: &[u8],
+    ) -> Result<()> {
+        for subject in self.unknown_subjects(published, headers) {
+            self.look_up(&subject, Admin::Held).await?;
         }
         Ok(())
     }
@@ -244,11 +267,19 @@ impl Stream {
         needed
     }
 
-    pub(super) async fn look_up(&self, filter: &str) -> Result<()> {
+    pub(super) async fn look_up(self: &Rc<Self>, filter: &str, admin: Admin) -> Result<()> {
         loop {
             self.subjects.borrow_mut().begin(filter);
             let base = self.counts.borrow().last;
             self.until_visible(base).await;
+            if !self.purges.borrow().is_empty() {
+                // What was purged is not to be found.
+                let _admin = match admin {
+                    Admin::Free => Some(self.admin.lock().await),
+                    Admin::Held => None,
+                };
+                self.finish_purges().await?;
+            }
             let most = usize::try_from(self.config().max_msgs_per_subject).unwrap_or(0).max(1);
             let (found, complete) = if subject::is_literal(filter) {
                 let limit = most.saturating_add(1);

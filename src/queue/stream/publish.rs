@@ -232,19 +232,22 @@ impl Stream {
             evicted: Vec::new(),
             purges: Vec::new(),
             republish: None,
+            timer: u64::MAX,
         };
         if stored {
             self.put_message(batch, &publish, &headers, &payload);
-            if let Some(at) = expires {
+            for at in expires.into_iter().chain(due.map(|due| due.at)) {
                 self.put_timer(batch, at, sequence);
-            }
-            if let Some(due) = due {
-                self.put_timer(batch, due.at, sequence);
+                publish.timer = publish.timer.min(at);
             }
             publish.republish = self.republication(&publish, &headers, payload.into_owned());
+            if rollup == Some(Rollup::All) {
+                self.subjects.borrow_mut().purge(None);
+            }
             self.replace(batch, &config, &mut publish, rollup);
             self.subjects.borrow_mut().set_schedule(subject, due.is_some());
             if let Some(scheduler) = ended_schedule(message.headers).filter(|_| !mirrored) {
+                self.subjects.borrow_mut().purge(Some(scheduler));
                 let row = PurgeRow::of_subject(scheduler, sequence + 1, 0);
                 publish.purges.push(self.put_purge(batch, row));
             }
@@ -420,6 +423,8 @@ struct Publish {
     evicted: Vec<(u64, u64)>,
     purges: Vec<(u64, PurgeRow)>,
     republish: Option<Box<CoreMessage>>,
+    /// When something happens to it first.
+    timer: u64,
 }
 
 impl Publishes {
@@ -462,6 +467,8 @@ impl Publishes {
             }
         }
         for publish in &all {
+            // Whoever looked meanwhile has not seen it.
+            stream.next_expiry.set(stream.next_expiry.get().min(publish.timer));
             purges |= !publish.purges.is_empty();
             stream.purges.borrow_mut().extend(publish.purges.iter().cloned());
         }
@@ -477,7 +484,8 @@ impl Publishes {
         } else {
             stream.wake_all();
         }
-        if purges || stream.is_untidy() {
+        let timers = all.iter().any(|publish| publish.timer < u64::MAX);
+        if purges || timers || stream.is_untidy() {
             stream.untidy.wake();
         }
         for message in all.into_iter().filter_map(|publish| publish.republish) {
@@ -522,6 +530,9 @@ impl Drop for Publishes {
             subjects.take_back(&publish.subject, publish.sequence);
             for (sequence, size) in publish.evicted {
                 subjects.restore(&publish.subject, sequence, size);
+            }
+            if !publish.purges.is_empty() {
+                subjects.forget_all();
             }
             drop(subjects);
             if let Some(id) = &publish.id {

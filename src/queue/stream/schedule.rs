@@ -155,7 +155,7 @@ impl Stream {
         if repeats {
             self.put_timer(&mut timer, next.at, sequence);
         }
-        self.prepare(target, &headers).await?;
+        self.prepare_own(target, &headers).await?;
         let message = Incoming::new(target, &headers, payload).from(Origin::Stream);
         if let Err(cause) = self.publish(&mut timer, message) {
             tracing::warn!("a schedule of stream {} can't be published: {cause}", self.name);

@@ -221,6 +221,7 @@ async fn copy(copying: Rc<Copying>, target: Weak<Stream>, queue: Weak<Inner>) {
         let origin = queue.stream(&copying.source.name);
         let mut retry = u64::MAX;
         let mut more = None;
+        let settled = origin.as_ref().ok().map(|origin| origin.settled.listen());
         let outcome = match &origin {
             Ok(origin) => copy_some(&copying, &stream, origin, &mut opened).await,
             Err(cause) => Err(cause.clone()),
@@ -234,6 +235,7 @@ async fn copy(copying: Rc<Copying>, target: Weak<Stream>, queue: Weak<Inner>) {
             Err(cause) => {
                 *copying.error.borrow_mut() = Some(cause);
                 if origin.is_ok() {
+                    more = settled;
                     retry = clock.now().saturating_add(RETRY);
                 }
             }

@@ -169,10 +169,29 @@ impl Subjects {
         &mut self.filters[place].1
     }
 
+    /// Notes that a purge was decided: nothing is left of a subject, or of all.
+    pub(super) fn purge(&mut self, of: Option<&str>) {
+        for (literal, known) in &mut self.known {
+            if of.is_none_or(|of| of == &**literal) {
+                known.purge();
+            }
+        }
+        for (filter, known) in &mut self.filters {
+            match of {
+                None => known.purge(),
+                Some(of) if subject::matches(filter, of) => known.look_again(),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// Forgets everything.
     pub(super) fn forget_all(&mut self) {
-        self.known.clear();
-        self.filters.clear();
+        self.known.retain(|_, known| !known.loaded);
+        self.filters.retain(|(_, known)| !known.loaded);
+        // Those that are being looked up are looked up again.
+        let filters = self.filters.iter_mut().map(|(_, known)| known);
+        self.known.values_mut().chain(filters).for_each(Subject::look_again);
     }
 }
 
@@ -195,6 +214,19 @@ impl Subject {
     /// Whether the last message is a schedule.
     pub(super) fn is_schedule(&self) -> bool {
         self.schedule
+    }
+
+    fn purge(&mut self) {
+        self.newest.clear();
+        self.complete = true;
+        self.stale = true;
+        self.total = None;
+        self.schedule = false;
+    }
+
+    fn look_again(&mut self) {
+        self.loaded = false;
+        self.stale = true;
     }
 
     fn push(

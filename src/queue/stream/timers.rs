@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{
     Stream,
     expectations::{Directives, Ttl},
+    index::Admin,
     publish::{Incoming, Origin, go_duration},
     row::{self, MessageRow},
 };
@@ -91,7 +92,7 @@ impl Stream {
             .encode();
         for (_, subject) in marked {
             // The mark takes the place of the message.
-            self.look_up(&subject).await?;
+            self.look_up(&subject, Admin::Held).await?;
             let mut batch = Batch::new();
             let mark = Incoming::new(&subject, &headers, b"").from(Origin::Stream);
             self.publish(&mut batch, mark)?;
