@@ -124,6 +124,24 @@ tests! {
         assert_eq!(world.queue.purge_stream("S", &both).await.unwrap_err(), Error::BAD_REQUEST);
     }
 
+    async fn many_messages_of_few_subjects_are_counted() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        let mut batch = neurite::store::Batch::new();
+        for n in 0..4000 {
+            let subject = ["s.a", "s.b", "s.a", "s.c"][n % 4];
+            world.queue.publish(&mut batch, subject, &Default::default(), "x").unwrap();
+        }
+        world.store.commit(batch).await.unwrap();
+        assert_eq!(world.info("S").await.state.num_subjects, 3);
+        let count = async |filter: &str| {
+            world.queue.stream_subjects("S", filter).await.unwrap().values().sum::<u64>()
+        };
+        assert_eq!((count("s.a").await, count("s.*").await, count("s.d").await), (2000, 4000, 0));
+        world.queue.purge_stream("S", &Purge { filter: "s.b".into(), ..Purge::default() }).await.unwrap();
+        assert_eq!(world.info("S").await.state.num_subjects, 2);
+    }
+
     async fn what_is_denied_is_refused() {
         let world = World::new().await;
         let deny = StreamConfig { deny_delete: true, deny_purge: true, ..stream("s") };

@@ -278,7 +278,7 @@ async fn batch(
     messages: Vec<(usize, Kind)>,
     trouble: Trouble,
 ) -> World {
-    if messages.len() % 2 == 0
+    if messages.len().is_multiple_of(2)
         || messages.iter().any(|(_, kind)| matches!(kind, Kind::Expecting(_)))
     {
         prepare(&world.queue, &messages).await;
@@ -370,6 +370,7 @@ async fn check(world: &World, model: &Model) {
     assert!(state.bytes >= bytes * state.messages && (state.messages > 0 || state.bytes == 0));
     assert_eq!(world.sequences("S").await, expected);
     let subjects = world.queue.stream_subjects("S", ">").await.unwrap();
+    assert_eq!(state.num_subjects, subjects.len() as u64);
     for subject in SUBJECTS {
         let count = subjects.get(subject).copied().unwrap_or(0);
         assert_eq!(count, model.of(subject).len() as u64, "{subject}");

@@ -141,6 +141,46 @@ impl Stream {
         Ok(counts)
     }
 
+    /// How many subjects the stream's messages have.
+    pub(super) async fn count_subjects(&self) -> Result<u64> {
+        let now = {
+            let counts = self.counts.borrow();
+            (counts.visible(), counts.removals, counts.messages)
+        };
+        let (then, count) = self.subject_count.get();
+        if then == now {
+            return Ok(count);
+        }
+        let KeyRange { mut start, end } = self.filter_range(">");
+        let (mut count, mut last) = (0, None);
+        loop {
+            let range = KeyRange { start: start.clone(), end: end.clone() };
+            let rows =
+                self.store.scan(Table::QueueSubjects, range, Direction::Forward, CHUNK).await?;
+            let (Some((first, _)), Some((end, _))) = (rows.first(), rows.last()) else { break };
+            let one = first[..first.len() - 8] == end[..end.len() - 8];
+            // The rest of a subject that fills a chunk is stepped over.
+            start = match one {
+                true => KeyRange::prefix(&end[..end.len() - 8]).end,
+                false => Some([&end[..], &[0]].concat()),
+            };
+            for (key, _) in &rows {
+                let sequence = row::sequence(key);
+                let known = self.counts.borrow();
+                if known.removing.contains(&sequence) || known.lost.contains(&sequence) {
+                    continue;
+                }
+                let subject = key.slice(..key.len() - 8);
+                if last.as_ref() != Some(&subject) {
+                    count += 1;
+                    last = Some(subject);
+                }
+            }
+        }
+        self.subject_count.set((now, count));
+        Ok(count)
+    }
+
     /// The stretch of the index that has every subject that matches.
     fn filter_range(&self, filter: &str) -> KeyRange {
         if subject::is_literal(filter) {

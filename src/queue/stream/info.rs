@@ -59,7 +59,7 @@ pub struct StreamState {
     /// Which these are, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<u64>,
-    /// How many subjects its messages have, where that is known.
+    /// How many subjects its messages have.
     #[serde(skip_serializing_if = "is_zero")]
     pub num_subjects: u64,
     /// How many messages there are of each subject, where that was asked for.
@@ -131,6 +131,7 @@ impl Stream {
         self.find_first().await?;
         // What was just found to be lost does not count.
         self.tidied().await?;
+        let num_subjects = self.count_subjects().await?;
         let counts = self.counts.borrow();
         let consumers: Vec<_> = self
             .consumers
@@ -168,6 +169,7 @@ impl Stream {
                     (counts.last + 1 - first_seq).saturating_sub(counts.messages)
                 },
                 lost: (!counts.lost.is_empty()).then(lost),
+                num_subjects,
                 consumer_count: consumers.len(),
                 ..StreamState::default()
             },

@@ -86,6 +86,8 @@ pub(super) struct Stream {
     pub(super) consumers: RefCell<BTreeMap<String, Rc<consumer::Inner>>>,
     ids: RefCell<MessageIds>,
     subjects: RefCell<Subjects>,
+    /// How many subjects there were when the stream was as this says.
+    subject_count: Cell<((u64, u64, u64), u64)>,
     /// Messages that are to go, whose batch is durable.
     purges: RefCell<BTreeMap<u64, PurgeRow>>,
     next_purge: Cell<u64>,

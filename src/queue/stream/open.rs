@@ -58,6 +58,7 @@ impl Stream {
             consumers: RefCell::default(),
             ids: RefCell::default(),
             subjects: RefCell::default(),
+            subject_count: Cell::default(),
             purges: RefCell::default(),
             next_purge: Cell::new(1),
             damage: RefCell::default(),
