@@ -4,8 +4,6 @@
 //! derived from the message: either all of it happens or nothing does. Sequence numbers are given
 //! at once; consumers see a message when its batch is durable. docs/queue.md says what is promised.
 
-mod ack;
-mod admin;
 mod api;
 mod broker;
 mod clock;
@@ -13,19 +11,14 @@ mod codec;
 mod config;
 mod consumer;
 mod error;
-mod fetch;
 mod headers;
-mod message;
 mod notify;
 pub mod protocol;
-mod row;
-mod status;
 mod stream;
 pub mod subject;
 mod summary;
 pub mod time;
 mod transform;
-mod worker;
 
 use std::{
     cell::{Cell, RefCell},
@@ -42,20 +35,17 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     config::{
         AckPolicy, Compression, ConsumerConfig, ConsumerLimits, DeliverPolicy, Discard,
-        ExternalStream, PersistMode, Placement, Republish, Retention, SourceConsumer, Storage,
-        StreamConfig, StreamSource, SubjectTransform,
+        ExternalStream, PersistMode, Placement, PriorityPolicy, ReplayPolicy, Republish, Retention,
+        SourceConsumer, Storage, StreamConfig, StreamSource, SubjectTransform,
     },
+    consumer::{Consumer, ConsumerInfo, Message, Pause, PriorityGroupState, SequenceInfo, work},
     error::{Error, Result},
-    fetch::Consumer,
     headers::Headers,
-    message::Message,
-    status::{ConsumerInfo, SequenceInfo},
     stream::{
         DirectReply, DirectRequest, LostState, MessageRequest, PubAck, Purge, StoredMessage,
         StreamInfo, StreamSourceInfo, StreamState,
     },
     summary::{ConsumerStatus, StreamStatus},
-    worker::work,
 };
 use crate::store::{Batch, Direction, KeyRange, Store, Table};
 
@@ -145,30 +135,6 @@ impl Queue {
     /// Core NATS: where clients and the queue's parts publish and subscribe.
     pub fn broker(&self) -> &Broker {
         &self.inner.broker
-    }
-
-    /// Makes a durable consumer, or changes the one of that name.
-    ///
-    /// # Errors
-    /// 10059 when there is no such stream; the codes of what can't be configured so.
-    pub async fn create_consumer(&self, stream: &str, config: ConsumerConfig) -> Result<Consumer> {
-        self.stream(stream)?.create_consumer(config).await
-    }
-
-    /// A consumer by its name.
-    ///
-    /// # Errors
-    /// 10059 and 10014 when there is no such stream or consumer.
-    pub fn consumer(&self, stream: &str, name: &str) -> Result<Consumer> {
-        self.stream(stream)?.consumer(name).ok_or(Error::CONSUMER_NOT_FOUND)
-    }
-
-    /// Deletes a consumer.
-    ///
-    /// # Errors
-    /// 10059 and 10014 when there is no such stream or consumer.
-    pub async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()> {
-        self.stream(stream)?.delete_consumer(name).await
     }
 
     /// Stores a message with the batch, in the stream that takes its subject. From here to the

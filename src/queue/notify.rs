@@ -28,9 +28,4 @@ impl Notify {
             let _ = sender.send(());
         }
     }
-
-    /// How many wait.
-    pub(super) fn count(&self) -> usize {
-        self.waiting.borrow().iter().filter(|sender| !sender.is_canceled()).count()
-    }
 }

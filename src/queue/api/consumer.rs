@@ -10,7 +10,9 @@ use super::{
 use crate::queue::{
     ConsumerInfo, Queue,
     config::ConsumerConfig,
+    consumer::Action,
     error::{Error, Result},
+    time::Timestamp,
 };
 
 #[derive(Default, Deserialize)]
@@ -22,16 +24,33 @@ struct CreateRequest {
     pedantic: bool,
 }
 
-/// Whether a consumer is made, changed, or either.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    #[default]
-    #[serde(rename = "")]
-    Any,
-    Create,
-    Update,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PauseRequest {
+    pause_until: Option<Timestamp>,
 }
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ResetRequest {
+    seq: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UnpinRequest {
+    group: String,
+}
+
+#[derive(Serialize)]
+struct Reset {
+    #[serde(flatten)]
+    info: ConsumerInfo,
+    reset_seq: u64,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -69,6 +88,13 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
         ["DELETE", stream, name] => {
             Kind::CONSUMER_DELETE.answer(delete(queue, request, stream, name).await)
         }
+        ["PAUSE", stream, name] => {
+            Kind::CONSUMER_PAUSE.answer(pause(queue, request, stream, name).await)
+        }
+        ["RESET", stream, name] => {
+            Kind::CONSUMER_RESET.answer(reset(queue, request, stream, name).await)
+        }
+        ["UNPIN", stream, name] => Kind::CONSUMER_UNPIN.answer(unpin(queue, request, stream, name)),
         ["LEADER", "STEPDOWN", _, _] => {
             Kind::CONSUMER_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED))
         }
@@ -98,9 +124,12 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
         return Err(Error::STREAM_MISMATCH);
     }
     let config = named(config, &place)?;
-    let _ = (action, pedantic);
-    let is_new = queue.consumer(place.stream, &config.durable_name).is_err();
-    let info = queue.create_consumer(place.stream, config).await?.info();
+    let stream = queue.stream(place.stream)?;
+    if pedantic {
+        config.check_strictly(&stream.config())?;
+    }
+    let (consumer, is_new) = stream.create_consumer(config, action).await?;
+    let info = consumer.info();
     if is_new {
         advise(queue, place.stream, &info.name, advisory::Action::Create);
     }
@@ -108,7 +137,7 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
 }
 
 /// The configuration with the name that the subject says.
-fn named(config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig> {
+fn named(mut config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig> {
     let Some(name) = place.name else {
         if !config.durable_name.is_empty() {
             return Err(Error::EPHEMERAL_WITH_DURABLE);
@@ -122,6 +151,12 @@ fn named(config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig> {
         return Err(Error::DURABLE_NAME_NOT_SET);
     }
     if !config.durable_name.is_empty() && config.durable_name != name {
+        return Err(Error::DURABLE_DOES_NOT_MATCH);
+    }
+    if config.name.is_empty() {
+        name.clone_into(&mut config.name);
+    }
+    if config.name != name {
         return Err(Error::DURABLE_DOES_NOT_MATCH);
     }
     if !place.filter.is_empty() {
@@ -172,6 +207,28 @@ async fn delete(queue: &Queue, request: &Request, stream: &str, name: &str) -> R
     queue.delete_consumer(stream, name).await?;
     advise(queue, stream, name, advisory::Action::Delete);
     Body::success()
+}
+
+async fn pause(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<PauseRequest>()?;
+    let until = options.pause_until.unwrap_or_default();
+    Body::of(&queue.consumer(stream, name)?.pause(until).await?)
+}
+
+async fn reset(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse_options::<ResetRequest>()?;
+    let consumer = queue.consumer(stream, name)?;
+    let reset_seq = consumer.reset(options.seq).await?;
+    Body::of(&Reset { info: told(consumer.info()), reset_seq })
+}
+
+fn unpin(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
+    request.check_level()?;
+    let options = request.parse::<UnpinRequest>()?;
+    queue.consumer(stream, name)?.unpin(&options.group)?;
+    Body::of(&Nothing {})
 }
 
 fn advise(queue: &Queue, stream: &str, name: &str, action: advisory::Action) {

@@ -22,7 +22,11 @@ use self::{
     ingest::Ingest,
     request::Request,
 };
-use super::{CoreMessage, Queue, Subscription, stream::Stream};
+use super::{
+    CoreMessage, Queue, Subscription,
+    consumer::{serve_acks, serve_pulls},
+    stream::Stream,
+};
 use crate::platform;
 
 /// What requests about the account, streams and consumers are published to. Pulls and direct gets
@@ -65,6 +69,7 @@ pub(super) fn serve(queue: &Queue) {
         }));
     }
     subscriptions.extend(direct::serve(queue));
+    subscriptions.extend([serve_pulls(queue), serve_acks(queue)]);
     *queue.inner.api.subscriptions.borrow_mut() = subscriptions;
 }
 

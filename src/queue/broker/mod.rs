@@ -86,12 +86,17 @@ impl Broker {
     /// Delivers a message to everybody who listens to its subject, and to one member of each queue
     /// group that does; returns how many that were.
     pub fn publish(&self, message: &CoreMessage) -> usize {
-        self.deliver(message, None)
+        self.deliver(&message.subject, message, None)
     }
 
-    /// The same for what a client published, which may not want to hear itself.
+    /// Delivers a message as if its subject were `to`: what a consumer delivers keeps its own.
+    pub fn publish_to(&self, to: &str, message: &CoreMessage) -> usize {
+        self.deliver(to, message, None)
+    }
+
+    /// The same as [`Broker::publish`] for what a client published, which may not want to hear itself.
     pub fn publish_from(&self, client: ClientId, message: &CoreMessage) -> usize {
-        self.deliver(message, Some(client))
+        self.deliver(&message.subject, message, Some(client))
     }
 
     /// Delivers what is published to subjects that `filter` matches. Of all who share a queue group
@@ -167,9 +172,9 @@ impl Broker {
         Subscription { broker: Rc::downgrade(&self.inner), listener }
     }
 
-    fn deliver(&self, message: &CoreMessage, from: Option<ClientId>) -> usize {
+    fn deliver(&self, to: &str, message: &CoreMessage, from: Option<ClientId>) -> usize {
         // Nothing is borrowed while listeners are called.
-        let Matched { each, groups } = self.inner.interest.borrow().matching(&message.subject);
+        let Matched { each, groups } = self.inner.interest.borrow().matching(to);
         let mut delivered = 0;
         for listener in each {
             delivered += usize::from(listener.hear(message, from));

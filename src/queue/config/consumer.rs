@@ -1,17 +1,11 @@
-//! What a consumer is told to be, with JetStream's names, defaults and checks.
+//! What a consumer is told to be, with JetStream's names.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    is_name, nanoseconds,
-    stream::{Retention, StreamConfig},
-};
-use crate::queue::{
-    error::{Error, Result},
-    subject,
-};
+use super::{is_false, is_zero, nanoseconds};
+use crate::queue::{subject, time::Timestamp};
 
 /// Where a consumer starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +20,15 @@ pub enum DeliverPolicy {
     New,
     /// At `opt_start_seq`.
     ByStartSequence,
+    /// At the first message that was stored at `opt_start_time` or later.
+    ByStartTime,
+    /// With the last message of each subject, then at what comes next.
+    LastPerSubject,
 }
 
 /// What an acknowledgement stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum AckPolicy {
     /// There is none: what is delivered counts as acknowledged.
     None,
@@ -39,14 +37,47 @@ pub enum AckPolicy {
     /// The message.
     #[default]
     Explicit,
+    /// The message and all before it, told by answers to flow control.
+    FlowControl,
 }
 
-/// The configuration of a consumer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How fast messages are delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayPolicy {
+    /// At once.
+    #[default]
+    Instant,
+    /// As they were stored, one after the other.
+    Original,
+}
+
+/// How the members of a priority group share messages. ADR-42
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriorityPolicy {
+    /// There is no group.
+    #[default]
+    None,
+    /// Requests may say how much must be waiting before they are served.
+    Overflow,
+    /// One client is served until it leaves.
+    PinnedClient,
+    /// Requests say how important they are.
+    Prioritized,
+}
+
+/// The configuration of a consumer. Durations of zero and numbers of 0 are the defaults, limits of
+/// -1 are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConsumerConfig {
-    /// Its name.
+    /// Its name, when it is to stay.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub durable_name: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -55,12 +86,15 @@ pub struct ConsumerConfig {
     /// The sequence number to start at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opt_start_seq: Option<u64>,
+    /// The time to start at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opt_start_time: Option<Timestamp>,
     /// What an acknowledgement stands for.
     pub ack_policy: AckPolicy,
-    /// After how long a message that was not acknowledged is delivered again.
-    #[serde(with = "nanoseconds")]
+    /// After how long a message that was not acknowledged is delivered again; 30 s.
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
     pub ack_wait: Duration,
-    /// How often a message is delivered; -1 is without end.
+    /// How often a message is delivered; without end.
     pub max_deliver: i64,
     /// The waits between deliveries, instead of `ack_wait`; the last one repeats.
     #[serde(with = "nanoseconds::list", skip_serializing_if = "Vec::is_empty")]
@@ -71,105 +105,81 @@ pub struct ConsumerConfig {
     /// Only messages of one of these subjects.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filter_subjects: Vec<String>,
-    /// How many messages may be delivered and not yet acknowledged; -1 is without limit.
+    /// How fast messages are delivered.
+    pub replay_policy: ReplayPolicy,
+    /// How many bits a second are pushed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rate_limit_bps: u64,
+    /// Of how many acknowledgements in a hundred it is told when they came.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sample_freq: String,
+    /// How many pull requests may wait; 512.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub max_waiting: i64,
+    /// How many messages may be delivered and not yet acknowledged; 1,000.
+    #[serde(skip_serializing_if = "is_zero")]
     pub max_ack_pending: i64,
+    /// Whether whom it pushes to says how far they are.
+    #[serde(skip_serializing_if = "is_false")]
+    pub flow_control: bool,
+    /// Whether payloads are left out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub headers_only: bool,
+    /// How many messages a pull request may be for.
+    #[serde(rename = "max_batch", skip_serializing_if = "is_zero")]
+    pub max_request_batch: i64,
+    /// How long it may wait.
+    #[serde(
+        rename = "max_expires",
+        with = "nanoseconds",
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    pub max_request_expires: Duration,
+    /// How many bytes it may be for.
+    #[serde(rename = "max_bytes", skip_serializing_if = "is_zero")]
+    pub max_request_max_bytes: i64,
+    /// Where messages are pushed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver_subject: Option<String>,
+    /// The queue group that they are pushed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver_group: Option<String>,
+    /// After how long without a message it says that it is still there.
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
+    pub idle_heartbeat: Duration,
+    /// After how long without interest it is deleted; 5 s unless it is durable.
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
+    pub inactive_threshold: Duration,
+    /// How many servers hold its state; there is one.
+    pub num_replicas: i64,
+    /// Whether its state is only in memory.
+    #[serde(skip_serializing_if = "is_false")]
+    pub mem_storage: bool,
+    /// Whether it is a stream's own, for sources.
+    #[serde(skip_serializing_if = "is_false")]
+    pub direct: bool,
     /// Whatever its maker wants to remember.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// Until when nothing is delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_until: Option<Timestamp>,
+    /// The groups that pull requests belong to. ADR-42
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub priority_groups: Vec<String>,
+    /// How the members of a group share messages.
+    #[serde(skip_serializing_if = "is_default")]
+    pub priority_policy: PriorityPolicy,
+    /// After how long without a request another client is served; 2 min.
+    #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
+    pub priority_timeout: Duration,
 }
 
-/// JetStream's own defaults.
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const MAX_ACK_PENDING: i64 = 1000;
-
-impl Default for ConsumerConfig {
-    fn default() -> Self {
-        Self {
-            durable_name: String::new(),
-            description: None,
-            deliver_policy: DeliverPolicy::default(),
-            opt_start_seq: None,
-            ack_policy: AckPolicy::default(),
-            ack_wait: ACK_WAIT,
-            max_deliver: -1,
-            backoff: Vec::new(),
-            filter_subject: None,
-            filter_subjects: Vec::new(),
-            max_ack_pending: MAX_ACK_PENDING,
-            metadata: BTreeMap::new(),
-        }
-    }
+fn is_default(policy: &PriorityPolicy) -> bool {
+    *policy == PriorityPolicy::None
 }
 
 impl ConsumerConfig {
-    /// Checks it against its stream and fills in the defaults.
-    pub(in crate::queue) fn checked(mut self, stream: &StreamConfig) -> Result<Self> {
-        if self.durable_name.is_empty() {
-            return Err(Error::DURABLE_NAME_NOT_SET);
-        }
-        if !is_name(&self.durable_name) {
-            return Err(Error::BAD_DURABLE_NAME);
-        }
-        self.check_filters(stream)?;
-        self.check_start()?;
-        if self.max_deliver <= 0 {
-            self.max_deliver = -1;
-        }
-        if self.max_ack_pending == 0 {
-            self.max_ack_pending = MAX_ACK_PENDING;
-        }
-        if self.max_deliver > 0 && self.backoff.len() as i64 >= self.max_deliver {
-            return Err(Error::MAX_DELIVER_BACKOFF);
-        }
-        if let Some(first) = self.backoff.first() {
-            self.ack_wait = *first;
-        }
-        if self.ack_wait.is_zero() {
-            self.ack_wait = ACK_WAIT;
-        }
-        if stream.retention == Retention::WorkQueue {
-            if self.ack_policy != AckPolicy::Explicit {
-                return Err(Error::WORKQUEUE_REQUIRES_EXPLICIT_ACK);
-            }
-            if self.deliver_policy != DeliverPolicy::All {
-                return Err(Error::WORKQUEUE_NOT_DELIVER_ALL);
-            }
-        }
-        Ok(self)
-    }
-
-    fn check_filters(&self, stream: &StreamConfig) -> Result<()> {
-        if self.filter_subject.is_some() && !self.filter_subjects.is_empty() {
-            return Err(Error::DUPLICATE_FILTER_SUBJECTS);
-        }
-        let filters = self.filters();
-        for (place, filter) in filters.iter().enumerate() {
-            if filter.is_empty() {
-                return Err(Error::EMPTY_FILTER);
-            }
-            let inside = |outer: &String| subject::is_subset(filter, outer);
-            if !subject::is_valid(filter) || !stream.subjects.iter().any(inside) {
-                return Err(Error::FILTER_NOT_SUBSET);
-            }
-            if filters[..place].iter().any(|other| subject::overlap(filter, other)) {
-                return Err(Error::OVERLAPPING_FILTERS);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_start(&self) -> Result<()> {
-        match (self.deliver_policy, self.opt_start_seq) {
-            (DeliverPolicy::ByStartSequence, None | Some(0)) => Err(Error::invalid_policy(
-                "consumer delivery policy is deliver by start sequence, but optional start sequence is not set",
-            )),
-            (DeliverPolicy::ByStartSequence, Some(_)) | (_, None) => Ok(()),
-            (_, Some(_)) => Err(Error::invalid_policy(
-                "consumer delivery policy is not deliver by start sequence, but optional start sequence is set",
-            )),
-        }
-    }
-
     /// Its filters; none is everything.
     pub(in crate::queue) fn filters(&self) -> &[String] {
         match &self.filter_subject {
@@ -191,5 +201,28 @@ impl ConsumerConfig {
             Some(last) => self.backoff[place.min(last)],
             None => self.ack_wait,
         }
+    }
+
+    /// Whether messages are pushed.
+    pub(in crate::queue) fn is_push(&self) -> bool {
+        self.deliver_subject.is_some()
+    }
+
+    /// Whether acknowledgements are waited for.
+    pub(in crate::queue) fn acknowledges(&self) -> bool {
+        self.ack_policy != AckPolicy::None
+    }
+
+    /// Of how many acknowledgements in a hundred it is told; `None` when `sample_freq` says none.
+    pub(in crate::queue) fn sampled(&self) -> Option<u64> {
+        match self.sample_freq.trim_end_matches('%') {
+            "" => Some(0),
+            share => share.parse().ok().filter(|share| *share <= 100),
+        }
+    }
+
+    /// Until when it is paused, in milliseconds since the epoch.
+    pub(in crate::queue) fn paused_until(&self) -> u64 {
+        self.pause_until.map_or(0, Timestamp::millis_up)
     }
 }

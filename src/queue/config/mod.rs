@@ -2,11 +2,12 @@
 
 mod check;
 mod consumer;
+mod consumer_check;
 mod stream;
 mod update;
 
 pub use self::{
-    consumer::{AckPolicy, ConsumerConfig, DeliverPolicy},
+    consumer::{AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy},
     stream::{
         Compression, ConsumerLimits, Discard, ExternalStream, PersistMode, Placement, Republish,
         Retention, SourceConsumer, Storage, StreamConfig, StreamSource, SubjectTransform,
@@ -14,6 +15,7 @@ pub use self::{
 };
 
 pub(super) use self::check::Checker;
+use self::stream::{is_false, is_zero};
 
 /// The longest name of a stream or consumer.
 const MAX_NAME_LENGTH: usize = 255;

@@ -335,11 +335,11 @@ impl PersistMode {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
+pub(super) fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
     *value == N::default()
 }
 

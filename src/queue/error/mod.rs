@@ -1,6 +1,7 @@
 //! Errors with JetStream's codes and descriptions.
 
 mod api;
+mod consumer;
 mod stream;
 
 use std::borrow::Cow;

@@ -153,7 +153,8 @@ impl Stream {
             "" => ">",
             some => some,
         };
-        let mut pending = if is_batch { self.count_from(filter, from).await? } else { 0 };
+        let mut pending =
+            if is_batch { self.count_between(filter, from, u64::MAX - 1).await? } else { 0 };
         let most = if request.max_bytes == 0 { MOST_BYTES } else { request.max_bytes };
         let (mut replies, mut bytes, mut last) = (Vec::new(), 0, 0);
         while replies.len() < request.batch.max(1) && bytes < most {
@@ -183,12 +184,17 @@ impl Stream {
         Ok(replies)
     }
 
-    /// How many messages there are from `from` on whose subject matches.
-    pub(in crate::queue) async fn count_from(&self, filter: &str, from: u64) -> Result<u64> {
-        let (first, visible, all) = {
+    /// How many messages there are from `from` to `to`, both in, whose subject matches.
+    pub(in crate::queue) async fn count_between(
+        &self,
+        filter: &str,
+        from: u64,
+        to: u64,
+    ) -> Result<u64> {
+        let (first, all) = {
             let counts = self.counts.borrow();
-            let all = counts.in_flight.is_empty().then_some(counts.messages);
-            (counts.first, counts.visible(), all)
+            let all = counts.in_flight.is_empty() && to >= counts.last;
+            (counts.first, all.then_some(counts.messages))
         };
         if let (">", Some(all), true) = (filter, all, from <= first) {
             return Ok(all);
@@ -196,8 +202,7 @@ impl Stream {
         let (mut from, mut count) = (from.max(first), 0);
         if subject::is_literal(filter) {
             loop {
-                let found =
-                    self.of_subject(filter, from, visible, Direction::Forward, CHUNK).await?;
+                let found = self.of_subject(filter, from, to, Direction::Forward, CHUNK).await?;
                 count += found.len() as u64;
                 match found.last() {
                     Some((last, _)) => from = last + 1,
@@ -205,7 +210,7 @@ impl Stream {
                 }
             }
         }
-        while let Some((sequence, _)) = self.next_of(filter, from, visible).await? {
+        while let Some((sequence, _)) = self.next_of(filter, from, to).await? {
             count += 1;
             from = sequence + 1;
         }

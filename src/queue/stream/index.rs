@@ -23,8 +23,8 @@ const FEW: usize = 64;
 
 /// A message as the index has it.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) sequence: u64,
+pub(in crate::queue) struct Entry {
+    pub(in crate::queue) sequence: u64,
     pub(super) subject: Rc<str>,
 }
 
@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// The last message up to `to` whose subject matches; 0 when there is none.
-    pub(super) async fn last_of(&self, filter: &str, to: u64) -> Result<u64> {
+    pub(in crate::queue) async fn last_of(&self, filter: &str, to: u64) -> Result<u64> {
         if subject::is_literal(filter) {
             // What is being removed is left out of what is read.
             let mut limit = 1;
@@ -80,7 +80,7 @@ impl Stream {
 
     /// The last message from `from` to `to` of each subject that matches, by subject; `None` when
     /// these are more than `most`.
-    pub(super) async fn last_of_each(
+    pub(in crate::queue) async fn last_of_each(
         &self,
         filter: &str,
         from: u64,
@@ -193,7 +193,7 @@ impl Stream {
     }
 
     /// The first message from `from` to `to` whose subject matches.
-    pub(super) async fn next_of(
+    pub(in crate::queue) async fn next_of(
         &self,
         filter: &str,
         from: u64,

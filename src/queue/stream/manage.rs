@@ -226,6 +226,7 @@ impl Queue {
         self.listen(&stream);
         let name = stream.config().name.clone();
         self.inner.streams.borrow_mut().insert(name, stream.clone());
+        stream.start_consumers();
         self.copy_sources(&stream);
         self.inner.changed.wake();
     }

@@ -46,7 +46,7 @@ pub(super) use self::{
     counts::Counts,
     manage::StreamRow,
     open::Parts,
-    publish::Incoming,
+    publish::{Incoming, go_duration},
     snapshot::{Restore, Snapshot},
 };
 pub use self::{
@@ -118,6 +118,10 @@ pub(super) enum Stage {
 }
 
 impl Stream {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn config(&self) -> Rc<StreamConfig> {
         self.config.borrow().clone()
     }

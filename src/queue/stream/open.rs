@@ -14,8 +14,11 @@ use super::{
 };
 use crate::{
     queue::{
-        admin::ConsumerRow, broker::Broker, clock::Clock, config::StreamConfig, consumer,
-        error::Result, row::DeliveriesRow,
+        broker::Broker,
+        clock::Clock,
+        config::StreamConfig,
+        consumer::{self, ConsumerRow, row::DeliveriesRow},
+        error::Result,
     },
     store::{self, Batch, Direction, KeyRange, KeyReader, Store, Table},
 };
@@ -191,26 +194,17 @@ impl Stream {
             self.store.scan(Table::QueueConsumers, range, Direction::Forward, usize::MAX).await?;
         for (key, value) in rows {
             let id = row::sequence(&key);
-            let Ok(stored) = serde_json::from_slice::<ConsumerRow>(&value) else {
+            let Ok(row) = serde_json::from_slice::<ConsumerRow>(&value) else {
                 tracing::error!("a consumer of stream {} can't be read", self.name);
                 continue;
             };
             let state = self.store.get(Table::QueueConsumerStates, &*key).await?;
-            let name = stored.config.durable_name.clone();
-            let consumer = match state.as_deref().and_then(DeliveriesRow::decode) {
-                Some(row) => {
-                    let matched = matched.get(&id).copied().unwrap_or(row.taken);
-                    consumer::Inner::restored(id, stored.created, stored.config, row, matched)
-                }
-                None => {
-                    // Rather everything once more than something never.
-                    tracing::error!("where consumer {name} was can't be read: it begins anew");
-                    let first = self.counts.borrow().first;
-                    consumer::Inner::new(id, stored.created, stored.config, first)
-                }
-            };
+            let state = state.as_deref().and_then(DeliveriesRow::decode);
+            let since = (self.counts.borrow().first, self.clock.now());
+            let matched = matched.get(&id).copied();
+            let consumer = consumer::Inner::restored(id, &row, state, matched, since);
             consumer.base.set(self.counts.borrow().last);
-            self.consumers.borrow_mut().insert(name, Rc::new(consumer));
+            self.consumers.borrow_mut().insert(consumer.name.to_string(), Rc::new(consumer));
         }
         Ok(())
     }

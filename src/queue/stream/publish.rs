@@ -546,7 +546,7 @@ impl Drop for Publishes {
 }
 
 /// A duration as Go writes it.
-pub(super) fn go_duration(duration: Duration) -> String {
+pub(in crate::queue) fn go_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let fraction = f64::from(duration.subsec_nanos()) / 1e9;

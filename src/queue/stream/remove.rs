@@ -96,15 +96,15 @@ impl Removal {
         self.removed.push(Removed { sequence, subject: subject.into(), size });
         stream.delete_rows(batch, sequence, subject);
         for consumer in stream.consumers.borrow().values() {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            if let Some(pending) = deliveries.remove(sequence) {
-                drop(deliveries);
+            let pending = consumer.deliveries.borrow_mut().remove(sequence);
+            if let Some(pending) = pending {
                 consumer.write(&stream, batch);
                 match self.pending.iter_mut().find(|(other, _)| Rc::ptr_eq(other, consumer)) {
                     Some((_, entries)) => _ = entries.insert(sequence, pending),
                     None => self.pending.push((consumer.clone(), [(sequence, pending)].into())),
                 }
-            } else if sequence >= deliveries.cursor && consumer.takes(subject) {
+            } else if consumer.awaits(sequence, subject) {
+                let mut deliveries = consumer.deliveries.borrow_mut();
                 deliveries.matched = deliveries.matched.saturating_sub(1);
                 match self.undelivered.iter_mut().find(|(other, _)| Rc::ptr_eq(other, consumer)) {
                     Some((_, count)) => *count += 1,

@@ -343,7 +343,7 @@ impl Stream {
     async fn recount_consumers(&self) -> Result<()> {
         let consumers: Vec<_> = self.consumers.borrow().values().cloned().collect();
         for consumer in consumers {
-            self.count(&consumer).await?;
+            self.count_for(&consumer).await?;
         }
         Ok(())
     }

@@ -28,10 +28,9 @@ use crate::{
             AckPolicy, ConsumerConfig, DeliverPolicy, ExternalStream, Retention, StreamSource,
             SubjectTransform,
         },
+        consumer::{Action, Consumer, Message},
         error::{Error, Result},
-        fetch::Consumer,
         headers::{Block, names},
-        message::Message,
         subject,
         transform::Transform,
     },
@@ -275,7 +274,7 @@ async fn copy_some(
         return target.copy_through(copying, &consumer).await;
     }
     if lets_go {
-        let consumer = origin.create_consumer(copying.consumer(target)).await?;
+        let consumer = origin.create_consumer(copying.consumer(target), Action::Any).await?.0;
         return target.copy_through(copying, &consumer).await;
     }
     let bell = origin.settled.listen();

@@ -2,31 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use super::codec::{Reader, Writer};
-pub(super) use super::stream::row::{MessageRow, message_key};
-use crate::store::Key;
+use crate::{
+    queue::codec::{Reader, Writer},
+    store::Key,
+};
 
 /// What the format of a value is known by.
 const FORMAT: u64 = 1;
 
-pub(super) fn consumer_key(stream: u64, consumer: u64) -> Key {
+pub(in crate::queue) fn consumer_key(stream: u64, consumer: u64) -> Key {
     Key::new().u64(stream).u64(consumer)
 }
 
 /// What a consumer was delivered and has not acknowledged.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct DeliveriesRow {
-    pub(super) cursor: u64,
-    pub(super) taken: u64,
-    pub(super) consumer_sequence: u64,
-    pub(super) stream_sequence: u64,
+pub(in crate::queue) struct DeliveriesRow {
+    pub(in crate::queue) cursor: u64,
+    pub(in crate::queue) taken: u64,
+    pub(in crate::queue) consumer_sequence: u64,
+    pub(in crate::queue) stream_sequence: u64,
     /// Sequence number → deliveries, the consumer sequence of the first of them, and until when
     /// the next one was put off.
-    pub(super) pending: BTreeMap<u64, (u64, u64, Option<u64>)>,
+    pub(in crate::queue) pending: BTreeMap<u64, (u64, u64, Option<u64>)>,
 }
 
 impl DeliveriesRow {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(in crate::queue) fn encode(&self) -> Vec<u8> {
         let mut row = Writer::default();
         row.number(FORMAT)
             .number(self.cursor)
@@ -46,7 +47,7 @@ impl DeliveriesRow {
         row.finish()
     }
 
-    pub(super) fn decode(row: &[u8]) -> Option<Self> {
+    pub(in crate::queue) fn decode(row: &[u8]) -> Option<Self> {
         let mut row = Reader(row);
         (row.number()? == FORMAT).then_some(())?;
         let mut deliveries = Self {

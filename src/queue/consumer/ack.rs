@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use super::{
-    config::{AckPolicy, Retention},
-    consumer,
-    stream::{Stage, Stream},
+use super::Inner;
+use crate::{
+    queue::{
+        config::{AckPolicy, Retention},
+        stream::{Stage, Stream},
+    },
+    store::Batch,
 };
-use crate::store::Batch;
 
 /// What an acknowledgement means for a work queue's message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(super) enum Outcome {
 /// An acknowledgement under way; takes itself back when its batch fails or is dropped.
 pub(super) struct Ack {
     stream: Rc<Stream>,
-    consumer: Rc<consumer::Inner>,
+    consumer: Rc<Inner>,
     sequences: Vec<u64>,
     outcome: Outcome,
     /// Sequence number and size of what goes with it.
@@ -32,7 +34,7 @@ pub(super) struct Ack {
 /// Acknowledges those of `sequences` that are pending, with the batch.
 pub(super) fn acknowledge(
     stream: &Rc<Stream>,
-    consumer: &Rc<consumer::Inner>,
+    consumer: &Rc<Inner>,
     batch: &mut Batch,
     sequences: impl IntoIterator<Item = u64>,
     outcome: Outcome,
@@ -69,6 +71,7 @@ impl Ack {
         let (stream, consumer) = (self.stream.clone(), self.consumer.clone());
         let keeps = stream.config.borrow().retention == Retention::WorkQueue
             && self.outcome == Outcome::Exhausted;
+        consumer.deliveries.borrow_mut().acknowledged_at = stream.clock.now();
         for &sequence in &self.sequences {
             let mut deliveries = consumer.deliveries.borrow_mut();
             let Some(pending) = deliveries.remove(sequence) else { continue };
@@ -104,7 +107,8 @@ impl Ack {
 
     /// Where an acknowledgement stands for all before it, these too.
     fn take_earlier(&mut self) {
-        let all = self.consumer.config.borrow().ack_policy == AckPolicy::All;
+        let policy = self.consumer.config.borrow().ack_policy;
+        let all = matches!(policy, AckPolicy::All | AckPolicy::FlowControl);
         if let (true, Outcome::Processed, Some(last)) =
             (all, self.outcome, self.sequences.iter().copied().max())
         {

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Consumer, Error, Message};
-use crate::platform;
+use super::{Consumer, Message};
+use crate::{platform, queue::Error};
 
 /// How long a fetch waits before it looks whether its owner is still there.
 const WAIT: Duration = Duration::from_secs(600);

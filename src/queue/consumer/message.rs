@@ -1,17 +1,18 @@
-//! Messages as a consumer is delivered them.
+//! A message as it was delivered inside the program.
 
 use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
 use super::{
+    Consumer,
     ack::{self, Outcome},
-    error::Result,
-    fetch::Consumer,
-    headers::Headers,
-    row::MessageRow,
+    take::Taken,
 };
-use crate::store::Batch;
+use crate::{
+    queue::{error::Result, headers::Headers},
+    store::Batch,
+};
 
 /// A message as it was delivered; to be acknowledged.
 pub struct Message {
@@ -35,22 +36,17 @@ pub struct Message {
 }
 
 impl Message {
-    pub(super) fn new(
-        consumer: Consumer,
-        subject: Rc<str>,
-        row: &MessageRow<'_>,
-        (stream_sequence, consumer_sequence, num_delivered, num_pending): (u64, u64, u64, u64),
-    ) -> Self {
+    pub(super) fn new(consumer: Consumer, taken: Taken) -> Self {
         Self {
             consumer,
-            subject,
-            headers: Headers::decode(row.headers),
-            payload: Bytes::copy_from_slice(row.payload),
-            stream_sequence,
-            consumer_sequence,
-            num_delivered,
-            num_pending,
-            time: row.time,
+            subject: taken.subject,
+            headers: Headers::decode(&taken.headers),
+            payload: taken.payload,
+            stream_sequence: taken.stream_sequence,
+            consumer_sequence: taken.consumer_sequence,
+            num_delivered: taken.num_delivered,
+            num_pending: taken.num_pending,
+            time: taken.time,
         }
     }
 
@@ -96,28 +92,45 @@ impl Message {
 
     /// Has it delivered again: now, or after `delay`, which outlasts a restart.
     pub fn nak(&self, delay: Option<Duration>) {
-        let Consumer { stream, inner } = &self.consumer;
-        let wait = delay.unwrap_or_default().as_millis() as u64;
-        let deadline = stream.clock.now().saturating_add(wait);
-        let put_off = inner.deliveries.borrow_mut().change(self.stream_sequence, |pending| {
-            pending.deadline = deadline;
-            pending.delayed = wait > 0;
-        });
-        if put_off && wait > 0 {
-            let mut batch = Batch::new();
-            inner.write(stream, &mut batch);
-            // When it fails, a restart delivers it before its time.
-            drop(stream.store.submit(batch));
-        }
-        inner.wake.wake();
+        self.consumer.nak(self.stream_sequence, delay);
     }
 
     /// Says that it is still being worked on: the wait for its acknowledgement begins anew.
     pub fn in_progress(&self) {
-        let Consumer { stream, inner } = &self.consumer;
-        let now = stream.clock.now();
-        let wait = inner.config.borrow().wait(self.num_delivered).as_millis() as u64;
-        inner.deliveries.borrow_mut().change(self.stream_sequence, |pending| {
+        self.consumer.in_progress(self.stream_sequence);
+    }
+}
+
+impl Consumer {
+    /// Has a message delivered again; tells how often it was, when it was pending.
+    pub(super) fn nak(&self, sequence: u64, delay: Option<Duration>) -> Option<(u64, u64)> {
+        let Self { stream, inner } = self;
+        let wait = delay.unwrap_or_default().as_millis() as u64;
+        let deadline = stream.clock.now().saturating_add(wait);
+        let mut about = None;
+        inner.deliveries.borrow_mut().change(sequence, |pending| {
+            pending.deadline = deadline;
+            pending.delayed = wait > 0;
+            about = Some((pending.consumer_sequence, pending.deliveries));
+        });
+        let (consumer_sequence, times) = about?;
+        if wait > 0 {
+            let mut batch = Batch::new();
+            inner.write(stream, &mut batch);
+            batch.wait_for_others();
+            // When it fails, a restart delivers it before its time.
+            drop(stream.store.submit(batch));
+        }
+        inner.wake.wake();
+        Some((consumer_sequence, times))
+    }
+
+    /// Begins the wait for an acknowledgement anew.
+    pub(super) fn in_progress(&self, sequence: u64) {
+        let Self { stream, inner } = self;
+        let (now, config) = (stream.clock.now(), inner.config());
+        inner.deliveries.borrow_mut().change(sequence, |pending| {
+            let wait = config.wait(pending.deliveries).as_millis() as u64;
             pending.deadline = now.saturating_add(wait);
             pending.delayed = false;
         });

@@ -1,0 +1,135 @@
+//! Acknowledgements of clients, which come as messages to the subject that each delivery names.
+
+use std::{cell::RefCell, rc::Rc};
+
+use super::{
+    Consumer,
+    ack::{self, Outcome},
+    advisory,
+    request::{Ack, AckSubject},
+};
+use crate::{
+    platform,
+    queue::{CoreMessage, Queue, Subscription},
+    store::Batch,
+};
+
+/// Acknowledgements that are not in a batch yet: what comes while one becomes durable shares the
+/// next.
+#[derive(Default)]
+pub(super) struct AckInbox {
+    sequences: Vec<u64>,
+    /// Who wants to know when they are durable.
+    replies: Vec<Rc<str>>,
+    /// Whether somebody takes them out.
+    working: bool,
+}
+
+/// Takes acknowledgements for as long as there is a queue.
+pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
+    let inner = Rc::downgrade(&queue.inner);
+    queue.broker().subscribe_choosing("$JS.ACK.>", None, move |message| {
+        let queue = inner.upgrade().map(|inner| Queue { inner });
+        queue.is_some_and(|queue| receive(&queue, message))
+    })
+}
+
+/// Whether it is an acknowledgement to a consumer that there is.
+fn receive(queue: &Queue, message: &CoreMessage) -> bool {
+    let Some(place) = AckSubject::read(&message.subject) else { return false };
+    let Ok(consumer) = queue.consumer(place.stream, place.consumer) else { return false };
+    consumer.inner.active_at.set(consumer.stream.clock.now());
+    consumer.acknowledge(&place, message);
+    true
+}
+
+impl Consumer {
+    fn acknowledge(&self, place: &AckSubject<'_>, message: &CoreMessage) {
+        let Self { stream, inner } = self;
+        let (sequence, reply) = (place.stream_sequence, message.reply.clone());
+        let delivery = (place.consumer_sequence, place.deliveries);
+        match Ack::read(&message.payload) {
+            Some(Ack::Processed) => {
+                self.sample(sequence, delivery);
+                self.gather(sequence, reply);
+            }
+            Some(Ack::Nak(delay)) => {
+                if let Some(delivery) = self.nak(sequence, delay) {
+                    advisory::naked(stream, inner, sequence, delivery);
+                }
+                self.confirm(reply);
+            }
+            Some(Ack::Progress) => {
+                self.in_progress(sequence);
+                self.confirm(reply);
+            }
+            Some(Ack::Next(request)) => {
+                self.gather(sequence, None);
+                if let Some(reply) = reply {
+                    self.request(request, reply);
+                }
+            }
+            Some(Ack::Term(reason)) => {
+                if inner.deliveries.borrow().pending.contains_key(&sequence) {
+                    advisory::terminated(stream, inner, sequence, delivery, &reason);
+                }
+                self.gather(sequence, reply);
+            }
+            None => tracing::debug!("an acknowledgement can't be understood"),
+        }
+    }
+
+    /// Tells how long an acknowledgement took, of as many as was asked for.
+    fn sample(&self, sequence: u64, delivery: (u64, u64)) {
+        let share = self.inner.config.borrow().sampled().unwrap_or(0);
+        if share == 0 || rand::random_range(0..100) >= share {
+            return;
+        }
+        let at = self.inner.deliveries.borrow().pending.get(&sequence).map(|pending| pending.at);
+        if let Some(at) = at.filter(|at| *at > 0) {
+            let took = self.stream.clock.now().saturating_sub(at);
+            advisory::acknowledged(&self.stream, &self.inner, sequence, delivery, took);
+        }
+    }
+
+    fn confirm(&self, reply: Option<Rc<str>>) {
+        if let Some(reply) = reply {
+            self.stream.broker.publish(&CoreMessage::new(&reply, ""));
+        }
+    }
+
+    pub(super) fn gather(&self, sequence: u64, reply: Option<Rc<str>>) {
+        let mut inbox = self.inner.acks.borrow_mut();
+        inbox.sequences.push(sequence);
+        inbox.replies.extend(reply);
+        if !std::mem::replace(&mut inbox.working, true) {
+            let consumer = self.clone();
+            platform::spawn(async move { consumer.work_off_acks().await });
+        }
+    }
+
+    async fn work_off_acks(&self) {
+        loop {
+            let (sequences, replies) = {
+                let mut inbox = self.inner.acks.borrow_mut();
+                if inbox.sequences.is_empty() {
+                    inbox.working = false;
+                    return;
+                }
+                (std::mem::take(&mut inbox.sequences), std::mem::take(&mut inbox.replies))
+            };
+            let mut batch = Batch::new();
+            ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
+            let (broker, replies) = (self.stream.broker.clone(), RefCell::new(replies));
+            batch.on_durable(move || {
+                for reply in replies.take() {
+                    broker.publish(&CoreMessage::new(&reply, ""));
+                }
+            });
+            if let Err(cause) = self.stream.store.commit(batch).await {
+                // They are delivered again, and acknowledged again.
+                tracing::error!("acknowledgements can't be stored: {cause}");
+            }
+        }
+    }
+}

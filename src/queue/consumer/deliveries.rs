@@ -1,0 +1,151 @@
+//! Where a consumer is, and what it was delivered and has not acknowledged.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::row::DeliveriesRow;
+
+#[derive(Default)]
+pub(in crate::queue) struct Deliveries {
+    /// The sequence number to look at next.
+    pub(in crate::queue) cursor: u64,
+    /// How many messages have been for it, and how many of these it was delivered.
+    pub(in crate::queue) matched: u64,
+    pub(super) taken: u64,
+    /// How many deliveries there were, and the highest sequence number delivered.
+    pub(super) consumer_sequence: u64,
+    pub(super) stream_sequence: u64,
+    pub(super) pending: BTreeMap<u64, Pending>,
+    /// Acknowledged by batches that are not durable yet.
+    pub(super) acking: BTreeMap<u64, Pending>,
+    /// When each of `pending` is delivered again, except those that are held.
+    deadlines: BTreeSet<(u64, u64)>,
+    /// When something was delivered and acknowledged last.
+    pub(super) delivered_at: u64,
+    pub(super) acknowledged_at: u64,
+}
+
+/// A message that was delivered and not acknowledged.
+#[derive(Clone, Debug)]
+pub(in crate::queue) struct Pending {
+    pub(super) deliveries: u64,
+    pub(super) consumer_sequence: u64,
+    pub(super) deadline: u64,
+    /// Whether the deadline was asked for and outlasts a restart.
+    pub(super) delayed: bool,
+    /// Acknowledged in a batch that is not submitted yet.
+    pub(in crate::queue) held: bool,
+    /// When it was delivered last.
+    pub(super) at: u64,
+    /// Subject and size, when it was delivered since the queue was opened.
+    pub(super) about: Option<(Rc<str>, u64)>,
+}
+
+impl Deliveries {
+    /// Of a consumer that starts at `cursor`.
+    pub(super) fn starting(cursor: u64) -> Self {
+        Self { cursor, stream_sequence: cursor.saturating_sub(1), ..Self::default() }
+    }
+
+    /// As a row says. Whoever was delivered what is pending is gone with the queue that delivered
+    /// it, so it is due now, unless it was put off.
+    pub(super) fn restored(row: DeliveriesRow, matched: u64) -> Self {
+        let mut deliveries = Self {
+            cursor: row.cursor,
+            matched,
+            taken: row.taken,
+            consumer_sequence: row.consumer_sequence,
+            stream_sequence: row.stream_sequence,
+            ..Self::default()
+        };
+        for (sequence, (times, consumer_sequence, delayed)) in row.pending {
+            deliveries.insert(
+                sequence,
+                Pending {
+                    deliveries: times,
+                    consumer_sequence,
+                    deadline: delayed.unwrap_or(0),
+                    delayed: delayed.is_some(),
+                    held: false,
+                    at: 0,
+                    about: None,
+                },
+            );
+        }
+        deliveries
+    }
+
+    pub(super) fn row(&self) -> DeliveriesRow {
+        let pending = self.pending.iter().map(|(sequence, pending)| {
+            let delayed = pending.delayed.then_some(pending.deadline);
+            (*sequence, (pending.deliveries, pending.consumer_sequence, delayed))
+        });
+        DeliveriesRow {
+            cursor: self.cursor,
+            taken: self.taken,
+            consumer_sequence: self.consumer_sequence,
+            stream_sequence: self.stream_sequence,
+            pending: pending.collect(),
+        }
+    }
+
+    pub(in crate::queue) fn insert(&mut self, sequence: u64, pending: Pending) {
+        if !pending.held {
+            self.deadlines.insert((pending.deadline, sequence));
+        }
+        self.pending.insert(sequence, pending);
+    }
+
+    pub(in crate::queue) fn remove(&mut self, sequence: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&sequence)?;
+        self.deadlines.remove(&(pending.deadline, sequence));
+        Some(pending)
+    }
+
+    /// Changes the entry of a message that is pending.
+    pub(super) fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Pending)) -> bool {
+        let Some(mut pending) = self.remove(sequence) else { return false };
+        change(&mut pending);
+        self.insert(sequence, pending);
+        true
+    }
+
+    /// At most `limit` messages that are to be delivered again by now, lowest sequence number
+    /// first among equals.
+    pub(super) fn due(&self, now: u64, limit: usize) -> Vec<u64> {
+        self.deadlines
+            .iter()
+            .take_while(|(deadline, _)| *deadline <= now)
+            .take(limit)
+            .map(|(_, sequence)| *sequence)
+            .collect()
+    }
+
+    /// When the next message is to be delivered again.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Consumer and stream sequence number up to which everything is acknowledged.
+    pub(super) fn ack_floor(&self) -> (u64, u64) {
+        match self.pending.first_key_value() {
+            Some((sequence, pending)) => (pending.consumer_sequence - 1, sequence - 1),
+            None => (self.consumer_sequence, self.stream_sequence),
+        }
+    }
+
+    /// How many messages it has still to be delivered.
+    pub(super) fn num_pending(&self) -> u64 {
+        self.matched.saturating_sub(self.taken)
+    }
+
+    /// Begins anew at `cursor`; sequence numbers of the consumer go on.
+    pub(super) fn reset(&mut self, cursor: u64) {
+        self.pending.clear();
+        self.deadlines.clear();
+        self.cursor = cursor;
+        self.stream_sequence = cursor.saturating_sub(1);
+    }
+}

@@ -1,0 +1,327 @@
+//! Pull requests of clients: which wait, and how each is answered. ADR-13
+
+use std::{collections::VecDeque, rc::Rc};
+
+use bytes::Bytes;
+
+use super::{
+    Consumer, Inner,
+    request::PullRequest,
+    take::{Taken, Wanted},
+};
+use crate::queue::{
+    CoreMessage, Queue, Subscription,
+    error::Result,
+    headers::{Block, names},
+    stream::Stream,
+};
+
+/// How many messages are taken at once for a request that waits alone.
+const CHUNK: usize = 256;
+
+/// The pull requests that wait, the next to be served first.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) requests: VecDeque<Request>,
+    last_number: u64,
+}
+
+/// A pull request that waits.
+pub(super) struct Request {
+    number: u64,
+    reply: Rc<str>,
+    left: u64,
+    /// How many bytes are left, where that is limited.
+    bytes: Option<u64>,
+    expires_at: u64,
+    /// In milliseconds; 0 is none.
+    heartbeat: u64,
+    beat_at: u64,
+    no_wait: bool,
+    pub(super) asked: PullRequest,
+}
+
+/// Takes pull requests for as long as there is a queue.
+pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
+    let inner = Rc::downgrade(&queue.inner);
+    queue.broker().subscribe_choosing("$JS.API.CONSUMER.MSG.NEXT.*.*", None, move |message| {
+        let queue = inner.upgrade().map(|inner| Queue { inner });
+        queue.is_some_and(|queue| receive(&queue, message))
+    })
+}
+
+/// Whether it is a request to a consumer that there is.
+fn receive(queue: &Queue, message: &CoreMessage) -> bool {
+    let mut names = message.subject.rsplit('.');
+    let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };
+    let Ok(consumer) = queue.consumer(stream, name) else { return false };
+    let Some(reply) = message.reply.clone() else { return true };
+    match PullRequest::read(&message.payload) {
+        Ok(request) => consumer.request(request, reply),
+        Err(cause) => _ = consumer.tell(&reply, &format!("400 Bad Request - {cause}")),
+    }
+    true
+}
+
+/// A subject that a message can be acknowledged to.
+pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, taken: &Taken) -> Rc<str> {
+    let Taken { num_delivered, stream_sequence, consumer_sequence, num_pending, time, .. } = taken;
+    let nanos = time * 1_000_000;
+    format!(
+        "$JS.ACK.{}.{}.{num_delivered}.{stream_sequence}.{consumer_sequence}.{nanos}.{num_pending}",
+        stream.name(),
+        consumer.name
+    )
+    .into()
+}
+
+/// At most how many bytes such a subject has.
+pub(super) fn ack_subject_size(stream: &Stream, consumer: &Inner, sequence: u64) -> u64 {
+    let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or(0) + 1);
+    let deliveries = consumer.deliveries.borrow();
+    let numbers = 1 + digits(sequence) + digits(deliveries.consumer_sequence + 1) + 19;
+    let names = (stream.name().len() + consumer.name.len()) as u64;
+    "$JS.ACK.......".len() as u64 + names + numbers + digits(deliveries.num_pending())
+}
+
+impl Consumer {
+    /// Sends a status to who asked.
+    pub(super) fn tell(&self, to: &str, status: &str) -> usize {
+        let headers = Bytes::from(format!("NATS/1.0 {status}\r\n\r\n"));
+        let message = CoreMessage { headers, ..CoreMessage::new(to, "") };
+        self.stream.broker.publish(&message)
+    }
+
+    /// The message for a client.
+    pub(super) fn message(&self, taken: &Taken, pin: Option<&str>) -> CoreMessage {
+        let mut headers = taken.headers.clone();
+        let mut payload = taken.payload.clone();
+        if self.inner.config.borrow().headers_only {
+            headers = Block(&headers).with(names::MESSAGE_SIZE, &payload.len().to_string()).into();
+            payload = Bytes::new();
+        }
+        if let Some(pin) = pin {
+            headers = Block(&headers).with("Nats-Pin-Id", pin).into();
+        }
+        CoreMessage {
+            subject: taken.subject.clone(),
+            reply: Some(ack_subject(&self.stream, &self.inner, taken)),
+            headers,
+            payload,
+        }
+    }
+
+    /// Takes on a pull request, or refuses it.
+    pub(super) fn request(&self, asked: PullRequest, reply: Rc<str>) {
+        let Self { stream, inner } = self;
+        let now = stream.clock.now();
+        inner.active_at.set(now);
+        if let Err(status) = self.admit(&asked, now) {
+            self.tell(&reply, &status);
+            return;
+        }
+        let milliseconds = |time: std::time::Duration| time.as_millis() as u64;
+        let expires = asked.expires();
+        let heartbeat = milliseconds(asked.idle_heartbeat());
+        let mut waiting = inner.waiting.borrow_mut();
+        waiting.last_number += 1;
+        let request = Request {
+            number: waiting.last_number,
+            reply,
+            left: u64::try_from(asked.batch).unwrap_or(1).max(1),
+            bytes: u64::try_from(asked.max_bytes).ok().filter(|bytes| *bytes > 0),
+            expires_at: match expires.is_zero() {
+                true => u64::MAX,
+                false => now.saturating_add(milliseconds(expires).max(1)),
+            },
+            heartbeat,
+            beat_at: if heartbeat == 0 { u64::MAX } else { now + heartbeat },
+            no_wait: asked.no_wait && expires.is_zero(),
+            asked,
+        };
+        waiting.requests.push_back(request);
+        drop(waiting);
+        inner.wake.wake();
+        self.pump_if_needed();
+    }
+
+    /// Why a request is refused, if it is.
+    fn admit(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+        let config = self.inner.config();
+        if config.is_push() {
+            return Err("409 Consumer is push based".to_owned());
+        }
+        let heartbeat = asked.idle_heartbeat();
+        if !heartbeat.is_zero() && heartbeat * 2 > asked.expires() {
+            return Err("400 Bad Request - heartbeat value too large".to_owned());
+        }
+        if config.max_request_batch > 0 && asked.batch > config.max_request_batch {
+            return Err(format!("409 Exceeded MaxRequestBatch of {}", config.max_request_batch));
+        }
+        let longest = config.max_request_expires;
+        if !longest.is_zero() && asked.expires() > longest {
+            let longest = crate::queue::stream::go_duration(longest);
+            return Err(format!("409 Exceeded MaxRequestExpires of {longest}"));
+        }
+        if config.max_request_max_bytes > 0 && asked.max_bytes > config.max_request_max_bytes {
+            let most = config.max_request_max_bytes;
+            return Err(format!("409 Exceeded MaxRequestMaxBytes of {most}"));
+        }
+        self.inner.admit_to_group(asked, now)?;
+        self.forget_gone();
+        if self.inner.waiting.borrow().requests.len() as i64 >= config.max_waiting {
+            return Err("409 Exceeded MaxWaiting".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Forgets the requests whose clients have left.
+    fn forget_gone(&self) {
+        let broker = &self.stream.broker;
+        let mut waiting = self.inner.waiting.borrow_mut();
+        waiting.requests.retain(|request| broker.has_interest(&request.reply));
+    }
+
+    /// Serves those who wait as far as there are messages; when to look again.
+    pub(super) async fn serve_requests(&self) -> Result<u64> {
+        loop {
+            self.expire();
+            self.forget_gone();
+            let Some((number, wanted)) = self.next_request() else { break };
+            let takings = self.take(wanted).await?;
+            if takings.messages.is_empty() && !takings.is_cut {
+                self.end_no_wait();
+                break;
+            }
+            self.serve(number, &takings.messages, takings.is_cut);
+        }
+        let waiting = self.inner.waiting.borrow();
+        let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
+        Ok(times.min().unwrap_or(u64::MAX))
+    }
+
+    /// The request that is next, and what it wants.
+    fn next_request(&self) -> Option<(u64, Wanted)> {
+        let place = self.inner.choose(&self.stream)?;
+        let waiting = self.inner.waiting.borrow();
+        let request = waiting.requests.get(place)?;
+        let alone = waiting.requests.len() == 1;
+        let most = if alone { CHUNK } else { 1 };
+        let messages = usize::try_from(request.left).unwrap_or(most).min(most);
+        let bytes = request.bytes.unwrap_or(u64::MAX);
+        let one_by_one = self.delivers_one_by_one();
+        let messages = if one_by_one { messages.min(1) } else { messages };
+        Some((request.number, Wanted { messages, bytes }))
+    }
+
+    fn serve(&self, number: u64, messages: &[Taken], is_cut: bool) {
+        let found = {
+            let waiting = self.inner.waiting.borrow();
+            waiting.requests.iter().position(|request| request.number == number)
+        };
+        let request = found.and_then(|at| self.inner.waiting.borrow_mut().requests.remove(at));
+        // Only what serves takes requests out, one at a time.
+        let Some(mut request) = request else {
+            return messages.iter().for_each(|taken| _ = self.nak(taken.stream_sequence, None));
+        };
+        let pin = self.inner.pin();
+        for (done, taken) in messages.iter().enumerate() {
+            let message = self.message(taken, pin.as_deref());
+            let size = taken.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
+            if self.stream.broker.publish_to(&request.reply, &message) == 0 {
+                // Nobody is there any more: they are for somebody else.
+                for taken in &messages[done..] {
+                    self.nak(taken.stream_sequence, None);
+                }
+                return;
+            }
+            request.left -= 1;
+            request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size as u64));
+        }
+        if request.left == 0 {
+            return;
+        }
+        if is_cut {
+            return self.end(&request, "409 Message Size Exceeds MaxBytes");
+        }
+        if request.heartbeat > 0 {
+            request.beat_at = self.stream.clock.now() + request.heartbeat;
+        }
+        self.inner.waiting.borrow_mut().requests.push_back(request);
+    }
+
+    /// Tells a request that it ends, with what it did not get.
+    fn end(&self, request: &Request, status: &str) {
+        let (left, bytes) = (request.left, request.bytes.unwrap_or(0));
+        let status =
+            format!("{status}\r\nNats-Pending-Messages: {left}\r\nNats-Pending-Bytes: {bytes}");
+        self.tell(&request.reply, &status);
+    }
+
+    /// Ends what has waited too long, and lets the others know that they are not forgotten.
+    fn expire(&self) {
+        let now = self.stream.clock.now();
+        let (expired, beating) = {
+            let mut waiting = self.inner.waiting.borrow_mut();
+            let all = std::mem::take(&mut waiting.requests);
+            let (expired, left): (VecDeque<_>, VecDeque<_>) =
+                all.into_iter().partition(|request| request.expires_at <= now);
+            waiting.requests = left;
+            let mut beating = Vec::new();
+            for request in &mut waiting.requests {
+                if request.beat_at <= now {
+                    request.beat_at = now + request.heartbeat;
+                    beating.push(request.reply.clone());
+                }
+            }
+            (expired, beating)
+        };
+        for request in expired {
+            self.end(&request, "408 Request Timeout");
+        }
+        for reply in beating {
+            self.tell(&reply, &self.heartbeat());
+        }
+    }
+
+    /// The status that tells where the consumer is.
+    pub(super) fn heartbeat(&self) -> String {
+        let deliveries = self.inner.deliveries.borrow();
+        format!(
+            "100 Idle Heartbeat\r\nNats-Last-Consumer: {}\r\nNats-Last-Stream: {}",
+            deliveries.consumer_sequence, deliveries.stream_sequence
+        )
+    }
+
+    /// Ends those who don't wait for what is not there.
+    fn end_no_wait(&self) {
+        let (ended, left): (VecDeque<_>, VecDeque<_>) = {
+            let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
+            all.into_iter().partition(|request| request.no_wait)
+        };
+        self.inner.waiting.borrow_mut().requests = left;
+        let status = match self.inner.capacity() {
+            0 => "409 Exceeded MaxAckPending",
+            _ => "404 No Messages",
+        };
+        for request in ended {
+            self.tell(&request.reply, status);
+        }
+    }
+
+    /// Ends all requests.
+    pub(super) fn end_requests(&self, status: &str) {
+        let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
+        for request in all {
+            self.end(&request, status);
+        }
+    }
+}
+
+impl Inner {
+    /// How many pull requests of clients wait that are still there.
+    pub(super) fn num_waiting(&self, stream: &Stream) -> usize {
+        let waiting = self.waiting.borrow();
+        waiting.requests.iter().filter(|request| stream.broker.has_interest(&request.reply)).count()
+    }
+}

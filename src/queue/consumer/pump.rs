@@ -1,0 +1,162 @@
+//! The task that delivers a consumer's messages to clients, as long as it has something to do.
+
+use std::{pin::pin, rc::Rc};
+
+use futures::future::{Either, select};
+
+use super::{Consumer, Inner, advisory};
+use crate::{
+    platform,
+    queue::{
+        error::Result,
+        stream::{Stream, row::MessageRow},
+    },
+};
+
+impl Stream {
+    /// Lets consumers deliver that need nobody to ask.
+    pub(in crate::queue) fn start_consumers(self: &Rc<Self>) {
+        for inner in self.consumers.borrow().values() {
+            Consumer { stream: self.clone(), inner: inner.clone() }.pump_if_needed();
+        }
+    }
+}
+
+/// How long it waits after a failure, in milliseconds.
+const RETRY: u64 = 1000;
+
+impl Inner {
+    /// Whether there is something that time or others may make due.
+    fn needs_pump(&self) -> bool {
+        let config = self.config.borrow();
+        config.is_push()
+            || !config.inactive_threshold.is_zero()
+            || !self.waiting.borrow().requests.is_empty()
+    }
+}
+
+impl Consumer {
+    /// Sees to it that messages are delivered.
+    pub(in crate::queue) fn pump_if_needed(&self) {
+        if self.inner.needs_pump() && !self.inner.pumping.replace(true) {
+            let consumer = self.clone();
+            platform::spawn(pump(consumer));
+        }
+    }
+
+    /// Does what is due; when to look again.
+    async fn step(&self) -> Result<u64> {
+        let Self { stream, inner } = self;
+        self.give_up();
+        let replay_at = self.replay_at().await?;
+        let next = match inner.config.borrow().is_push() {
+            true => None,
+            false => Some(replay_at),
+        };
+        let next = match next {
+            None => self.push().await?,
+            Some(at) if at > stream.clock.now() => at,
+            Some(_) => self.serve_requests().await?,
+        };
+        let pin = inner.pin_ends_at().unwrap_or(u64::MAX);
+        Ok(next.min(self.next_due()).min(pin).min(self.end_of_interest()))
+    }
+
+    /// When it has been without interest for so long that it goes.
+    fn end_of_interest(&self) -> u64 {
+        let Self { stream, inner } = self;
+        let threshold = inner.config.borrow().inactive_threshold.as_millis() as u64;
+        if threshold == 0 {
+            return u64::MAX;
+        }
+        let used =
+            inner.is_bound(stream) || inner.fetching.get() > 0 || inner.num_waiting(stream) > 0;
+        if used {
+            inner.active_at.set(stream.clock.now());
+        }
+        inner.active_at.get().saturating_add(threshold)
+    }
+
+    async fn delete_if_unused(&self) -> Result<bool> {
+        let Self { stream, inner } = self;
+        if self.end_of_interest() > stream.clock.now() {
+            return Ok(false);
+        }
+        stream.delete_consumer(&inner.name).await?;
+        advisory::deleted(stream, inner);
+        Ok(true)
+    }
+
+    /// When the next message that is for it was stored, if there is one.
+    pub(super) async fn next_time(&self) -> Result<Option<u64>> {
+        let cursor = self.inner.deliveries.borrow().cursor;
+        let visible = self.stream.counts.borrow().visible();
+        let config = self.inner.config();
+        let everything = [">".to_owned()];
+        let filters = match config.filters() {
+            [] => &everything[..],
+            filters => filters,
+        };
+        let mut next: Option<(u64, u64)> = None;
+        for filter in filters {
+            let found = self.stream.next_of(filter, cursor, visible).await?;
+            if let Some((sequence, row)) = found
+                && next.is_none_or(|(first, _)| sequence < first)
+            {
+                let time = MessageRow::decode(&row).map_or(0, |message| message.time);
+                next = Some((sequence, time));
+            }
+        }
+        Ok(next.map(|(_, time)| time))
+    }
+}
+
+async fn pump(consumer: Consumer) {
+    let Consumer { stream, inner } = consumer;
+    let clock = stream.clock.clone();
+    let broker = stream.broker.clone();
+    let (weak_stream, weak_inner) = (Rc::downgrade(&stream), Rc::downgrade(&inner));
+    drop((stream, inner));
+    loop {
+        // Between its steps it keeps nothing alive.
+        let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak_inner.upgrade()) else {
+            return;
+        };
+        let woken = inner.wake.listen();
+        let interest = broker.watch_interest();
+        let consumer = Consumer { stream, inner };
+        if consumer.inner.deleted.get() {
+            consumer.end_requests("409 Consumer Deleted");
+            consumer.inner.pumping.set(false);
+            return;
+        }
+        let outcome = async {
+            let next = consumer.step().await?;
+            consumer.delete_if_unused().await.map(|gone| if gone { 0 } else { next })
+        };
+        let next = match outcome.await {
+            Ok(next) => next,
+            Err(_) if consumer.inner.deleted.get() => continue,
+            Err(cause) => {
+                tracing::error!("consumer {} can't deliver: {cause}", consumer.inner.name);
+                clock.now() + RETRY
+            }
+        };
+        if !consumer.inner.needs_pump() {
+            consumer.inner.pumping.set(false);
+            return;
+        }
+        let watches = consumer.inner.config.borrow().is_push();
+        drop(consumer);
+        let sleep = clock.sleep_until(next);
+        if watches {
+            match select(pin!(select(woken, pin!(interest))), sleep).await {
+                Either::Left(_) | Either::Right(_) => {}
+            }
+        } else {
+            match select(woken, sleep).await {
+                Either::Left(_) | Either::Right(_) => {}
+            }
+        }
+    }
+}

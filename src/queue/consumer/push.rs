@@ -1,0 +1,204 @@
+//! Pushing: messages go to a subject as long as somebody listens there, no faster than they say.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::{
+    Consumer, Inner,
+    take::{Taken, Wanted},
+};
+use crate::{
+    platform,
+    queue::{
+        CoreMessage, Subscription,
+        config::{AckPolicy, ReplayPolicy},
+        error::Result,
+        stream::Stream,
+    },
+};
+
+/// How many messages are taken at once.
+const CHUNK: usize = 64;
+/// How many bytes are sent before an answer to flow control.
+const WINDOW: u64 = 2 << 20;
+
+/// How far whom it pushes to is.
+#[derive(Default)]
+pub(super) struct Flow {
+    /// Bytes that were sent since the last answer.
+    sent: u64,
+    asked: Option<Asked>,
+    /// When to say next that it is still there.
+    beat_at: u64,
+    /// When the rate lets more be sent.
+    ready_at: u64,
+    /// When the last message was stored and when it was delivered, while these are told apart.
+    replayed: Option<(u64, u64)>,
+    /// Whether everything that was there was replayed.
+    caught_up: bool,
+}
+
+/// A question how far they are.
+struct Asked {
+    reply: Rc<str>,
+    /// What was sent until then.
+    sent: u64,
+    _answer: Subscription,
+}
+
+impl Inner {
+    /// Whether somebody listens to what is pushed.
+    pub(super) fn is_bound(&self, stream: &Stream) -> bool {
+        let config = self.config.borrow();
+        config.deliver_subject.as_ref().is_some_and(|to| stream.broker.has_interest(to))
+    }
+}
+
+impl Consumer {
+    /// Whether each message waits for its own time.
+    pub(super) fn delivers_one_by_one(&self) -> bool {
+        let config = self.inner.config.borrow();
+        config.rate_limit_bps > 0
+            || (config.replay_policy == ReplayPolicy::Original
+                && !self.inner.flow.borrow().caught_up)
+    }
+
+    /// Until when the next message waits so that it comes as long after the one before as it was
+    /// stored.
+    pub(super) async fn replay_at(&self) -> Result<u64> {
+        if self.inner.config.borrow().replay_policy == ReplayPolicy::Instant {
+            return Ok(0);
+        }
+        let Some((stored, delivered)) = self.inner.flow.borrow().replayed else { return Ok(0) };
+        if self.inner.flow.borrow().caught_up {
+            return Ok(0);
+        }
+        match self.next_time().await? {
+            Some(next) => Ok(delivered + next.saturating_sub(stored)),
+            None => {
+                self.inner.flow.borrow_mut().caught_up = true;
+                Ok(0)
+            }
+        }
+    }
+
+    pub(super) fn note_replayed(&self, messages: &[Taken]) {
+        if let Some(last) = messages.last() {
+            let now = self.stream.clock.now();
+            self.inner.flow.borrow_mut().replayed = Some((last.time, now));
+        }
+    }
+
+    /// Pushes what there is; when to look again.
+    pub(super) async fn push(&self) -> Result<u64> {
+        let config = self.inner.config();
+        let (Some(to), clock) = (&config.deliver_subject, &self.stream.clock) else {
+            return Ok(u64::MAX);
+        };
+        let mut again = u64::MAX;
+        while self.inner.is_bound(&self.stream) {
+            let now = clock.now();
+            let ready_at = self.inner.flow.borrow().ready_at.max(self.replay_at().await?);
+            if ready_at > now {
+                again = ready_at;
+                break;
+            }
+            if config.flow_control && self.inner.flow.borrow().sent >= WINDOW {
+                break;
+            }
+            let most = if self.delivers_one_by_one() { 1 } else { CHUNK };
+            let takings = self.take(Wanted::messages(most)).await?;
+            if takings.messages.is_empty() {
+                break;
+            }
+            self.note_replayed(&takings.messages);
+            let mut sent = 0;
+            for taken in &takings.messages {
+                let message = self.message(taken, None);
+                sent +=
+                    (message.payload.len() + message.headers.len() + taken.subject.len()) as u64;
+                if self.stream.broker.publish_to(to, &message) == 0 {
+                    self.nak(taken.stream_sequence, None);
+                }
+            }
+            let now = clock.now();
+            let mut flow = self.inner.flow.borrow_mut();
+            flow.beat_at = now + config.idle_heartbeat.as_millis() as u64;
+            if let Some(wait) = (sent * 8 * 1000).checked_div(config.rate_limit_bps) {
+                flow.ready_at = now + wait;
+            }
+            flow.sent += sent;
+            // Where the answer acknowledges, it is asked for at once.
+            let enough = flow.sent * 2 >= WINDOW || config.ack_policy == AckPolicy::FlowControl;
+            let ask = config.flow_control && flow.asked.is_none() && enough;
+            drop(flow);
+            if ask {
+                self.ask(to);
+            }
+        }
+        Ok(again.min(self.beat(to)))
+    }
+
+    /// Asks how far they are.
+    fn ask(&self, to: &str) {
+        let Self { stream, inner } = self;
+        let question = platform::random_string(8);
+        let reply: Rc<str> = format!("$JS.FC.{}.{}.{question}", stream.name(), inner.name).into();
+        let up_to = inner.deliveries.borrow().stream_sequence;
+        let (weak_stream, weak) = (Rc::downgrade(stream), Rc::downgrade(inner));
+        let answer = stream.broker.subscribe(&reply, None, move |_| {
+            let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak.upgrade()) else {
+                return;
+            };
+            Self { stream, inner }.answered(up_to);
+        });
+        {
+            let mut flow = inner.flow.borrow_mut();
+            let sent = flow.sent;
+            flow.asked = Some(Asked { reply: reply.clone(), sent, _answer: answer });
+        }
+        let message = CoreMessage {
+            reply: Some(reply),
+            headers: Bytes::from_static(b"NATS/1.0 100 FlowControl Request\r\n\r\n"),
+            ..CoreMessage::new(to, "")
+        };
+        stream.broker.publish(&message);
+    }
+
+    /// They have got everything up to `up_to`.
+    fn answered(&self, up_to: u64) {
+        let asked = self.inner.flow.borrow_mut().asked.take();
+        let Some(asked) = asked else { return };
+        self.inner.flow.borrow_mut().sent -= asked.sent;
+        if self.inner.config.borrow().ack_policy == AckPolicy::FlowControl {
+            self.gather(up_to, None);
+        }
+        self.inner.wake.wake();
+    }
+
+    /// Says that it is still there if it is time to; when to say so next.
+    fn beat(&self, to: &str) -> u64 {
+        let every = self.inner.config.borrow().idle_heartbeat.as_millis() as u64;
+        if every == 0 || !self.inner.is_bound(&self.stream) {
+            return u64::MAX;
+        }
+        let now = self.stream.clock.now();
+        let mut flow = self.inner.flow.borrow_mut();
+        if flow.beat_at == 0 {
+            flow.beat_at = now + every;
+        } else if flow.beat_at <= now {
+            flow.beat_at = now + every;
+            let stalled = flow.asked.as_ref().map(|asked| asked.reply.clone());
+            drop(flow);
+            let mut status = self.heartbeat();
+            if let Some(reply) = stalled {
+                status.push_str("\r\nNats-Consumer-Stalled: ");
+                status.push_str(&reply);
+            }
+            self.tell(to, &status);
+            return now + every;
+        }
+        flow.beat_at
+    }
+}

@@ -1,0 +1,147 @@
+//! What pull requests and acknowledgements say.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A pull request. ADR-13
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct PullRequest {
+    /// How many messages are wanted; 0 is one.
+    pub(super) batch: i64,
+    /// How long it may wait, in nanoseconds.
+    expires: u64,
+    /// Whether it does not wait for what is not there.
+    pub(super) no_wait: bool,
+    /// How many bytes are wanted at most; 0 is without limit.
+    pub(super) max_bytes: i64,
+    idle_heartbeat: u64,
+    /// The priority group that it belongs to. ADR-42
+    pub(super) group: String,
+    /// It is served when so many messages wait to be delivered
+    pub(super) min_pending: u64,
+    /// or to be acknowledged.
+    pub(super) min_ack_pending: u64,
+    /// The pinned client that sends it.
+    pub(super) id: String,
+    /// How important it is: the lowest number first.
+    pub(super) priority: u8,
+}
+
+impl PullRequest {
+    /// Reads the payload of a request: nothing, a number of messages, or JSON.
+    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
+        let payload = payload.trim_ascii();
+        if payload.first() == Some(&b'{') {
+            return serde_json::from_slice(payload).map_err(|cause| cause.to_string());
+        }
+        let batch = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+        Ok(Self { batch: batch.unwrap_or(1), ..Self::default() })
+    }
+
+    pub(super) fn expires(&self) -> Duration {
+        Duration::from_nanos(self.expires)
+    }
+
+    pub(super) fn idle_heartbeat(&self) -> Duration {
+        Duration::from_nanos(self.idle_heartbeat)
+    }
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ack {
+    /// It was processed.
+    Processed,
+    /// It is to be delivered again: now, or later.
+    Nak(Option<Duration>),
+    /// It is being worked on.
+    Progress,
+    /// It was processed, and the next is asked for.
+    Next(PullRequest),
+    /// It is given up, for this reason.
+    Term(String),
+}
+
+impl Ack {
+    /// Reads the payload of an acknowledgement; `None` when it is none.
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Delay {
+            delay: i64,
+        }
+        let (word, rest) = match payload.iter().position(|byte| *byte == b' ') {
+            Some(at) => (&payload[..at], payload[at..].trim_ascii()),
+            None => (payload, &b""[..]),
+        };
+        Some(match word {
+            b"" | b"+ACK" => Self::Processed,
+            b"-NAK" => {
+                let delay = serde_json::from_slice::<Delay>(rest).ok();
+                let delay = delay.and_then(|delay| u64::try_from(delay.delay).ok());
+                Self::Nak(delay.map(Duration::from_nanos))
+            }
+            b"+WPI" => Self::Progress,
+            b"+NXT" => Self::Next(PullRequest::read(rest).ok()?),
+            b"+TERM" => Self::Term(String::from_utf8_lossy(rest).into_owned()),
+            _ => return None,
+        })
+    }
+}
+
+/// The numbers in the subject of an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AckSubject<'a> {
+    pub(super) stream: &'a str,
+    pub(super) consumer: &'a str,
+    pub(super) deliveries: u64,
+    pub(super) stream_sequence: u64,
+    pub(super) consumer_sequence: u64,
+}
+
+impl<'a> AckSubject<'a> {
+    /// Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<time>.<pending>`, with or
+    /// without the domain and the account before the stream. ADR-15
+    pub(super) fn read(subject: &'a str) -> Option<Self> {
+        let rest: Vec<&str> = subject.strip_prefix("$JS.ACK.")?.split('.').collect();
+        let rest = match rest.len() {
+            7 => &rest[..],
+            9 | 10 => &rest[2..],
+            _ => return None,
+        };
+        Some(Self {
+            stream: rest[0],
+            consumer: rest[1],
+            deliveries: rest[2].parse().ok()?,
+            stream_sequence: rest[3].parse().ok()?,
+            consumer_sequence: rest[4].parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledgements_are_read() {
+        assert_eq!(Ack::read(b""), Some(Ack::Processed));
+        assert_eq!(Ack::read(b"-NAK"), Some(Ack::Nak(None)));
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(Ack::read(br#"-NAK {"delay": 1000000000}"#), Some(Ack::Nak(second)));
+        assert_eq!(Ack::read(b"+TERM no good"), Some(Ack::Term("no good".to_owned())));
+        let next = PullRequest { batch: 3, ..PullRequest::default() };
+        assert_eq!(Ack::read(b"+NXT 3"), Some(Ack::Next(next.clone())));
+        assert_eq!(Ack::read(br#"+NXT {"batch":3}"#), Some(Ack::Next(next)));
+        assert_eq!(Ack::read(b"+HUH"), None);
+    }
+
+    #[test]
+    fn subjects_of_acknowledgements_are_read() {
+        let short = AckSubject::read("$JS.ACK.S.C.1.2.3.4.5").unwrap();
+        assert_eq!((short.stream, short.consumer, short.stream_sequence), ("S", "C", 2));
+        assert_eq!(AckSubject::read("$JS.ACK._.hash.S.C.1.2.3.4.5"), Some(short));
+        assert_eq!(AckSubject::read("$JS.ACK.S.C.1.2.3"), None);
+    }
+}
