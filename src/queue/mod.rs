@@ -125,8 +125,13 @@ impl Queue {
                 clock: clock.clone(),
                 broker: broker.clone(),
             };
-            let stream = Rc::new(Stream::open(parts, row).await?);
-            queue.start(stream);
+            match Stream::open(parts, row).await {
+                Ok(stream) => queue.start(Rc::new(stream)),
+                Err(cause) if cause.err_code == Error::OFFLINE => {
+                    queue.set_offline(&value, &cause.description);
+                }
+                Err(cause) => return Err(cause),
+            }
         }
         api::serve(&queue);
         Ok(queue)

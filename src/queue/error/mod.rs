@@ -32,6 +32,9 @@ impl Error {
         Self { code, err_code, description: Cow::Owned(description.into()) }
     }
 
+    /// What is stored can't be read: the `err_code` of such errors.
+    pub(super) const OFFLINE: u32 = 10194;
+
     /// No stream takes the subject: what core NATS says when nobody listens.
     pub const NO_RESPONDERS: Self = Self::fixed(503, 0, "no responders");
     /// The request has a part that can't be used.
@@ -115,6 +118,9 @@ impl From<store::Error> for Error {
         match cause {
             store::Error::QuotaExceeded => {
                 Self::fixed(500, 10047, "insufficient storage resources available")
+            }
+            store::Error::Corrupt(cause) => {
+                Self::told(500, Self::OFFLINE, format!("stream is offline: {cause}"))
             }
             cause => Self::store_failed(cause.to_string()),
         }

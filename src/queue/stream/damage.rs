@@ -16,6 +16,8 @@ use crate::{
 
 /// How many rows are read at once.
 const CHUNK: usize = 1024;
+/// How many damaged stretches may be found by one reading.
+const MOST_ATTEMPTS: usize = 64;
 
 /// What is known of the damage to a stream's messages.
 #[derive(Default)]
@@ -78,7 +80,9 @@ impl Stream {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(u64, Bytes)>> {
+        let mut attempts = 0;
         'again: loop {
+            attempts += 1;
             let mut rows = Vec::new();
             let pieces = self.damage.borrow().pieces(from, to, direction);
             for (from, to, damaged) in pieces {
@@ -92,7 +96,7 @@ impl Stream {
                 }
                 match self.scan_rows(from, to, direction, limit).await {
                     Ok(found) => rows.extend(found),
-                    Err(store::Error::Corrupt(cause)) => {
+                    Err(store::Error::Corrupt(cause)) if attempts < MOST_ATTEMPTS => {
                         tracing::error!("messages of stream {} can't be read: {cause}", self.name);
                         self.find_damage(from, to, direction).await?;
                         continue 'again;
@@ -235,8 +239,9 @@ impl Stream {
         let KeyRange { mut start, end } = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
-            let rows =
-                self.store.scan(Table::QueueSubjects, range, Direction::Forward, CHUNK).await?;
+            // Without the index it is not known what there was.
+            let rows = self.index_rows(range, Direction::Forward, CHUNK).await?;
+            let rows = rows.unwrap_or_default();
             let Some((last, _)) = rows.last() else { break };
             start = Some([&last[..], &[0]].concat());
             for (key, size) in &rows {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     queue::{error::Result, subject},
-    store::{Direction, KeyRange, KeyReader, Table},
+    store::{self, Direction, KeyRange, KeyReader, Table},
 };
 
 /// How many rows are read at once.
@@ -35,7 +35,71 @@ pub(super) enum Admin {
     Held,
 }
 
+/// What the messages of a subject are when the index can't be read: how many, and the last.
+type Counted = BTreeMap<String, (u64, u64)>;
+
 impl Stream {
+    /// Rows of the index; `None` when they can't be read, and the messages have to be looked at.
+    pub(super) async fn index_rows(
+        &self,
+        range: KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Option<Vec<(Bytes, Bytes)>>> {
+        match self.store.scan(Table::QueueSubjects, range, direction, limit).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(store::Error::Corrupt(cause)) => {
+                tracing::error!("the index of stream {} can't be read: {cause}", self.name);
+                Ok(None)
+            }
+            Err(cause) => Err(cause.into()),
+        }
+    }
+
+    /// What the index would say of the messages from `from` to `to` whose subject matches.
+    async fn count_messages(&self, filter: &str, from: u64, to: u64) -> Result<Counted> {
+        let mut counted = Counted::new();
+        let mut next = from.max(self.counts.borrow().first);
+        let to = to.min(self.counts.borrow().visible());
+        while let Some((sequence, row)) = self.next_of_all(filter, next, to).await? {
+            next = sequence + 1;
+            if let Some(message) = MessageRow::decode(&row) {
+                let entry = counted.entry(message.subject.to_owned()).or_default();
+                *entry = (entry.0 + 1, sequence);
+            }
+        }
+        Ok(counted)
+    }
+
+    /// At most `limit` messages of a subject, found without the index.
+    async fn of_subject_slowly(
+        &self,
+        subject: &str,
+        (mut from, mut to): (u64, u64),
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(u64, u64)>> {
+        let mut found = Vec::new();
+        from = from.max(self.counts.borrow().first);
+        to = to.min(self.counts.borrow().visible());
+        while from <= to && found.len() < limit {
+            let rows = self.rows(from, to, direction, CHUNK).await?;
+            let Some((last, _)) = rows.last() else { break };
+            match direction {
+                Direction::Forward => from = last + 1,
+                Direction::Backward => to = last.saturating_sub(1),
+            }
+            let counts = self.counts.borrow();
+            let there = rows.iter().filter(|(sequence, _)| !counts.removing.contains(sequence));
+            found.extend(there.filter_map(|(sequence, row)| {
+                let message = MessageRow::decode(row).filter(|m| m.subject == subject)?;
+                Some((*sequence, message.size()))
+            }));
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
     /// At most `limit` messages of a subject from `from` to `to`, both in: number and size.
     pub(super) async fn of_subject(
         &self,
@@ -49,7 +113,9 @@ impl Stream {
             row::index_key(self.id, subject, from),
             row::index_key(self.id, subject, to.saturating_add(1)),
         );
-        let rows = self.store.scan(Table::QueueSubjects, range, direction, limit).await?;
+        let Some(rows) = self.index_rows(range, direction, limit).await? else {
+            return self.of_subject_slowly(subject, (from, to), direction, limit).await;
+        };
         let counts = self.counts.borrow();
         let entries =
             rows.into_iter().map(|(key, size)| (row::sequence(&key), row::decode_size(&size)));
@@ -102,8 +168,15 @@ impl Stream {
         let KeyRange { mut start, end } = self.filter_range(filter);
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
-            let rows =
-                self.store.scan(Table::QueueSubjects, range, Direction::Forward, FEW).await?;
+            let Some(rows) = self.index_rows(range, Direction::Forward, FEW).await? else {
+                let counted = self.count_messages(filter, from, to).await?;
+                let entry = |(subject, (_, sequence)): (String, _)| Entry {
+                    sequence,
+                    subject: subject.into(),
+                };
+                let all: Vec<_> = counted.into_iter().map(entry).collect();
+                return Ok((all.len() <= most).then_some(all));
+            };
             let Some(next) = rows.first().and_then(|(key, _)| read_subject(key)) else { break };
             if subject::matches(filter, &next) {
                 let newest = self.of_subject(&next, from, to, Direction::Backward, FEW).await?;
@@ -123,8 +196,13 @@ impl Stream {
         let KeyRange { mut start, end } = self.filter_range(filter);
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
-            let rows =
-                self.store.scan(Table::QueueSubjects, range, Direction::Forward, CHUNK).await?;
+            let Some(rows) = self.index_rows(range, Direction::Forward, CHUNK).await? else {
+                let counted = self.count_messages(filter, 0, u64::MAX).await?;
+                return Ok(counted
+                    .into_iter()
+                    .map(|(subject, (count, _))| (subject, count))
+                    .collect());
+            };
             let Some((last, _)) = rows.last() else { break };
             start = Some([&last[..], &[0]].concat());
             let known = self.counts.borrow();
@@ -155,8 +233,11 @@ impl Stream {
         let (mut count, mut last) = (0, None);
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
-            let rows =
-                self.store.scan(Table::QueueSubjects, range, Direction::Forward, CHUNK).await?;
+            let Some(rows) = self.index_rows(range, Direction::Forward, CHUNK).await? else {
+                let counted = self.count_messages(">", 0, u64::MAX).await?;
+                count = counted.len() as u64;
+                break;
+            };
             let (Some((first, _)), Some((end, _))) = (rows.first(), rows.last()) else { break };
             let one = first[..first.len() - 8] == end[..end.len() - 8];
             // The rest of a subject that fills a chunk is stepped over.
@@ -213,6 +294,16 @@ impl Stream {
             }
             return Ok(None);
         }
+        self.next_of_all(filter, from, to).await
+    }
+
+    /// The same, found among all messages.
+    async fn next_of_all(
+        &self,
+        filter: &str,
+        mut from: u64,
+        to: u64,
+    ) -> Result<Option<(u64, Bytes)>> {
         let mut limit = if filter == ">" { 1 } else { FEW };
         while from <= to {
             let rows = self.rows(from, to, Direction::Forward, limit).await?;

@@ -122,8 +122,11 @@ impl Stream {
     }
 
     async fn open_counts(&self) -> Result<StateRow<'static>> {
-        let row = self.store.get(Table::QueueStates, row::stream_key(self.id)).await?;
-        let state = row.as_deref().map(StateRow::decode);
+        let state = match self.store.get(Table::QueueStates, row::stream_key(self.id)).await {
+            Ok(row) => row.as_deref().map(StateRow::decode),
+            Err(store::Error::Corrupt(_)) => Some(None),
+            Err(cause) => return Err(cause.into()),
+        };
         let first = self.counts.borrow().first;
         let mut recount = false;
         let none = || StateRow { first, last: first - 1, ..StateRow::default() };
@@ -141,16 +144,9 @@ impl Stream {
         };
         // No number is given out twice, whatever the row says.
         let range = KeyRange::prefix(row::stream_key(self.id));
-        match self.store.scan(Table::QueueMessages, range, Direction::Backward, 1).await {
-            Ok(newest) => {
-                let newest = newest.first().map_or(0, |(key, _)| row::sequence(key));
-                state.last = state.last.max(newest);
-            }
-            Err(store::Error::Corrupt(cause)) => {
-                tracing::error!("the last messages of stream {} can't be read: {cause}", self.name);
-            }
-            Err(cause) => return Err(cause.into()),
-        }
+        let newest = self.store.scan(Table::QueueMessages, range, Direction::Backward, 1).await;
+        let newest = self.unless_damaged(newest)?;
+        state.last = state.last.max(newest.first().map_or(0, |(key, _)| row::sequence(key)));
         *self.counts.borrow_mut() = Counts {
             first: state.first,
             last: state.last,
@@ -166,6 +162,17 @@ impl Stream {
             self.recount().await?;
         }
         Ok(state)
+    }
+
+    /// What was read; nothing when it can't be read, which is told and stands in nobody's way.
+    pub(super) fn unless_damaged<T: Default>(&self, read: store::Result<T>) -> Result<T> {
+        match read {
+            Err(store::Error::Corrupt(cause)) => {
+                tracing::error!("something of stream {} can't be read: {cause}", self.name);
+                Ok(T::default())
+            }
+            read => Ok(read?),
+        }
     }
 
     /// Counts the messages that there are.
@@ -212,7 +219,8 @@ impl Stream {
     async fn open_ids(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
         let rows =
-            self.store.scan(Table::QueueMessageIds, range, Direction::Forward, usize::MAX).await?;
+            self.store.scan(Table::QueueMessageIds, range, Direction::Forward, usize::MAX).await;
+        let rows = self.unless_damaged(rows)?;
         for (key, id) in rows {
             let mut key = KeyReader::new(&key);
             if let (Some(_), Some(time), Some(sequence), Ok(id)) =

@@ -125,8 +125,8 @@ impl Stream {
     /// The purges that were not finished when the queue was last open.
     pub(super) async fn open_purges(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
-        let rows =
-            self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await?;
+        let rows = self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await;
+        let rows = self.unless_damaged(rows)?;
         for (key, value) in rows {
             let mut key = KeyReader::new(&key);
             if let (Some(_), Some(id), Ok(row)) =

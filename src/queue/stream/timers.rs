@@ -29,10 +29,10 @@ impl Stream {
         let prefix = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let now = self.clock.now();
-            let rows = self
-                .store
-                .scan(Table::QueueTimers, prefix.clone(), Direction::Forward, CHUNK)
-                .await?;
+            let rows =
+                self.store.scan(Table::QueueTimers, prefix.clone(), Direction::Forward, CHUNK);
+            // What was due when it can't be read stays; everything else goes on.
+            let rows = self.unless_damaged(rows.await)?;
             let mut expired = Vec::new();
             let mut fired = Batch::new();
             let mut next = None;
