@@ -153,12 +153,7 @@ fn named(mut config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig
     if !config.durable_name.is_empty() && config.durable_name != name {
         return Err(Error::DURABLE_DOES_NOT_MATCH);
     }
-    if config.name.is_empty() {
-        name.clone_into(&mut config.name);
-    }
-    if config.name != name {
-        return Err(Error::DURABLE_DOES_NOT_MATCH);
-    }
+    name.clone_into(&mut config.name);
     if !place.filter.is_empty() {
         if !config.filter_subjects.is_empty() {
             return Err(Error::MULTIPLE_FILTERS_IN_SUBJECT);

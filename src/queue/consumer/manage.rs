@@ -372,9 +372,17 @@ impl Stream {
             self.consumers.borrow_mut().insert(name.to_owned(), consumer);
             return Err(cause.into());
         }
-        consumer.wake.wake();
+        self.dismiss(consumer);
         self.untidy.wake();
         Ok(())
+    }
+
+    /// Tells whoever waits for a consumer that it is gone.
+    pub(in crate::queue) fn dismiss(self: &Rc<Self>, inner: Rc<Inner>) {
+        inner.deleted.set(true);
+        let consumer = Consumer { stream: self.clone(), inner };
+        consumer.end_requests("409 Consumer Deleted");
+        consumer.inner.wake.wake();
     }
 
     /// Has what no consumer needs any longer looked for, where that matters.

@@ -184,20 +184,27 @@ impl Consumer {
 
     /// Serves those who wait as far as there are messages; when to look again.
     pub(super) async fn serve_requests(&self) -> Result<u64> {
+        let mut again = u64::MAX;
         loop {
             self.expire();
             self.forget_gone();
             let Some((number, wanted)) = self.next_request() else { break };
+            let replay_at = self.replay_at().await?;
+            if replay_at > self.stream.clock.now() {
+                again = replay_at;
+                break;
+            }
             let takings = self.take(wanted).await?;
             if takings.messages.is_empty() && !takings.is_cut {
                 self.end_no_wait();
                 break;
             }
+            self.note_replayed(&takings.messages);
             self.serve(number, &takings.messages, takings.is_cut);
         }
         let waiting = self.inner.waiting.borrow();
         let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
-        Ok(times.min().unwrap_or(u64::MAX))
+        Ok(times.min().unwrap_or(u64::MAX).min(again))
     }
 
     /// The request that is next, and what it wants.
@@ -293,19 +300,18 @@ impl Consumer {
         )
     }
 
-    /// Ends those who don't wait for what is not there.
+    /// Ends those who don't wait for what is not there. What may not be delivered is there.
     fn end_no_wait(&self) {
+        if self.inner.capacity() == 0 {
+            return;
+        }
         let (ended, left): (VecDeque<_>, VecDeque<_>) = {
             let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
             all.into_iter().partition(|request| request.no_wait)
         };
         self.inner.waiting.borrow_mut().requests = left;
-        let status = match self.inner.capacity() {
-            0 => "409 Exceeded MaxAckPending",
-            _ => "404 No Messages",
-        };
         for request in ended {
-            self.tell(&request.reply, status);
+            self.tell(&request.reply, "404 No Messages");
         }
     }
 

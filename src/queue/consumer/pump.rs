@@ -46,18 +46,10 @@ impl Consumer {
 
     /// Does what is due; when to look again.
     async fn step(&self) -> Result<u64> {
-        let Self { stream, inner } = self;
+        let inner = &self.inner;
         self.give_up();
-        let replay_at = self.replay_at().await?;
-        let next = match inner.config.borrow().is_push() {
-            true => None,
-            false => Some(replay_at),
-        };
-        let next = match next {
-            None => self.push().await?,
-            Some(at) if at > stream.clock.now() => at,
-            Some(_) => self.serve_requests().await?,
-        };
+        let pushes = inner.config.borrow().is_push();
+        let next = if pushes { self.push().await? } else { self.serve_requests().await? };
         let pin = inner.pin_ends_at().unwrap_or(u64::MAX);
         Ok(next.min(self.next_due()).min(pin).min(self.end_of_interest()))
     }
@@ -126,8 +118,6 @@ async fn pump(consumer: Consumer) {
         let interest = broker.watch_interest();
         let consumer = Consumer { stream, inner };
         if consumer.inner.deleted.get() {
-            consumer.end_requests("409 Consumer Deleted");
-            consumer.inner.pumping.set(false);
             return;
         }
         let outcome = async {

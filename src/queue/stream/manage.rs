@@ -154,9 +154,9 @@ impl Queue {
             self.inner.streams.borrow_mut().insert(name.to_owned(), stream.clone());
             return Err(cause.into());
         }
-        for consumer in stream.consumers.borrow().values() {
-            consumer.deleted.set(true);
-            consumer.wake.wake();
+        let consumers: Vec<_> = stream.consumers.borrow().values().cloned().collect();
+        for consumer in consumers {
+            stream.dismiss(consumer);
         }
         self.inner.api.ingest.leave(name);
         stream.untidy.wake();
