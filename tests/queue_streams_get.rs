@@ -159,6 +159,34 @@ tests! {
         assert_eq!(world.info("S").await.state.messages, 1);
     }
 
+    async fn what_is_acknowledged_leaves_a_stream_in_memory() {
+        let world = World::new().await;
+        let retention = neurite::queue::Retention::WorkQueue;
+        world.stream(StreamConfig { storage: Storage::Memory, retention, ..stream("s") }).await;
+        let config = neurite::queue::ConsumerConfig { durable_name: "c".into(), ..Default::default() };
+        let consumer = world.queue.create_consumer("S", config).await.unwrap();
+        for _ in 0..3 {
+            world.publish("s.a", "x").await;
+        }
+        let messages = consumer.fetch(3, std::time::Duration::ZERO).await.unwrap();
+        messages[0].ack_now().await.unwrap();
+        let mut batch = neurite::store::Batch::new();
+        messages[1].ack(&mut batch);
+        drop(batch);
+        let mut batch = neurite::store::Batch::new();
+        messages[2].ack(&mut batch);
+        world.store.commit(batch).await.unwrap();
+        while world.info("S").await.state.messages > 1 {
+            world.settle().await;
+        }
+        assert_eq!(world.sequences("S").await, [2]);
+        let rows = neurite::store::KeyRange::all();
+        let forward = neurite::store::Direction::Forward;
+        for table in [neurite::store::Table::QueueConsumerStates, neurite::store::Table::QueueMessages] {
+            assert!(world.store.scan(table, rows.clone(), forward, 9).await.unwrap().is_empty());
+        }
+    }
+
     async fn streams_in_memory_go_with_the_queue() {
         let world = World::new().await;
         let config = StreamConfig { storage: Storage::Memory, first_seq: 100, ..stream("s") };

@@ -4,7 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use neurite::queue::{Discard, Headers, Republish, Retention, StreamConfig, SubjectTransform};
+use neurite::queue::{
+    Discard, Headers, PersistMode, Republish, Retention, StreamConfig, SubjectTransform,
+};
 use support::queue::{SECOND, World, header, stream};
 
 tests! {
@@ -209,6 +211,28 @@ tests! {
         world.until(|| heard.count() == 1).await;
         assert_eq!(heard.json()[0]["error"]["err_code"], 10047);
         assert_eq!(world.info("S").await.state.messages, 3);
+    }
+
+    async fn answers_may_come_before_or_never() {
+        let world = World::new().await;
+        world.stream(StreamConfig { persist_mode: PersistMode::Async, ..stream("s") }).await;
+        world.stream(StreamConfig { no_ack: true, ..stream("t") }).await;
+        let (heard, _subscription) = world.listen("inbox");
+        world.send("T", "t.a", "inbox", &Headers::new(), "");
+        world.send("S", "s.a", "inbox", &Headers::new(), "");
+        let operations = world.disk.operations();
+        while heard.count() == 0 {
+            neurite::platform::sleep(Duration::ZERO).await;
+        }
+        // It did not wait for the store.
+        assert!(world.disk.operations() <= operations + 1);
+        assert_eq!(heard.json(), [serde_json::json!({ "stream": "S", "seq": 1 })]);
+        while world.info("S").await.state.messages == 0 {
+            world.settle().await;
+        }
+        assert_eq!((world.info("T").await.state.messages, heard.count()), (1, 0));
+        let atomic = StreamConfig { persist_mode: PersistMode::Async, allow_atomic: true, ..stream("u") };
+        assert_eq!(world.queue.create_stream(atomic).await.unwrap_err().err_code, 10052);
     }
 
     async fn interest_keeps_nothing_without_consumers_but_numbers_go_on() {

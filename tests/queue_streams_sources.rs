@@ -2,7 +2,10 @@
 
 mod support;
 
-use neurite::queue::{Error, Retention, Storage, StreamConfig, StreamSource, SubjectTransform};
+use neurite::queue::{
+    AckPolicy, ConsumerConfig, Error, Retention, SourceConsumer, Storage, StreamConfig,
+    StreamSource, SubjectTransform,
+};
 use support::queue::{SECOND, World, header, stream};
 
 fn source(name: &str) -> StreamSource {
@@ -117,6 +120,45 @@ tests! {
         assert_eq!(world.info("S").await.state.messages, 0);
         let payloads: Vec<_> = world.messages("D").await.into_iter().map(|m| m.payload).collect();
         assert_eq!(payloads, ["1", "2", "3"]);
+    }
+
+    async fn a_consumer_of_ones_own_says_what_is_copied() {
+        let world = World::new().await;
+        world.stream(StreamConfig { retention: Retention::Interest, ..stream("s") }).await;
+        let through = |name: &str| StreamSource {
+            consumer: Some(SourceConsumer { name: name.into(), deliver_subject: "deliver.x".into() }), ..source("S")
+        };
+        let config = |name: &str, ack_policy| ConsumerConfig {
+            durable_name: name.into(),
+            deliver_subject: Some("deliver.x".into()),
+            filter_subject: Some("s.a".into()),
+            ack_policy,
+            flow_control: true,
+            idle_heartbeat: SECOND,
+            ..ConsumerConfig::default()
+        };
+        let wrong = ConsumerConfig { flow_control: false, idle_heartbeat: Default::default(), ..config("wrong", AckPolicy::Explicit) };
+        world.queue.create_consumer("S", wrong).await.unwrap();
+        world.stream(sourcing(vec![through("wrong")])).await;
+        let told = loop {
+            match world.info("D").await.sources.remove(0).error {
+                Some(told) => break told,
+                None => world.settle().await,
+            }
+        };
+        assert_eq!(told.err_code, 10217);
+        world.queue.delete_stream("D").await.unwrap();
+        let right = ConsumerConfig { ack_wait: Default::default(), ..config("right", AckPolicy::FlowControl) };
+        world.queue.delete_consumer("S", "wrong").await.unwrap();
+        world.queue.create_consumer("S", right).await.unwrap();
+        world.publish("s.a", "1").await;
+        world.publish("s.b", "2").await;
+        world.stream(sourcing(vec![through("right")])).await;
+        world.publish("s.a", "3").await;
+        reaches(&world, "D", 2).await;
+        let payloads: Vec<_> = world.messages("D").await.into_iter().map(|m| m.payload).collect();
+        assert_eq!(payloads, ["1", "3"]);
+        assert_eq!(world.info("S").await.state.messages, 0);
     }
 
     async fn counters_add_up_over_streams() {

@@ -158,6 +158,9 @@ impl Drop for Ack {
                     counts.removing.remove(sequence);
                     counts.add(*sequence, *size);
                 }
+                if !self.removed.is_empty() {
+                    self.stream.look_up_again();
+                }
             }
         }
         drop(deliveries);

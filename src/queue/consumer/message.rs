@@ -53,20 +53,17 @@ impl Message {
     /// Acknowledges it with the batch: with what was derived from it, or not at all. When the batch
     /// fails or is dropped, it is delivered again.
     pub fn ack(&self, batch: &mut Batch) {
-        self.finish(batch);
+        self.consumer.stream.join(batch, |batch| self.finish(batch));
     }
 
     /// Acknowledges several messages of one consumer with the batch, as one.
     pub fn ack_all(messages: &[Self], batch: &mut Batch) {
         if let Some(Self { consumer, .. }) = messages.first() {
+            let Consumer { stream, inner } = consumer;
             let sequences = messages.iter().map(|message| message.stream_sequence);
-            ack::acknowledge(
-                &consumer.stream,
-                &consumer.inner,
-                batch,
-                sequences,
-                Outcome::Processed,
-            );
+            stream.join(batch, |batch| {
+                ack::acknowledge(stream, inner, batch, sequences, Outcome::Processed);
+            });
         }
     }
 
@@ -76,13 +73,13 @@ impl Message {
     /// When the store can't be written; it is delivered again then.
     pub async fn ack_now(&self) -> Result<()> {
         let mut batch = Batch::new();
-        self.ack(&mut batch);
+        self.finish(&mut batch);
         Ok(self.consumer.stream.store.commit(batch).await?)
     }
 
     /// Gives it up for good, with the batch: it can't be processed, and is not delivered again.
     pub fn term(&self, batch: &mut Batch) {
-        self.finish(batch);
+        self.consumer.stream.join(batch, |batch| self.finish(batch));
     }
 
     fn finish(&self, batch: &mut Batch) {

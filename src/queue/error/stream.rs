@@ -120,10 +120,14 @@ fixed! {
     SCHEDULE_SCHEDULER_INVALID = 400, 10212, "message schedules invalid scheduler";
     /// A mirror's consumer can't be used.
     MIRROR_CONSUMER_INVALID = 400, 10213, "stream mirror consumer config is invalid";
+    /// A mirror's consumer is acknowledged otherwise.
+    MIRROR_CONSUMER_ACK_POLICY = 400, 10214, "stream mirror consumer requires flow control ack policy";
     /// A source's consumer can't be used.
     SOURCE_CONSUMER_INVALID = 400, 10215, "stream source consumer config is invalid";
     /// Two sources have one consumer.
     SOURCE_CONSUMER_DUPLICATE = 400, 10216, "duplicate stream source consumer detected";
+    /// A source's consumer is acknowledged otherwise.
+    SOURCE_CONSUMER_ACK_POLICY = 400, 10217, "stream source consumer requires flow control ack policy";
     /// `Nats-Schedule-Time-Zone` is unknown.
     SCHEDULE_ZONE_INVALID = 400, 10223, "message schedules time zone is invalid";
     /// Only copies say where they are from.
@@ -134,6 +138,11 @@ impl Error {
     /// The configuration of a stream can't be used.
     pub(in crate::queue) fn stream_config(description: impl Into<String>) -> Self {
         Self::told(500, 10052, description)
+    }
+
+    /// The configuration of a stream can't be changed so.
+    pub(in crate::queue) fn stream_update(description: impl Into<String>) -> Self {
+        Self::told(500, 10069, description)
     }
 
     /// A default would have changed what was asked for.

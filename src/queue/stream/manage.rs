@@ -107,6 +107,7 @@ impl Queue {
         let stream = self.stream(&config.name)?;
         let before = stream.config();
         let config = self.checked(config, pedantic)?.updating(&before)?;
+        stream.check_consumer_limits(&before, &config)?;
         self.check_overlap(&config)?;
         let _stream_admin = stream.admin.lock().await;
         let most = u64::try_from(config.max_msgs_per_subject).unwrap_or(u64::MAX);
@@ -233,6 +234,29 @@ impl Queue {
 }
 
 impl Stream {
+    /// Whether the consumers that there are keep within limits that are new.
+    fn check_consumer_limits(&self, before: &StreamConfig, config: &StreamConfig) -> Result<()> {
+        let (before, limits) = (&before.consumer_limits, &config.consumer_limits);
+        if before == limits {
+            return Ok(());
+        }
+        let consumers = self.consumers.borrow();
+        let exceeding = consumers.iter().filter(|(_, consumer)| {
+            let config = consumer.config();
+            let (idle, pending) = (limits.inactive_threshold, limits.max_ack_pending);
+            !idle.is_zero() && config.inactive_threshold > idle
+                || pending > 0 && config.max_ack_pending > pending
+        });
+        let exceeding: Vec<_> = exceeding.map(|(name, _)| name.as_str()).collect();
+        match exceeding.is_empty() {
+            true => Ok(()),
+            false => Err(Error::stream_update(format!(
+                "change to limits violates consumers: {}",
+                exceeding.join(", ")
+            ))),
+        }
+    }
+
     pub(in crate::queue) fn write_config(&self, batch: &mut Batch) -> Result<()> {
         let row = StreamRow {
             id: self.id,

@@ -195,6 +195,11 @@ impl Stream {
         self.subjects.borrow_mut().remove(subject, sequence);
     }
 
+    /// Has what is known of subjects looked up again: messages stay that were to go.
+    pub(super) fn look_up_again(&self) {
+        self.subjects.borrow_mut().forget_all();
+    }
+
     pub(super) fn wake_all(&self) {
         for consumer in self.consumers.borrow().values() {
             consumer.wake.wake();

@@ -271,6 +271,12 @@ async fn copy_some(
     let lets_go = origin.config().retention != Retention::Limits;
     if let Some(name) = through {
         let consumer = origin.consumer(&name).ok_or(Error::CONSUMER_NOT_FOUND)?;
+        if consumer.info().config.ack_policy != AckPolicy::FlowControl {
+            return Err(match copying.is_mirror {
+                true => Error::MIRROR_CONSUMER_ACK_POLICY,
+                false => Error::SOURCE_CONSUMER_ACK_POLICY,
+            });
+        }
         return target.copy_through(copying, &consumer).await;
     }
     if lets_go {
@@ -367,9 +373,7 @@ impl Stream {
             .collect();
         let end = messages.iter().map(|message| message.stream_sequence).max();
         let end = end.unwrap_or(0).max(copying.position.get());
-        let acknowledge = |batch: &mut Batch| {
-            consumer.stream.join(batch, |batch| Message::ack_all(&messages, batch));
-        };
+        let acknowledge = |batch: &mut Batch| Message::ack_all(&messages, batch);
         let copied = self.copy_all(copying, &originals, end, acknowledge).await;
         if copied.is_err() {
             messages.iter().for_each(|message| message.nak(None));
