@@ -3,4 +3,4 @@
 import tests from "./queue/consumers.js";
 import { suite } from "./queue/suite.mjs";
 
-suite("consumers.js", tests, Object.keys(tests));
+suite("consumers.js", tests);

@@ -3,4 +3,4 @@
 import tests from "./queue/streams.js";
 import { suite } from "./queue/suite.mjs";
 
-suite("streams.js", tests, ["what is published is acknowledged and kept"]);
+suite("streams.js", tests);

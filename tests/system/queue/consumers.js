@@ -409,6 +409,7 @@ export default {
     const ended = rejection(take(messages, 1));
     await until(async () => (await consumer.info()).num_waiting === 1);
     await jsm.consumers.delete("S", "c");
-    ok(/deleted/i.test((await ended).message));
+    const { message } = await ended;
+    ok(/deleted/i.test(message), message);
   },
 };

@@ -35,11 +35,8 @@ export async function servePage(script) {
   return { url: server.url, close };
 }
 
-/**
- * Declares the tests of `module`, whose default export is `tests`, in each browser. Those in `notYet`
- * are of features that are not there yet; they run when the environment has ALL.
- */
-export function suite(module, tests, notYet = []) {
+/** Declares the tests of `module`, whose default export is `tests`, in each browser. */
+export function suite(module, tests) {
   inEachBrowser((name) => {
     let server;
     let browser;
@@ -62,8 +59,7 @@ export function suite(module, tests, notYet = []) {
     });
 
     for (const title of Object.keys(tests)) {
-      const skip = !process.env.ALL && notYet.includes(title);
-      test(`${name}: ${title}`, { skip }, () => page.evaluate((title) => run(title), title));
+      test(`${name}: ${title}`, () => page.evaluate((title) => run(title), title));
     }
   });
 }
