@@ -213,6 +213,23 @@ tests! {
         assert_eq!(world.info("S").await.state.messages, 3);
     }
 
+    async fn a_stream_takes_in_no_more_than_it_can_hold() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        let (heard, _subscription) = world.listen("inbox");
+        let large = "x".repeat(1 << 20);
+        for _ in 0..140 {
+            world.send("S", "s.a", "inbox", &Headers::new(), &large);
+        }
+        let refused = heard.json();
+        assert!((10..=13).contains(&refused.len()), "{}", refused.len());
+        assert!(refused.iter().all(|answer| answer["error"]["err_code"] == 10167));
+        world.until(|| heard.count() + refused.len() == 140).await;
+        world.send("S", "s.a", "inbox", &Headers::new(), "x");
+        world.until(|| heard.count() + refused.len() == 141).await;
+        assert!(heard.json().iter().all(|answer| answer["error"].is_null()));
+    }
+
     async fn answers_may_come_before_or_never() {
         let world = World::new().await;
         world.stream(StreamConfig { persist_mode: PersistMode::Async, ..stream("s") }).await;

@@ -56,6 +56,8 @@ fixed! {
     MESSAGE_TTL_INVALID = 400, 10165, "invalid per-message TTL";
     /// The stream holds all messages for the same time.
     MESSAGE_TTL_DISABLED = 400, 10166, "per-message TTL is disabled";
+    /// More was published than could be stored so quickly.
+    TOO_MANY_REQUESTS = 429, 10167, "too many requests";
     /// The stream has no counters.
     COUNTER_DISABLED = 400, 10168, "message counters is disabled";
     /// A counter takes nothing else.

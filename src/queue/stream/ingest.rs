@@ -21,10 +21,16 @@ use crate::{
 /// A batch takes no further messages beyond so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// What a stream takes in before it is durable: JetStream's own limits.
+const MOST_MESSAGES: usize = 100_000;
+const MOST_BYTES: usize = 128 << 20;
+
 /// What was published to a stream and is not in a batch yet.
 #[derive(Default)]
 pub(super) struct Inbox {
     waiting: VecDeque<CoreMessage>,
+    /// Bytes that are here or in batches that are not durable.
+    bytes: usize,
     /// Whether somebody takes it out.
     working: bool,
 }
@@ -39,6 +45,30 @@ enum Answer {
         sequence: u64,
         reply: Rc<str>,
     },
+}
+
+/// How many bytes are on their way, until this is dropped.
+struct Taken(usize, Rc<Stream>);
+
+impl Taken {
+    fn of(stream: &Rc<Stream>) -> Self {
+        Self(0, stream.clone())
+    }
+
+    fn take(&mut self) -> Self {
+        Self(std::mem::take(&mut self.0), self.1.clone())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut inbox = self.1.inbox.borrow_mut();
+        inbox.bytes = inbox.bytes.saturating_sub(self.0);
+    }
+}
+
+fn size(message: &CoreMessage) -> usize {
+    message.subject.len() + message.headers.len() + message.payload.len()
 }
 
 /// A refusal as clients get it.
@@ -78,6 +108,12 @@ impl Queue {
 impl Stream {
     pub(in crate::queue) fn receive(self: &Rc<Self>, message: &CoreMessage) {
         let mut inbox = self.inbox.borrow_mut();
+        let under_way = inbox.waiting.len() + self.counts.borrow().in_flight.len();
+        if under_way >= MOST_MESSAGES || inbox.bytes >= MOST_BYTES {
+            drop(inbox);
+            return self.refuse(message, &Error::TOO_MANY_REQUESTS);
+        }
+        inbox.bytes += size(message);
         inbox.waiting.push_back(message.clone());
         if !std::mem::replace(&mut inbox.working, true) {
             let stream = self.clone();
@@ -87,15 +123,18 @@ impl Stream {
 
     async fn ingest(self: &Rc<Self>) {
         loop {
-            let (mut batch, mut answers, mut bytes) = (Batch::new(), Vec::new(), 0);
-            while bytes < BATCH_BYTES {
+            let mut batch = Batch::new();
+            let (mut answers, mut bytes) = (Vec::new(), Taken::of(self));
+            while bytes.0 < BATCH_BYTES {
                 let Some(message) = self.inbox.borrow_mut().waiting.pop_front() else { break };
                 let atomic = atomic_batch(&message);
                 if atomic.is_some() || self.is_cold(&message.subject, &message.headers) {
                     // What was published before must not wait for this to be looked up.
-                    self.send_batch(std::mem::take(&mut batch), std::mem::take(&mut answers));
+                    let (batch, answers) =
+                        (std::mem::take(&mut batch), std::mem::take(&mut answers));
+                    self.send_batch(batch, answers, bytes.take());
                 }
-                bytes += message.headers.len() + message.payload.len();
+                bytes.0 += size(&message);
                 let taken = match &atomic {
                     Some(id) => self.take_in_atomic(&message, id).await,
                     None => self.take_in(&mut batch, &mut answers, &message).await,
@@ -104,7 +143,7 @@ impl Stream {
                     self.refuse(&message, &cause);
                 }
             }
-            self.send_batch(batch, answers);
+            self.send_batch(batch, answers, bytes);
             let mut inbox = self.inbox.borrow_mut();
             if inbox.waiting.is_empty() {
                 inbox.working = false;
@@ -149,7 +188,7 @@ impl Stream {
             Staging::Commit { id, messages } => {
                 let (batch, ack) = self.commit_atomic(id, &messages).await?;
                 let answer = reply.map(|reply| Answer::Ack(reply, ack));
-                self.send_batch(batch, answer.into_iter().collect());
+                self.send_batch(batch, answer.into_iter().collect(), Taken::of(self));
             }
         }
         Ok(())
@@ -161,7 +200,7 @@ impl Stream {
 
     /// Submits a batch; its answers are given when it is durable, or before where that was asked
     /// for.
-    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>) {
+    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>, taken: Taken) {
         if batch.is_empty() && answers.is_empty() {
             return;
         }
@@ -177,7 +216,9 @@ impl Stream {
         batch.on_durable(move || stream.tell(waiting.take()));
         let (stream, commit) = (self.clone(), self.store.submit(batch));
         platform::spawn(async move {
-            if let Err(cause) = commit.await {
+            let outcome = commit.await;
+            drop(taken);
+            if let Err(cause) = outcome {
                 let cause = Error::from(cause);
                 for answer in answers.take() {
                     match answer {

@@ -164,7 +164,9 @@ impl Queue {
         self.inner.changed.wake();
         drop(_stream_admin);
         advisory::stream(self, name, Action::Delete);
-        stream.wipe().await
+        // Its messages may be many: they go bit by bit, after a restart too.
+        self.start(stream);
+        Ok(())
     }
 
     /// Removes messages of a stream; returns how many.
