@@ -31,5 +31,12 @@ compare! {
     purges
     limits
     republishing
+    work_queues_and_interest
+    consumer_admin
+    consumer_configurations
+    pulls
+    acknowledgements
+    pushes
+    advisories
     copies
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::queue::{
     ConsumerInfo, Queue,
-    config::ConsumerConfig,
+    config::{ConsumerConfig, is_group_name},
     consumer::Action,
     error::{Error, Result},
     time::Timestamp,
@@ -222,6 +222,12 @@ async fn reset(queue: &Queue, request: &Request, stream: &str, name: &str) -> Re
 fn unpin(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
     request.check_level()?;
     let options = request.parse::<UnpinRequest>()?;
+    if options.group.is_empty() {
+        return Err(Error::invalid_json("consumer group not specified"));
+    }
+    if !is_group_name(&options.group) {
+        return Err(Error::INVALID_GROUP);
+    }
     queue.consumer(stream, name)?.unpin(&options.group)?;
     Body::of(&Nothing {})
 }

@@ -147,8 +147,7 @@ impl Sending {
                 if !self.broker.has_interest(&self.to) {
                     return Err("408 No Interest".to_owned());
                 }
-                // Gone with this only: it rings or takes too long.
-                let _ = self.within(until, rung).await.ok_or("408 No Flow Response")?;
+                self.within(until, rung).await.map(drop).ok_or("408 No Flow Response")?;
             }
             let piece = snapshot.next(chunk).await.map_err(|cause| format!("500 {cause}"))?;
             if piece.is_empty() {

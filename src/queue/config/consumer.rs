@@ -89,7 +89,8 @@ pub struct ConsumerConfig {
     /// The time to start at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opt_start_time: Option<Timestamp>,
-    /// What an acknowledgement stands for.
+    /// What an acknowledgement stands for; in JSON there is none when nothing is said.
+    #[serde(default = "unsaid")]
     pub ack_policy: AckPolicy,
     /// After how long a message that was not acknowledged is delivered again; 30 s.
     #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
@@ -177,6 +178,10 @@ pub struct ConsumerConfig {
 
 fn is_default(policy: &PriorityPolicy) -> bool {
     *policy == PriorityPolicy::None
+}
+
+fn unsaid() -> AckPolicy {
+    AckPolicy::None
 }
 
 impl ConsumerConfig {

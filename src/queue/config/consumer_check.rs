@@ -37,6 +37,12 @@ impl ConsumerConfig {
         } else {
             self.check_pull()?
         }
+        if self.direct && !self.is_push() {
+            return Err(Error::DIRECT_NEEDS_PUSH);
+        }
+        if self.direct && !self.durable_name.is_empty() {
+            return Err(Error::DIRECT_NEEDS_EPHEMERAL);
+        }
         self.check_groups()?;
         self.note_required_level();
         Ok(self)
@@ -297,8 +303,7 @@ impl ConsumerConfig {
             if group.is_empty() {
                 return Err(Error::EMPTY_GROUP);
             }
-            let fits = |c: char| c.is_ascii_alphanumeric() || "-_/=)".contains(c);
-            if group.len() > MAX_GROUP_NAME || !group.chars().all(fits) {
+            if !is_group_name(group) {
                 return Err(Error::INVALID_GROUP);
             }
         }
@@ -313,4 +318,10 @@ impl ConsumerConfig {
         self.metadata.retain(|key, _| !key.starts_with("_nats."));
         self.metadata.insert("_nats.req.level".to_owned(), level.to_string());
     }
+}
+
+/// Whether a priority group may have this name.
+pub(in crate::queue) fn is_group_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_/=)".contains(c);
+    !name.is_empty() && name.len() <= MAX_GROUP_NAME && name.chars().all(fits)
 }

@@ -14,8 +14,8 @@ pub use self::{
     },
 };
 
-pub(super) use self::check::Checker;
 use self::stream::{is_false, is_zero};
+pub(super) use self::{check::Checker, consumer_check::is_group_name};
 
 /// The longest name of a stream or consumer.
 const MAX_NAME_LENGTH: usize = 255;

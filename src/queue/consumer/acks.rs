@@ -75,7 +75,10 @@ impl Consumer {
                 }
                 self.gather(sequence, reply);
             }
-            None => tracing::debug!("an acknowledgement can't be understood"),
+            None => {
+                tracing::debug!("an acknowledgement can't be understood");
+                self.confirm(reply);
+            }
         }
     }
 

@@ -90,7 +90,8 @@ impl ConsumerInfo {
             ack_floor: SequenceInfo {
                 consumer_seq,
                 stream_seq,
-                last_active: active(deliveries.acknowledged_at),
+                // What needs no acknowledgement has none.
+                last_active: active(deliveries.acknowledged_at).filter(|_| config.acknowledges()),
             },
             num_ack_pending: deliveries.pending.len(),
             num_redelivered: redelivered.count(),

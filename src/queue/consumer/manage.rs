@@ -349,6 +349,9 @@ impl Stream {
         if !refused.is_empty() {
             return Err(Error::consumer_create(refused));
         }
+        if before.deliver_subject != config.deliver_subject && consumer.is_bound(self) {
+            return Err(Error::CONSUMER_NAME_IN_USE);
+        }
         self.reconfigure(consumer, config).await?;
         if let Some(consumer) = self.consumer(&consumer.name) {
             consumer.pump_if_needed();

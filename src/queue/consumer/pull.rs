@@ -18,6 +18,7 @@ use crate::queue::{
 
 /// How many messages are taken at once for a request that waits alone.
 const CHUNK: usize = 256;
+const TOO_MANY: &str = "409 Exceeded MaxWaiting";
 
 /// The pull requests that wait, the next to be served first.
 #[derive(Default)]
@@ -37,7 +38,6 @@ pub(super) struct Request {
     /// In milliseconds; 0 is none.
     heartbeat: u64,
     beat_at: u64,
-    no_wait: bool,
     pub(super) asked: PullRequest,
 }
 
@@ -117,7 +117,10 @@ impl Consumer {
         let now = stream.clock.now();
         inner.active_at.set(now);
         if let Err(status) = self.admit(&asked, now) {
-            self.tell(&reply, &status);
+            // Who misses heartbeats asks again in its own time, and not at once.
+            if status != TOO_MANY || asked.idle_heartbeat().is_zero() {
+                self.tell(&reply, &status);
+            }
             return;
         }
         let milliseconds = |time: std::time::Duration| time.as_millis() as u64;
@@ -136,7 +139,6 @@ impl Consumer {
             },
             heartbeat,
             beat_at: if heartbeat == 0 { u64::MAX } else { now + heartbeat },
-            no_wait: asked.no_wait && expires.is_zero(),
             asked,
         };
         waiting.requests.push_back(request);
@@ -170,7 +172,7 @@ impl Consumer {
         self.inner.admit_to_group(asked, now)?;
         self.forget_gone();
         if self.inner.waiting.borrow().requests.len() as i64 >= config.max_waiting {
-            return Err("409 Exceeded MaxWaiting".to_owned());
+            return Err(TOO_MANY.to_owned());
         }
         Ok(())
     }
@@ -243,7 +245,7 @@ impl Consumer {
                 return;
             }
             request.left -= 1;
-            request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size as u64));
+            request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
         }
         if request.left == 0 {
             return;
@@ -302,12 +304,13 @@ impl Consumer {
 
     /// Ends those who don't wait for what is not there. What may not be delivered is there.
     fn end_no_wait(&self) {
-        if self.inner.capacity() == 0 {
+        // There is something, for when others have been acknowledged.
+        if self.inner.capacity() == 0 && self.inner.deliveries.borrow().num_pending() > 0 {
             return;
         }
         let (ended, left): (VecDeque<_>, VecDeque<_>) = {
             let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
-            all.into_iter().partition(|request| request.no_wait)
+            all.into_iter().partition(Request::is_content)
         };
         self.inner.waiting.borrow_mut().requests = left;
         for request in ended {
@@ -319,8 +322,16 @@ impl Consumer {
     pub(super) fn end_requests(&self, status: &str) {
         let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
         for request in all {
-            self.end(&request, status);
+            self.tell(&request.reply, status);
         }
+    }
+}
+
+impl Request {
+    /// Whether it does not wait for more: it never does, or it waited for the first only.
+    fn is_content(&self) -> bool {
+        let asked = u64::try_from(self.asked.batch).unwrap_or(1).max(1);
+        self.asked.no_wait && (self.expires_at == u64::MAX || self.left < asked)
     }
 }
 

@@ -99,7 +99,7 @@ impl Consumer {
         let mut again = u64::MAX;
         while self.inner.is_bound(&self.stream) {
             let now = clock.now();
-            let ready_at = self.inner.flow.borrow().ready_at.max(self.replay_at().await?);
+            let ready_at = self.replay_at().await?.max(self.inner.flow.borrow().ready_at);
             if ready_at > now {
                 again = ready_at;
                 break;

@@ -76,7 +76,7 @@ impl Ack {
             None => (payload, &b""[..]),
         };
         Some(match word {
-            b"" | b"+ACK" => Self::Processed,
+            b"" | b"+ACK" | b"+OK" => Self::Processed,
             b"-NAK" => {
                 let delay = serde_json::from_slice::<Delay>(rest).ok();
                 let delay = delay.and_then(|delay| u64::try_from(delay.delay).ok());

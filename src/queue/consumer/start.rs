@@ -51,7 +51,9 @@ impl Stream {
     ) -> Result<(u64, Selected)> {
         let (first, last) = {
             let counts = self.counts.borrow();
-            (counts.first, counts.last)
+            // What was never stored is not waited for.
+            let none = counts.messages == 0 && counts.in_flight.is_empty();
+            (if none { counts.last + 1 } else { counts.first }, counts.last)
         };
         let everything = [">".to_owned()];
         let filters = match config.filters() {

@@ -5,6 +5,14 @@ use std::time::Duration;
 use super::Error;
 
 impl Error {
+    /// Somebody listens to where a consumer of that name pushes to.
+    pub const CONSUMER_NAME_IN_USE: Self = Self::fixed(400, 10013, "consumer name already in use");
+    /// A stream's own consumer pushes
+    pub const DIRECT_NEEDS_PUSH: Self =
+        Self::fixed(400, 10090, "consumer direct requires a push based consumer");
+    /// and is gone with it.
+    pub const DIRECT_NEEDS_EPHEMERAL: Self =
+        Self::fixed(400, 10091, "consumer direct requires an ephemeral consumer");
     /// What messages are pushed to is one subject.
     pub const DELIVER_TO_WILDCARDS: Self =
         Self::fixed(400, 10079, "consumer deliver subject has wildcards");

@@ -23,8 +23,7 @@ async fn with_consumer(side: &Side, messages: usize, config: Value) {
 }
 
 pub async fn pulls(side: &Side) {
-    with_consumer(side, 6, json!({ "ack_policy": "explicit", "max_waiting": 2, "max_batch": 4 }))
-        .await;
+    with_consumer(side, 6, json!({ "ack_policy": "explicit", "max_batch": 4 })).await;
     side.pull("S.C", Value::Null, 1).await;
     side.pull("S.C", json!(2), 2).await;
     side.pull("S.C", json!({ "batch": 1, "no_wait": true }), 1).await;
@@ -42,18 +41,25 @@ pub async fn pulls(side: &Side) {
     side.pull("S.C", json!({ "batch": 1, "idle_heartbeat": SECOND }), 1).await;
     side.wait(1200).await;
     // More wait than may.
+    let config = json!({
+        "durable_name": "W", "ack_policy": "explicit", "deliver_policy": "new", "max_waiting": 1,
+    });
+    side.api("CONSUMER.DURABLE.CREATE.S.W", asked(&config)).await;
     let reply = side.listen("_R.waiting.*");
-    for n in 0..3 {
-        let to = format!("_R.waiting.{n}");
+    let wait = |to: &str| {
         let request = json!({ "batch": 1, "expires": 20 * SECOND }).to_string();
-        side.publish("$JS.API.CONSUMER.MSG.NEXT.S.C", Some(&to), &[], &request);
-    }
+        side.publish("$JS.API.CONSUMER.MSG.NEXT.S.W", Some(to), &[], &request);
+    };
+    wait("_R.waiting.1");
+    wait("_R.waiting.2");
     side.hear("more than may wait", &reply, 1).await;
-    side.api("CONSUMER.INFO.S.C", Value::Null).await;
+    side.api("CONSUMER.INFO.S.W", Value::Null).await;
     side.store("s.late", &[], "late").await;
     side.hear("what comes late", &reply, 1).await;
     // Those who wait are told when it ends.
-    side.api("CONSUMER.DELETE.S.C", Value::Null).await;
+    wait("_R.waiting.3");
+    side.api("CONSUMER.INFO.S.W", Value::Null).await;
+    side.api("CONSUMER.DELETE.S.W", Value::Null).await;
     side.hear("the end", &reply, 1).await;
     // Sizes.
     side.api(
@@ -105,7 +111,6 @@ pub async fn acknowledgements(side: &Side) {
     )
     .await;
     let got = side.pull("S.C", json!(4), 4).await;
-    side.pull("S.C", json!({ "batch": 1, "no_wait": true }), 1).await;
     side.acknowledge(&got, 0, "").await;
     side.acknowledge(&got, 0, "+ACK").await;
     side.api("CONSUMER.INFO.S.C", Value::Null).await;
@@ -341,7 +346,7 @@ pub async fn advisories(side: &Side) {
     })).await;
     let got = side.pull("S.C", json!(3), 3).await;
     side.acknowledge(&got, 0, "-NAK").await;
-    side.acknowledge(&got, 1, "+TERM because").await;
+    side.acknowledge(&got, 1, "+TERM").await;
     side.acknowledge(&got, 2, "").await;
     side.wait(1000).await;
     let events = |heard: Vec<neurite::queue::CoreMessage>| {
