@@ -45,9 +45,18 @@ impl Client {
     }
 
     pub fn subscribe(&self, filter: &str) -> Inbox {
+        self.subscribe_as(filter, None)
+    }
+
+    /// The same as a member of a queue group.
+    pub fn subscribe_in(&self, filter: &str, group: &str) -> Inbox {
+        self.subscribe_as(filter, Some(group))
+    }
+
+    fn subscribe_as(&self, filter: &str, group: Option<&str>) -> Inbox {
         let heard = Rc::new(RefCell::new(Heard::default()));
         let to = heard.clone();
-        let subscription = self.broker.subscribe(filter, None, move |message| {
+        let subscription = self.broker.subscribe(filter, group, move |message| {
             let mut heard = to.borrow_mut();
             heard.messages.push_back(message.clone());
             if let Some(waiting) = heard.waiting.take() {

@@ -129,15 +129,26 @@ impl Consumer {
                 flow.ready_at = now + wait;
             }
             flow.sent += sent;
-            // Where the answer acknowledges, it is asked for at once.
-            let enough = flow.sent * 2 >= WINDOW || config.ack_policy == AckPolicy::FlowControl;
-            let ask = config.flow_control && flow.asked.is_none() && enough;
             drop(flow);
-            if ask {
-                self.ask(to);
-            }
+            self.ask_if_due(to);
         }
+        // An answer may have been to less than what was sent since.
+        self.ask_if_due(to);
         Ok(again.min(self.beat(to)))
+    }
+
+    fn ask_if_due(&self, to: &str) {
+        let config = self.inner.config();
+        let due = {
+            let flow = self.inner.flow.borrow();
+            // Where the answer acknowledges, it is asked for at once.
+            let enough = flow.sent * 2 >= WINDOW
+                || (config.ack_policy == AckPolicy::FlowControl && flow.sent > 0);
+            config.flow_control && flow.asked.is_none() && enough
+        };
+        if due && self.inner.is_bound(&self.stream) {
+            self.ask(to);
+        }
     }
 
     /// Asks how far they are.
