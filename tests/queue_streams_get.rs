@@ -5,6 +5,7 @@ mod support;
 use neurite::queue::{
     DirectReply, DirectRequest, Discard, Error, MessageRequest, Purge, Storage, StreamConfig,
 };
+use neurite::store::{Batch, Direction, KeyRange, Table, memory::Fault};
 use support::queue::{SECOND, World, header, stream};
 
 async fn direct(world: &World, request: DirectRequest) -> Vec<(String, String)> {
@@ -127,7 +128,7 @@ tests! {
     async fn many_messages_of_few_subjects_are_counted() {
         let world = World::new().await;
         world.stream(stream("s")).await;
-        let mut batch = neurite::store::Batch::new();
+        let mut batch = Batch::new();
         for n in 0..4000 {
             let subject = ["s.a", "s.b", "s.a", "s.c"][n % 4];
             world.queue.publish(&mut batch, subject, &Default::default(), "x").unwrap();
@@ -140,6 +141,49 @@ tests! {
         assert_eq!((count("s.a").await, count("s.*").await, count("s.d").await), (2000, 4000, 0));
         world.queue.purge_stream("S", &Purge { filter: "s.b".into(), ..Purge::default() }).await.unwrap();
         assert_eq!(world.info("S").await.state.num_subjects, 2);
+    }
+
+    async fn a_purge_of_everything_tells_at_once_and_gives_the_space_back() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        let config = neurite::queue::ConsumerConfig { durable_name: "c".into(), ..Default::default() };
+        let consumer = world.queue.create_consumer("S", config).await.unwrap();
+        let mut batch = Batch::new();
+        for n in 0..5000 {
+            world.queue.publish(&mut batch, ["s.a", "s.b"][n % 2], &Default::default(), "x").unwrap();
+        }
+        world.store.commit(batch).await.unwrap();
+        let delivered = consumer.fetch(10, std::time::Duration::ZERO).await.unwrap();
+        // One that fails leaves everything as it was.
+        world.disk.fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
+        assert!(world.queue.purge_stream("S", &Purge::default()).await.is_err());
+        let info = consumer.info();
+        assert_eq!((info.num_pending, info.num_ack_pending), (4990, 10));
+        let state = world.info("S").await.state;
+        assert_eq!((state.messages, state.first_seq, state.num_subjects), (5000, 1, 2));
+
+        let operations = world.disk.operations();
+        assert_eq!(world.queue.purge_stream("S", &Purge::default()).await.unwrap(), 5000);
+        assert!(world.disk.operations() <= operations + 4);
+        let info = consumer.info();
+        assert_eq!((info.num_pending, info.num_ack_pending), (0, 0));
+        delivered[0].ack_now().await.unwrap();
+        assert_eq!(world.publish("s.b", "new").await, 5001);
+        let world = world.killed().await;
+        let state = world.info("S").await.state;
+        assert_eq!((state.messages, state.first_seq, state.num_subjects), (1, 5001, 1));
+        assert_eq!(world.queue.message("S", 4999).await.unwrap_err(), Error::NO_MESSAGE_FOUND);
+        assert!(world.queue.delete_message("S", 4999).await.is_err());
+        let consumer = world.queue.consumer("S", "c").unwrap();
+        let delivered = consumer.fetch(10, std::time::Duration::ZERO).await.unwrap();
+        assert_eq!(delivered[0].stream_sequence, 5001);
+        for table in [Table::QueueMessages, Table::QueueSubjects, Table::QueuePurges] {
+            let left = usize::from(table != Table::QueuePurges);
+            while world.store.scan(table, KeyRange::all(), Direction::Forward, 9).await.unwrap().len() > left {
+                world.settle().await;
+            }
+        }
+        assert_eq!(world.sequences("S").await, [5001]);
     }
 
     async fn what_is_denied_is_refused() {
@@ -170,19 +214,19 @@ tests! {
         }
         let messages = consumer.fetch(3, std::time::Duration::ZERO).await.unwrap();
         messages[0].ack_now().await.unwrap();
-        let mut batch = neurite::store::Batch::new();
+        let mut batch = Batch::new();
         messages[1].ack(&mut batch);
         drop(batch);
-        let mut batch = neurite::store::Batch::new();
+        let mut batch = Batch::new();
         messages[2].ack(&mut batch);
         world.store.commit(batch).await.unwrap();
         while world.info("S").await.state.messages > 1 {
             world.settle().await;
         }
         assert_eq!(world.sequences("S").await, [2]);
-        let rows = neurite::store::KeyRange::all();
-        let forward = neurite::store::Direction::Forward;
-        for table in [neurite::store::Table::QueueConsumerStates, neurite::store::Table::QueueMessages] {
+        let rows = KeyRange::all();
+        let forward = Direction::Forward;
+        for table in [Table::QueueConsumerStates, Table::QueueMessages] {
             assert!(world.store.scan(table, rows.clone(), forward, 9).await.unwrap().is_empty());
         }
     }
@@ -192,7 +236,7 @@ tests! {
         let config = StreamConfig { storage: Storage::Memory, first_seq: 100, ..stream("s") };
         world.stream(config.clone()).await;
         assert_eq!(world.publish("s.a", "x").await, 100);
-        let mut batch = neurite::store::Batch::new();
+        let mut batch = Batch::new();
         let ack = world.queue.publish(&mut batch, "s.b", &header("a", "b"), "y").unwrap();
         assert_eq!(ack.sequence, 101);
         world.store.commit(batch).await.unwrap();

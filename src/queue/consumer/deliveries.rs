@@ -17,7 +17,7 @@ pub(in crate::queue) struct Deliveries {
     /// How many deliveries there were, and the highest sequence number delivered.
     pub(super) consumer_sequence: u64,
     pub(super) stream_sequence: u64,
-    pub(super) pending: BTreeMap<u64, Pending>,
+    pub(in crate::queue) pending: BTreeMap<u64, Pending>,
     /// Acknowledged by batches that are not durable yet.
     pub(super) acking: BTreeMap<u64, Pending>,
     /// When each of `pending` is delivered again, except those that are held.
@@ -137,7 +137,7 @@ impl Deliveries {
     }
 
     /// How many messages it has still to be delivered.
-    pub(super) fn num_pending(&self) -> u64 {
+    pub(in crate::queue) fn num_pending(&self) -> u64 {
         self.matched.saturating_sub(self.taken)
     }
 

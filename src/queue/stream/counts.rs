@@ -42,6 +42,13 @@ impl Counts {
         self.in_flight.first().map_or(self.last, |first| first - 1)
     }
 
+    /// Whether what is stored under this sequence number counts as being there.
+    pub(super) fn has(&self, sequence: u64) -> bool {
+        sequence >= self.first
+            && !self.removing.contains(&sequence)
+            && !self.lost.contains(&sequence)
+    }
+
     pub(in crate::queue) fn add(&mut self, sequence: u64, size: u64) {
         self.messages += 1;
         self.bytes += size;

@@ -80,6 +80,21 @@ impl Stream {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(u64, Bytes)>> {
+        let from = from.max(self.counts.borrow().first);
+        self.stored_rows(from, to, direction, limit).await
+    }
+
+    /// The same, with rows of messages that went and are not gone.
+    pub(super) async fn stored_rows(
+        &self,
+        from: u64,
+        to: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(u64, Bytes)>> {
+        if from > to {
+            return Ok(Vec::new());
+        }
         let mut attempts = 0;
         'again: loop {
             attempts += 1;

@@ -109,6 +109,10 @@ impl Stream {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(u64, u64)>> {
+        let from = from.max(self.counts.borrow().first);
+        if from > to {
+            return Ok(Vec::new());
+        }
         let range = KeyRange::between(
             row::index_key(self.id, subject, from),
             row::index_key(self.id, subject, to.saturating_add(1)),
@@ -119,11 +123,7 @@ impl Stream {
         let counts = self.counts.borrow();
         let entries =
             rows.into_iter().map(|(key, size)| (row::sequence(&key), row::decode_size(&size)));
-        Ok(entries
-            .filter(|(sequence, _)| {
-                !counts.removing.contains(sequence) && !counts.lost.contains(sequence)
-            })
-            .collect())
+        Ok(entries.filter(|(sequence, _)| counts.has(*sequence)).collect())
     }
 
     /// The last message up to `to` whose subject matches; 0 when there is none.
@@ -208,7 +208,7 @@ impl Stream {
             let known = self.counts.borrow();
             for (key, _) in &rows {
                 let sequence = row::sequence(key);
-                if known.removing.contains(&sequence) || known.lost.contains(&sequence) {
+                if !known.has(sequence) {
                     continue;
                 }
                 if let Some(literal) = read_subject(key).filter(|s| subject::matches(filter, s)) {
@@ -248,7 +248,7 @@ impl Stream {
             for (key, _) in &rows {
                 let sequence = row::sequence(key);
                 let known = self.counts.borrow();
-                if known.removing.contains(&sequence) || known.lost.contains(&sequence) {
+                if !known.has(sequence) {
                     continue;
                 }
                 let subject = key.slice(..key.len() - 8);
@@ -324,7 +324,11 @@ impl Stream {
 
     /// A message that is there and can be read.
     pub(super) async fn readable(&self, sequence: u64) -> Result<Option<Bytes>> {
-        if sequence > self.counts.borrow().visible() {
+        let there = {
+            let counts = self.counts.borrow();
+            (counts.first..=counts.visible()).contains(&sequence)
+        };
+        if !there {
             return Ok(None);
         }
         let row = self.row(sequence).await?;

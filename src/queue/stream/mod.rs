@@ -10,6 +10,7 @@ mod counts;
 mod cron;
 mod damage;
 mod direct;
+mod empty;
 mod expectations;
 mod fast;
 mod get;
@@ -90,6 +91,8 @@ pub(super) struct Stream {
     subject_count: Cell<((u64, u64, u64), u64)>,
     /// Messages that are to go, whose batch is durable.
     purges: RefCell<BTreeMap<u64, PurgeRow>>,
+    /// Those of which only rows are left.
+    garbage: RefCell<BTreeMap<u64, PurgeRow>>,
     next_purge: Cell<u64>,
     damage: RefCell<Damage>,
     /// The streams that it copies.

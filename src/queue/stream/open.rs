@@ -10,6 +10,7 @@ use futures::lock::Mutex;
 
 use super::{
     Counts, Stream, StreamRow,
+    purge::PurgeRow,
     row::{self, MessageRow, StateRow},
 };
 use crate::{
@@ -63,6 +64,7 @@ impl Stream {
             subjects: RefCell::default(),
             subject_count: Cell::default(),
             purges: RefCell::default(),
+            garbage: RefCell::default(),
             next_purge: Cell::new(1),
             damage: RefCell::default(),
             copying: RefCell::default(),
@@ -87,13 +89,13 @@ impl Stream {
         if row.deleted {
             return Ok(stream);
         }
+        stream.open_purges().await?;
         let state = stream.open_counts().await?;
         if !row.indexed {
             stream.make_index().await?;
         }
         stream.open_consumers(&state.matched).await?;
         stream.open_ids().await?;
-        stream.open_purges().await?;
         Ok(stream)
     }
 
@@ -178,12 +180,19 @@ impl Stream {
     /// Counts the messages that there are.
     async fn recount(&self) -> Result<()> {
         let last = self.counts.borrow().last;
-        let mut from = 0;
+        let mut from = self.garbage.borrow().values().map(PurgeRow::below).max().unwrap_or(0);
+        self.counts.borrow_mut().first = from;
+        let mut found = false;
         loop {
             let rows = self.rows(from, last, Direction::Forward, CHUNK).await?;
-            let Some((newest, _)) = rows.last() else { return Ok(()) };
             let mut counts = self.counts.borrow_mut();
-            if from == 0 {
+            let Some((newest, _)) = rows.last() else {
+                if !found {
+                    counts.first = last + 1;
+                }
+                return Ok(());
+            };
+            if !std::mem::replace(&mut found, true) {
                 counts.first = rows[0].0;
             }
             from = newest + 1;

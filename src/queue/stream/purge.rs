@@ -44,22 +44,34 @@ pub(super) struct PurgeRow {
     /// Whether so many are kept of each subject.
     #[serde(default)]
     each: bool,
+    /// Whether the counts tell of it already: only the rows are left.
+    #[serde(default)]
+    garbage: bool,
 }
 
 impl PurgeRow {
     /// All of a subject but the newest.
     pub(super) fn of_subject(subject: &str, below: u64, keep: u64) -> Self {
-        Self { filter: subject.to_owned(), below, keep, each: false }
+        Self { filter: subject.to_owned(), below, keep, each: false, garbage: false }
     }
 
     /// All of every subject but the newest.
     pub(super) fn of_each_subject(below: u64, keep: u64) -> Self {
-        Self { filter: ">".to_owned(), below, keep, each: true }
+        Self { filter: ">".to_owned(), below, keep, each: true, garbage: false }
+    }
+
+    /// Everything, of which only the rows are left.
+    pub(super) fn of_garbage(below: u64) -> Self {
+        Self { garbage: true, ..Self::of_all(below) }
+    }
+
+    pub(super) fn below(&self) -> u64 {
+        self.below
     }
 
     /// Everything.
     pub(super) fn of_all(below: u64) -> Self {
-        Self { filter: ">".to_owned(), below, keep: 0, each: false }
+        Self { filter: ">".to_owned(), below, keep: 0, each: false, garbage: false }
     }
 }
 
@@ -83,7 +95,10 @@ impl Stream {
         let all = purge.filter.is_empty() || purge.filter == ">";
         let filter = if all { ">".to_owned() } else { purge.filter.clone() };
         let below = if purge.seq > 0 { purge.seq.min(last + 1) } else { last + 1 };
-        let row = PurgeRow { filter, below, keep: purge.keep, each: false };
+        if all && purge.seq == 0 && purge.keep == 0 && self.is_quiet() {
+            return self.empty(below).await;
+        }
+        let row = PurgeRow { filter, below, keep: purge.keep, each: false, garbage: false };
         let mut batch = Batch::new();
         let (id, row) = self.put_purge(&mut batch, row);
         self.store.commit(batch).await?;
@@ -132,8 +147,10 @@ impl Stream {
             if let (Some(_), Some(id), Ok(row)) =
                 (key.u64(), key.u64(), serde_json::from_slice(&value))
             {
-                self.next_purge.set(id + 1);
-                self.purges.borrow_mut().insert(id, row);
+                let row: PurgeRow = row;
+                self.next_purge.set(self.next_purge.get().max(id + 1));
+                let purges = if row.garbage { &self.garbage } else { &self.purges };
+                purges.borrow_mut().insert(id, row);
             }
         }
         Ok(())

@@ -32,6 +32,9 @@ pub(super) async fn keep_tidy(stream: Weak<Stream>) {
             Ok(()) => next = strong.next_expiry.get(),
             Err(cause) => tracing::error!("a stream can't let go of messages: {cause}"),
         }
+        if let Err(cause) = strong.collect_garbage().await {
+            tracing::error!("a stream can't clear away what went: {cause}");
+        }
         let expiry = strong.clock.sleep_until(next);
         // Only the bell keeps this alive, and it goes with the stream.
         drop(strong);

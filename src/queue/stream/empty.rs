@@ -1,0 +1,143 @@
+//! Purging everything: the counts tell at once, the rows go bit by bit.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::{
+    Stream,
+    purge::PurgeRow,
+    row::{self, MessageRow},
+};
+use crate::{
+    queue::{
+        consumer::{Inner, Pending},
+        error::Result,
+    },
+    store::{Batch, Direction, Table},
+};
+
+/// How many rows go in one batch.
+const CHUNK: usize = 1024;
+
+/// A stream that is being emptied; gives everything back when the batch fails.
+struct Emptied {
+    stream: Rc<Stream>,
+    first: u64,
+    messages: u64,
+    bytes: u64,
+    lost: BTreeSet<u64>,
+    /// Of each consumer: how many messages it would have been delivered, and what was pending.
+    consumers: Vec<(Rc<Inner>, u64, BTreeMap<u64, Pending>)>,
+    durable: bool,
+}
+
+impl Stream {
+    /// Whether nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        let counts = self.counts.borrow();
+        counts.in_flight.is_empty() && counts.removing.is_empty()
+    }
+
+    /// Removes all messages below, which are all that there are; returns how many.
+    pub(super) async fn empty(self: &Rc<Self>, below: u64) -> Result<u64> {
+        let mut batch = Batch::new();
+        let (id, row) = self.put_purge(&mut batch, PurgeRow::of_garbage(below));
+        let mut emptied = self.take_all(&mut batch, below);
+        self.write_counts(&mut batch);
+        let count = emptied.messages;
+        self.store.commit(batch).await?;
+        emptied.durable = true;
+        self.counts.borrow_mut().removals += 1;
+        self.garbage.borrow_mut().insert(id, row);
+        self.untidy.wake();
+        self.settled.wake();
+        self.wake_all();
+        Ok(count)
+    }
+
+    fn take_all(self: &Rc<Self>, batch: &mut Batch, below: u64) -> Emptied {
+        let mut counts = self.counts.borrow_mut();
+        let mut emptied = Emptied {
+            stream: self.clone(),
+            first: std::mem::replace(&mut counts.first, below),
+            messages: std::mem::take(&mut counts.messages),
+            bytes: std::mem::take(&mut counts.bytes),
+            lost: std::mem::take(&mut counts.lost),
+            consumers: Vec::new(),
+            durable: false,
+        };
+        drop(counts);
+        self.subjects.borrow_mut().purge(None);
+        let take = |consumer: &Rc<Inner>| {
+            let mut deliveries = consumer.deliveries.borrow_mut();
+            let undelivered = deliveries.num_pending();
+            deliveries.matched -= undelivered;
+            let pending: Vec<_> = deliveries.pending.keys().copied().collect();
+            let pending = pending.into_iter();
+            let pending =
+                pending.filter_map(|of| deliveries.remove(of).map(|pending| (of, pending)));
+            let pending = pending.collect();
+            drop(deliveries);
+            consumer.write(self, batch);
+            (consumer.clone(), undelivered, pending)
+        };
+        emptied.consumers = self.consumers.borrow().values().map(take).collect();
+        emptied
+    }
+
+    /// Removes the rows of messages that went long since.
+    pub(super) async fn collect_garbage(&self) -> Result<()> {
+        loop {
+            let next = self.garbage.borrow().first_key_value().map(|(id, row)| (*id, row.below()));
+            let Some((id, below)) = next else { return Ok(()) };
+            let rows = match below {
+                0 => Vec::new(),
+                below => self.stored_rows(0, below - 1, Direction::Forward, CHUNK).await?,
+            };
+            let mut batch = Batch::new();
+            if rows.is_empty() {
+                batch.delete(Table::QueuePurges, row::message_key(self.id, id));
+            }
+            for (sequence, row) in &rows {
+                batch.delete(Table::QueueMessages, row::message_key(self.id, *sequence));
+                if let Some(message) = MessageRow::decode(row) {
+                    let key = row::index_key(self.id, message.subject, *sequence);
+                    batch.delete(Table::QueueSubjects, key);
+                }
+            }
+            if self.deleted.get() {
+                return Ok(());
+            }
+            self.store.commit(batch).await?;
+            if rows.is_empty() {
+                self.garbage.borrow_mut().remove(&id);
+            }
+        }
+    }
+}
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        if self.durable {
+            return;
+        }
+        let mut counts = self.stream.counts.borrow_mut();
+        counts.first = counts.first.min(self.first);
+        counts.messages += self.messages;
+        counts.bytes += self.bytes;
+        counts.lost.append(&mut self.lost);
+        drop(counts);
+        self.stream.look_up_again();
+        for (consumer, undelivered, pending) in &mut self.consumers {
+            let mut deliveries = consumer.deliveries.borrow_mut();
+            deliveries.matched += *undelivered;
+            for (sequence, mut pending) in std::mem::take(pending) {
+                pending.held = false;
+                deliveries.insert(sequence, pending);
+            }
+        }
+        self.stream.wake_all();
+    }
+}
