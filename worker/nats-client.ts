@@ -6,8 +6,10 @@ import type { FromNatsClient, ToNatsClient } from "./messages.js";
 
 /** Serves the client at the other end until it leaves, breaks the protocol, or `gone` aborts. */
 export function serve(engine: Engine, channel: Channel<ToNatsClient, FromNatsClient>, gone: AbortSignal): void {
+  let open = true;
   const leave = (): void => connection.close("Client Closed");
   const closed = (reason: string): void => {
+    open = false;
     gone.removeEventListener("abort", leave);
     channel.post(reason);
     // The wasm is still at work on it.
@@ -19,6 +21,7 @@ export function serve(engine: Engine, channel: Channel<ToNatsClient, FromNatsCli
   const connection = engine.connect((bytes) => channel.post(bytes, [bytes.buffer]), closed);
   gone.addEventListener("abort", leave);
   channel.listen((message) => {
+    if (!open) return;
     if (message instanceof Uint8Array) connection.receive(message);
     else if (message instanceof ArrayBuffer) connection.receive(new Uint8Array(message));
     else if (typeof message === "number") connection.took(message);

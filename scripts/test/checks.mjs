@@ -15,6 +15,8 @@ export async function checks(results, { suite, build }) {
   await check("cargo fmt", "cargo", "fmt", "--check");
   await check("clippy", "cargo", "clippy", ...deny);
   await check("clippy for wasm", "cargo", "clippy", "--target", rust.target, ...deny);
+  const queueAlone = ["--lib", "--no-default-features", "--locked", "--", "--deny", "warnings"];
+  await check("clippy for wasm, the queue alone", "cargo", "clippy", "--target", rust.target, ...queueAlone);
   // The types of what wasm-bindgen makes are part of what is checked.
   await build();
   await check("types", "tsc", "--project", "tsconfig.json");
