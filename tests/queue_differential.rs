@@ -38,5 +38,10 @@ compare! {
     acknowledgements
     pushes
     advisories
+    key_value
+    redeliveries
+    groups
+    removals
+    headers
     copies
 }

@@ -64,6 +64,12 @@ const KNOWN: &[(&str, &str, &str)] = &[
         ".error",
         "since 2.12 push and pull are told the same",
     ),
+    ("CONSUMER.CREATE.KV_b", ".name", "it is made up"),
+    (
+        "CONSUMER.INFO.S.B",
+        "",
+        "what was delivered often enough is over, and no longer in the floor's way",
+    ),
     ("republished", ".headers", "since 2.10 with Nats-Time-Stamp"),
     ("headers only", ".headers", "since 2.10 with Nats-Time-Stamp"),
 ];

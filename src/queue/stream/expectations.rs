@@ -40,6 +40,11 @@ pub(super) enum Ttl {
     Invalid,
 }
 
+/// A header without a value says nothing.
+fn said(value: &str) -> Option<&str> {
+    Some(value).filter(|value| !value.is_empty())
+}
+
 impl<'a> Directives<'a> {
     pub(super) fn read(headers: &'a [u8]) -> Self {
         let mut found = Self::default();
@@ -55,11 +60,11 @@ impl<'a> Directives<'a> {
                 names::MESSAGE_ID => {
                     found.id = found.id.or(Some(value)).filter(|id| !id.is_empty())
                 }
-                names::EXPECTED_STREAM => found.expected_stream = Some(value),
+                names::EXPECTED_STREAM => found.expected_stream = said(value),
                 names::EXPECTED_LAST_SEQUENCE => found.expected_last = number(),
                 names::EXPECTED_LAST_SUBJECT_SEQUENCE => found.expected_last_of_subject = number(),
-                names::EXPECTED_LAST_SUBJECT => found.expected_subject = Some(value),
-                names::EXPECTED_LAST_ID => found.expected_last_id = Some(value),
+                names::EXPECTED_LAST_SUBJECT => found.expected_subject = said(value),
+                names::EXPECTED_LAST_ID => found.expected_last_id = said(value),
                 names::ROLLUP => match value.to_lowercase().as_str() {
                     "" => {}
                     "sub" => found.rollup = Some(Rollup::Subject),

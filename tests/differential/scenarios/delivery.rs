@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::consumers::asked;
-use crate::differential::{Side, reply_of};
-
-pub use crate::differential::shown;
+use crate::differential::{Side, reply_of, shown};
 
 const SECOND: u64 = 1_000_000_000;
 

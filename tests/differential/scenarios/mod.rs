@@ -2,6 +2,7 @@
 
 mod consumers;
 mod delivery;
+mod more;
 mod streams;
 
-pub use self::{consumers::*, delivery::*, streams::*};
+pub use self::{consumers::*, delivery::*, more::*, streams::*};
