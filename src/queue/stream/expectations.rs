@@ -22,6 +22,7 @@ pub(super) struct Directives<'a> {
     pub(super) increment: Option<&'a str>,
     pub(super) is_copy: bool,
     pub(super) is_schedule: bool,
+    pub(super) is_about_schedules: bool,
 }
 
 /// What a message takes the place of.
@@ -55,6 +56,7 @@ impl<'a> Directives<'a> {
             if !name.starts_with("Nats-") {
                 continue;
             }
+            found.is_about_schedules |= name.starts_with("Nats-Schedule");
             let number = || (!value.is_empty()).then(|| value.parse().unwrap_or(u64::MAX));
             match name {
                 names::MESSAGE_ID => {

@@ -21,6 +21,7 @@ mod ingest;
 mod manage;
 mod open;
 mod publish;
+mod publishes;
 mod purge;
 mod remove;
 pub(super) mod row;

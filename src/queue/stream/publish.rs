@@ -1,7 +1,6 @@
 //! Publishing: what a message is checked for, and what its batch then does to the stream.
 
 use std::{
-    cell::{Cell, RefCell},
     rc::Rc,
     time::Duration,
 };
@@ -10,10 +9,10 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
-    Stage, Stream,
+    Stream,
     expectations::{Directives, Rollup, Ttl},
+    publishes::Publish,
     purge::PurgeRow,
-    remove::Removal,
     row,
     schedule::ended_schedule,
 };
@@ -138,8 +137,10 @@ impl Stream {
         let mut due = None;
         if client {
             self.check_directives(&config, &directives, subject, message.payload)?;
-            due = self.check_schedule(&config, message.headers, subject)?;
-            self.check_scheduler(&config, message.headers, subject)?;
+            if directives.is_about_schedules {
+                due = self.check_schedule(&config, message.headers, subject)?;
+                self.check_scheduler(&config, message.headers, subject)?;
+            }
         }
         let now = match message.origin {
             Origin::Mirror { time, .. } => time,
@@ -176,7 +177,8 @@ impl Stream {
             payload = added.payload.into();
             headers = added.headers.map_or(headers, Into::into);
         }
-        let mut rollup = directives.rollup;
+        let purges = config.allow_rollup_hdrs && !config.deny_purge;
+        let mut rollup = directives.rollup.filter(|_| purges);
         if due.is_some() && rollup.is_none() {
             // A subject has one schedule.
             headers = Block(&headers).with(names::ROLLUP, "sub").into();
@@ -240,13 +242,15 @@ impl Stream {
                 self.put_timer(batch, at, sequence);
                 publish.timer = publish.timer.min(at);
             }
-            publish.republish = self.republication(&publish, &headers, payload.into_owned());
+            publish.republish = self.republication(&publish, &headers, &payload);
             if rollup == Some(Rollup::All) {
                 self.subjects.borrow_mut().purge(None);
             }
             self.replace(batch, &config, &mut publish, rollup);
             self.subjects.borrow_mut().set_schedule(subject, due.is_some());
-            if let Some(scheduler) = ended_schedule(message.headers).filter(|_| !mirrored) {
+            if let (true, true, Some(scheduler)) =
+                (directives.is_about_schedules, purges, ended_schedule(message.headers))
+            {
                 self.subjects.borrow_mut().purge(Some(scheduler));
                 let row = PurgeRow::of_subject(scheduler, sequence + 1, 0);
                 publish.purges.push(self.put_purge(batch, row));
@@ -256,7 +260,7 @@ impl Stream {
             }
         }
         self.keep_id(batch, &publish, oldest);
-        self.publishes(batch).all.borrow_mut().push(publish);
+        self.put_under_way(batch, publish);
         Ok(PubAck { value, ..self.ack(sequence, false) })
     }
 
@@ -354,7 +358,7 @@ impl Stream {
         &self,
         publish: &Publish,
         headers: &[u8],
-        payload: Vec<u8>,
+        payload: &[u8],
     ) -> Option<Box<CoreMessage>> {
         let republish = self.republish.borrow();
         let target = republish.as_ref()?.apply(&publish.subject)?;
@@ -381,167 +385,8 @@ impl Stream {
             subject: target.into(),
             reply: None,
             headers: block.into(),
-            payload: if headers_only { Bytes::new() } else { payload.into() },
+            payload: if headers_only { Bytes::new() } else { Bytes::copy_from_slice(payload) },
         }))
-    }
-
-    /// The publishes of a batch.
-    fn publishes(self: &Rc<Self>, batch: &mut Batch) -> Rc<Publishes> {
-        if let Some(publishes) = batch.part(|part: &Publishes| Rc::ptr_eq(&part.stream, self)) {
-            return publishes;
-        }
-        let publishes = Rc::new(Publishes {
-            stream: self.clone(),
-            all: RefCell::default(),
-            removals: RefCell::default(),
-            stage: Cell::new(Stage::Prepared),
-        });
-        batch.add_part(publishes.clone());
-        let part = publishes.clone();
-        batch.on_submit(move |batch| part.submit(batch));
-        publishes
-    }
-}
-
-/// The publishes of one batch under way; take themselves back when it fails or is dropped.
-pub(super) struct Publishes {
-    stream: Rc<Stream>,
-    all: RefCell<Vec<Publish>>,
-    removals: RefCell<Option<Removal>>,
-    stage: Cell<Stage>,
-}
-
-/// A publish under way.
-struct Publish {
-    sequence: u64,
-    subject: Rc<str>,
-    size: u64,
-    time: u64,
-    stored: bool,
-    id: Option<Rc<str>>,
-    /// The messages that it takes the place of: sequence number and size.
-    evicted: Vec<(u64, u64)>,
-    purges: Vec<(u64, PurgeRow)>,
-    republish: Option<Box<CoreMessage>>,
-    /// When something happens to it first.
-    timer: u64,
-}
-
-impl Publishes {
-    fn submit(self: Rc<Self>, batch: &mut Batch) {
-        self.stage.set(Stage::Submitted);
-        let stream = &self.stream;
-        let mut removal = Removal::new(stream);
-        for publish in &*self.all.borrow() {
-            if !publish.stored {
-                continue;
-            }
-            self.unprepare(publish);
-            {
-                let mut counts = stream.counts.borrow_mut();
-                counts.add(publish.sequence, publish.size);
-                counts.last_time = counts.last_time.max(publish.time);
-            }
-            self.match_consumers(publish, 1);
-            for (sequence, size) in &publish.evicted {
-                removal.add(batch, *sequence, &publish.subject, *size);
-            }
-        }
-        stream.write_counts(batch);
-        *self.removals.borrow_mut() = removal.into_some();
-        batch.on_durable(move || self.durable());
-    }
-
-    fn durable(&self) {
-        self.stage.set(Stage::Durable);
-        let stream = &self.stream;
-        if let Some(removal) = self.removals.take() {
-            removal.durable();
-        }
-        let all = self.all.take();
-        let mut purges = false;
-        {
-            let mut counts = stream.counts.borrow_mut();
-            for publish in &all {
-                counts.settle(publish.sequence, true);
-            }
-        }
-        for publish in &all {
-            // Whoever looked meanwhile has not seen it.
-            stream.next_expiry.set(stream.next_expiry.get().min(publish.timer));
-            purges |= !publish.purges.is_empty();
-            stream.purges.borrow_mut().extend(publish.purges.iter().cloned());
-        }
-        stream.settled.wake();
-        // Whoever was published after these and became durable before them is visible now too.
-        let newest = all.last().map_or(0, |publish| publish.sequence);
-        if stream.counts.borrow().last == newest {
-            for consumer in stream.consumers.borrow().values() {
-                if all.iter().any(|publish| consumer.takes(&publish.subject)) {
-                    consumer.wake.wake();
-                }
-            }
-        } else {
-            stream.wake_all();
-        }
-        let timers = all.iter().any(|publish| publish.timer < u64::MAX);
-        if purges || timers || stream.is_untidy() {
-            stream.untidy.wake();
-        }
-        for message in all.into_iter().filter_map(|publish| publish.republish) {
-            stream.broker.publish(&message);
-        }
-    }
-
-    fn unprepare(&self, publish: &Publish) {
-        let prepared = &mut self.stream.counts.borrow_mut().prepared;
-        prepared.0 -= 1;
-        prepared.1 -= publish.size;
-    }
-
-    fn match_consumers(&self, publish: &Publish, by: i64) {
-        for consumer in self.stream.consumers.borrow().values() {
-            if consumer.counts(publish.sequence, &publish.subject) {
-                let matched = &mut consumer.deliveries.borrow_mut().matched;
-                *matched = matched.saturating_add_signed(by);
-            }
-        }
-    }
-}
-
-impl Drop for Publishes {
-    fn drop(&mut self) {
-        let (stage, stream) = (self.stage.get(), self.stream.clone());
-        if stage == Stage::Durable {
-            return;
-        }
-        // Gives back what was removed.
-        drop(self.removals.take());
-        for publish in self.all.take().into_iter().rev() {
-            match stage {
-                Stage::Prepared if publish.stored => self.unprepare(&publish),
-                Stage::Submitted if publish.stored => {
-                    stream.counts.borrow_mut().subtract(publish.sequence, publish.size);
-                    self.match_consumers(&publish, -1);
-                }
-                _ => {}
-            }
-            let mut subjects = stream.subjects.borrow_mut();
-            subjects.take_back(&publish.subject, publish.sequence);
-            for (sequence, size) in publish.evicted {
-                subjects.restore(&publish.subject, sequence, size);
-            }
-            if !publish.purges.is_empty() {
-                subjects.forget_all();
-            }
-            drop(subjects);
-            if let Some(id) = &publish.id {
-                stream.ids.borrow_mut().forget(id, publish.sequence);
-            }
-            stream.counts.borrow_mut().settle(publish.sequence, false);
-        }
-        stream.settled.wake();
-        stream.wake_all();
     }
 }
 
