@@ -88,6 +88,42 @@ export default {
     await until(async () => (await kv.get("a")) === null);
   },
 
+  async "key-value: a marker tells that a value expired, or was purged"({ nc, client }) {
+    const kv = await new Kvm(nc).create("bucket", { markerTTL: 5000 });
+    const other = await new Kvm(await client()).open("bucket");
+    const watch = await other.watch({ include: "updates" });
+    await kv.create("a", "1", "1s");
+    const seen = (await take(watch, 2)).map((entry) => `${entry.key} ${entry.operation}`);
+    equal(seen, ["a PUT", "a PURGE"]);
+    equal((await kv.get("a")).operation, "PURGE");
+    await kv.put("b", "2");
+    await kv.purge("b", { ttl: "1s" });
+    await until(async () => (await kv.get("b")) === null);
+  },
+
+  async "key-value: a bucket gathers two others"({ nc }) {
+    const kvm = new Kvm(nc);
+    const [one, two] = [await kvm.create("one"), await kvm.create("two")];
+    await one.put("a", "1");
+    await two.put("b", "2");
+    const both = await kvm.create("both", {
+      sources: ["one", "two"].map((name) => ({
+        name: `KV_${name}`,
+        subject_transforms: [{ src: `$KV.${name}.>`, dest: "$KV.both.>" }],
+      })),
+    });
+    await until(async () => (await both.get("a"))?.string() === "1" && (await both.get("b"))?.string() === "2");
+  },
+
+  async "key-value: changes are published again"({ nc }) {
+    const kv = await new Kvm(nc).create("bucket", { republish: { src: ">", dest: "changed.>" } });
+    const changes = nc.subscribe("changed.>", { max: 1 });
+    await nc.flush();
+    await kv.put("a", "1");
+    const [change] = await take(changes, 1);
+    ok(change.subject.endsWith("$KV.bucket.a"), change.subject);
+  },
+
   async "key-value: all buckets, and one in memory"({ nc }) {
     const kvm = new Kvm(nc);
     await kvm.create("one");

@@ -1,5 +1,7 @@
 // Streams with the official client: their configuration, what they hold and what is taken from them.
 
+import { jetstreamManager } from "@nats-io/jetstream";
+import { startFastIngest } from "@nats-io/jetstream/internal";
 import { headers, nanos } from "@nats-io/nats-core";
 
 import { equal, ok, refusal, rejection, take, until } from "./assert.js";
@@ -254,10 +256,11 @@ export default {
       name: "BOTH",
       sources: [{ name: "A", filter_subject: "a.x" }, { name: "B", subject_transforms: [{ src: "b.*", dest: "from.b.{{wildcard(1)}}" }] }],
     });
-    await until(async () => (await state(jsm, "M")).messages === 2 && (await state(jsm, "BOTH")).messages === 2);
+    const have = async (count) => (await held(jsm, "M")).length === count && (await held(jsm, "BOTH")).length === count;
+    await until(() => have(2));
     equal(await held(jsm, "M"), ["1 a.x 1", "2 a.y 3"]);
     await publish(js, ["a.x", "4"]);
-    await until(async () => (await state(jsm, "M")).messages === 3 && (await state(jsm, "BOTH")).messages === 3);
+    await until(() => have(3));
     const subjects = (await held(jsm, "BOTH")).map((text) => text.slice(2)).sort();
     equal(subjects, ["a.x 1", "a.x 4", "from.b.x 2"]);
     equal((await jsm.streams.info("M")).mirror.name, "A");
@@ -322,6 +325,65 @@ export default {
     await js.publish("schedule.one", "later", { schedule: { specification: { at }, target: "target.one" } });
     await until(async () => (await jsm.streams.getMessage("S", { last_by_subj: "target.one" }))?.string() === "later");
     equal(await jsm.streams.getMessage("S", { last_by_subj: "schedule.one" }), null);
+  },
+
+  async "a schedule repeats itself until it is ended"({ jsm, js }) {
+    await jsm.streams.add({ name: "S", subjects: ["schedule.*", "target.*"], allow_msg_schedules: true });
+    const schedule = { specification: { every: "1s" }, target: "target.tick" };
+    await js.publish("schedule.tick", "tick", { schedule });
+    await until(async () => (await state(jsm, "S", { subjects_filter: "target.*" })).subjects?.["target.tick"] >= 2);
+    equal((await jsm.streams.getMessage("S", { last_by_subj: "target.tick" })).string(), "tick");
+    ok(await jsm.streams.getMessage("S", { last_by_subj: "schedule.tick" }));
+    await jsm.streams.purge("S", { filter: "schedule.tick" });
+    const { last_seq } = await state(jsm, "S");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    equal((await state(jsm, "S")).last_seq, last_seq);
+  },
+
+  async "much is stored without an answer to each"({ jsm, nc }) {
+    await jsm.streams.add({ name: "S", subjects: ["s.*"], allow_batched: true });
+    const ingest = await startFastIngest(nc, "s.a", "1", { timeout: 5000, ackInterval: 10 });
+    for (let index = 2; index < 100; index++) await ingest.add("s.a", String(index));
+    const ack = await ingest.last("s.b", "100");
+    equal([ack.count, ack.batch === ingest.batch], [100, true]);
+    const { messages } = await state(jsm, "S");
+    equal(messages, 100);
+    equal((await jsm.streams.getMessage("S", { seq: 57 })).string(), "57");
+    const plain = await jsm.streams.add({ name: "T", subjects: ["t"] });
+    ok(!plain.config.allow_batched);
+    ok((await refusal(startFastIngest(nc, "t", "1", { timeout: 2000 }))).message);
+  },
+
+  async "what a client requires is held against the level of the server"({ nc }) {
+    const manager = await jetstreamManager(nc, { sendRequiredApiLevel: true });
+    const made = await manager.streams.add({ name: "S", subjects: ["s"], allow_msg_ttl: true, allow_atomic: true });
+    equal(made.config.metadata["_nats.level"], "4");
+    ok(Number(made.config.metadata["_nats.req.level"]) >= 1);
+    const sent = headers();
+    sent.set("Nats-Required-Api-Level", "1000");
+    const answer = await nc.request("$JS.API.STREAM.INFO.S", "", { headers: sent });
+    equal(answer.json().error.err_code, 10185);
+  },
+
+  async "the next message from a time on, and a batch from there"({ jsm, js }) {
+    await jsm.streams.add({ name: "S", subjects: ["s.*"], allow_direct: true });
+    await publish(js, ["s.a", "1"], ["s.b", "2"]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const start_time = new Date();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await publish(js, ["s.a", "3"], ["s.b", "4"]);
+    equal((await jsm.direct.getMessage("S", { start_time })).string(), "3");
+    const batch = await all(await jsm.direct.getBatch("S", { start_time, batch: 10 }));
+    equal(batch.map((message) => message.string()), ["3", "4"]);
+    const lasts = await all(await jsm.direct.getLastMessagesFor("S", { multi_last: ["s.*"], up_to_seq: 3 }));
+    equal(lasts.map((message) => message.string()), ["2", "3"]);
+  },
+
+  async "a message taken at once is acknowledged before it is written"({ jsm, js }) {
+    await jsm.streams.add({ name: "S", subjects: ["s"], persist_mode: "async" });
+    await Promise.all(Array.from({ length: 100 }, (_, index) => js.publish("s", String(index))));
+    equal((await state(jsm, "S")).messages, 100);
+    equal((await jsm.streams.info("S")).config.persist_mode, "async");
   },
 
   async "advisories tell what is done"({ jsm, nc }) {
