@@ -1,6 +1,7 @@
 //! What streams and consumers are told to be.
 
 mod check;
+mod check_copies;
 mod consumer;
 mod consumer_check;
 mod stream;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::Serialize;
 
-use super::{Stream, row::MessageRow, source::StreamSourceInfo};
+use super::{Stream, copying::StreamSourceInfo, row::MessageRow};
 use crate::{
     queue::{ConsumerInfo, Queue, config::StreamConfig, error::Result, time::Timestamp},
     store::Direction,
@@ -149,7 +149,7 @@ impl Stream {
         let time = |millis: u64| (millis > 0).then(|| Timestamp::from_millis(millis));
         let (now, copying) = (self.clock.now(), self.copying.borrow());
         let copies = |mirror| {
-            let these = copying.iter().filter(move |copying| copying.is_mirror() == mirror);
+            let these = copying.iter().filter(move |copying| copying.is_mirror == mirror);
             these.map(|copying| copying.info(now))
         };
         let lost = || LostState { msgs: counts.lost.iter().copied().collect(), bytes: 0 };

@@ -5,6 +5,7 @@
 //! guard in its batch: when the batch fails or is dropped, the guard takes the change back.
 
 mod atomic;
+mod copying;
 mod counter;
 mod counts;
 mod cron;
@@ -18,6 +19,7 @@ mod ids;
 mod index;
 mod info;
 mod ingest;
+mod lookup;
 mod manage;
 mod open;
 mod publish;
@@ -41,8 +43,16 @@ use std::{
 use futures::lock::Mutex;
 
 use self::{
-    atomic::AtomicBatches, damage::Damage, fast::FastBatches, ids::MessageIds, ingest::Inbox,
-    purge::PurgeRow, row::StateRow, source::Copying, subjects::Subjects,
+    atomic::AtomicBatches, copying::Copying, damage::Damage, fast::FastBatches, ids::MessageIds,
+    ingest::Inbox, purge::PurgeRow, row::StateRow, subjects::Subjects,
+};
+pub use self::{
+    copying::StreamSourceInfo,
+    direct::{DirectReply, DirectRequest},
+    get::{MessageRequest, StoredMessage},
+    info::{LostState, StreamInfo, StreamState},
+    publish::PubAck,
+    purge::Purge,
 };
 pub(super) use self::{
     counts::Counts,
@@ -50,14 +60,6 @@ pub(super) use self::{
     open::Parts,
     publish::{Incoming, go_duration},
     snapshot::{Restore, Snapshot},
-};
-pub use self::{
-    direct::{DirectReply, DirectRequest},
-    get::{MessageRequest, StoredMessage},
-    info::{LostState, StreamInfo, StreamState},
-    publish::PubAck,
-    purge::Purge,
-    source::StreamSourceInfo,
 };
 use super::{
     broker::Broker,

@@ -1,9 +1,6 @@
 //! Publishing: what a message is checked for, and what its batch then does to the stream.
 
-use std::{
-    rc::Rc,
-    time::Duration,
-};
+use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap};

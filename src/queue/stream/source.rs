@@ -5,17 +5,16 @@
 //! acknowledgements join the same batches.
 
 use std::{
-    cell::{Cell, RefCell},
     pin::pin,
     rc::{Rc, Weak},
     time::Duration,
 };
 
 use futures::future::{Either, select};
-use serde::Serialize;
 
 use super::{
     Stream,
+    copying::{Copying, Original},
     get::StoredMessage,
     publish::{Incoming, Origin},
     row,
@@ -25,14 +24,10 @@ use crate::{
     queue::{
         Inner, Queue,
         config::{
-            AckPolicy, ConsumerConfig, DeliverPolicy, ExternalStream, Retention, StreamSource,
-            SubjectTransform,
+            AckPolicy, Retention,
         },
         consumer::{Action, Consumer, Message},
         error::{Error, Result},
-        headers::{Block, names},
-        subject,
-        transform::Transform,
     },
     store::{Batch, Direction, Table},
 };
@@ -43,52 +38,6 @@ const CHUNK: usize = 256;
 const RETRY: u64 = 1_000;
 /// How long it is waited for something to ring, in milliseconds.
 const REST: u64 = 60_000;
-
-/// A stream that is copied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StreamSourceInfo {
-    /// Its name.
-    pub name: String,
-    /// On another server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub external: Option<ExternalStream>,
-    /// How many messages it has that were not looked at yet.
-    pub lag: u64,
-    /// For how long nothing came of it, in nanoseconds; -1 when nothing ever did.
-    pub active: i64,
-    /// Why nothing comes of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Error>,
-    /// The subjects that are copied.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub filter_subject: String,
-    /// The subjects that are copied, and what they become.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub subject_transforms: Vec<SubjectTransform>,
-}
-
-/// The copying of one source.
-pub(super) struct Copying {
-    source: StreamSource,
-    is_mirror: bool,
-    transforms: Vec<Transform>,
-    /// Up to where the source was looked at.
-    position: Cell<u64>,
-    lag: Cell<u64>,
-    /// When something came last, in milliseconds since the Unix epoch; 0 is never.
-    active: Cell<u64>,
-    error: RefCell<Option<Error>>,
-    stopped: Cell<bool>,
-}
-
-/// A message to be copied.
-struct Original<'a> {
-    sequence: u64,
-    subject: &'a str,
-    headers: &'a [u8],
-    payload: &'a [u8],
-    time: u64,
-}
 
 impl Queue {
     /// Has a stream copy what its configuration says, and nothing else.
@@ -113,95 +62,6 @@ impl Queue {
             let new = Rc::new(Copying::new(source.clone(), is_mirror));
             copying.push(new.clone());
             platform::spawn(copy(new, Rc::downgrade(stream), Rc::downgrade(&self.inner)));
-        }
-    }
-}
-
-impl Copying {
-    fn new(source: StreamSource, is_mirror: bool) -> Self {
-        let transforms = match source.subject_transforms.is_empty() {
-            true => {
-                vec![SubjectTransform { src: source.filter_subject.clone(), dest: String::new() }]
-            }
-            false => source.subject_transforms.clone(),
-        };
-        // What was checked can be made.
-        let made = transforms.iter().filter_map(|t| Transform::new(&t.src, &t.dest).ok());
-        Self {
-            transforms: made.collect(),
-            source,
-            is_mirror,
-            position: Cell::new(0),
-            lag: Cell::new(0),
-            active: Cell::new(0),
-            error: RefCell::default(),
-            stopped: Cell::new(false),
-        }
-    }
-
-    pub(super) fn info(&self, now: u64) -> StreamSourceInfo {
-        let idle = now.saturating_sub(self.active.get()).saturating_mul(1_000_000);
-        StreamSourceInfo {
-            name: self.source.name.clone(),
-            external: None,
-            lag: self.lag.get(),
-            active: if self.active.get() == 0 { -1 } else { idle as i64 },
-            error: self.error.borrow().clone(),
-            filter_subject: self.source.filter_subject.clone(),
-            subject_transforms: self.source.subject_transforms.clone(),
-        }
-    }
-
-    pub(super) fn is_mirror(&self) -> bool {
-        self.is_mirror
-    }
-
-    /// What a subject becomes; `None` when it is not copied.
-    fn transform(&self, literal: &str) -> Option<String> {
-        let made = self.transforms.iter().find_map(|transform| transform.apply(literal))?;
-        Some(if subject::is_literal(&made) { made } else { literal.to_owned() })
-    }
-
-    /// `Nats-Stream-Source` of a copied message.
-    fn source_header(&self, sequence: u64, literal: &str) -> String {
-        let index = self.source.index_name();
-        let (stream, rest) = index.split_once(' ').unwrap_or((&index, ""));
-        format!("{stream} {sequence} {rest} {literal}")
-    }
-
-    /// The headers of a copied message.
-    fn headers(&self, original: &Original<'_>) -> Vec<u8> {
-        if self.is_mirror {
-            return original.headers.to_vec();
-        }
-        let plain = Block(original.headers).without(|name| {
-            name == names::STREAM_SOURCE
-                || name.starts_with("Nats-Expected-")
-                || name.starts_with("Nats-Batch-")
-        });
-        let source = self.source_header(original.sequence, original.subject);
-        Block(&plain).with(names::STREAM_SOURCE, &source)
-    }
-
-    /// The consumer that an origin is copied through which lets go of acknowledged messages.
-    fn consumer(&self, target: &Stream) -> ConsumerConfig {
-        let kind = if self.is_mirror { "MIRROR" } else { "SRC" };
-        let index = self.source.index_name();
-        let suffix = crc32fast::hash(format!("{} {index}", target.name).as_bytes());
-        let filters = self.transforms.iter().map(|transform| transform.source().to_owned());
-        let filters: Vec<_> = filters.filter(|filter| filter != ">").collect();
-        let kind_of = if self.is_mirror { "_nats.mirror.stream" } else { "_nats.src.stream" };
-        ConsumerConfig {
-            durable_name: format!("JS_{kind}_{suffix:08x}"),
-            filter_subjects: filters,
-            deliver_policy: match self.source.opt_start_seq {
-                0 => DeliverPolicy::All,
-                _ => DeliverPolicy::ByStartSequence,
-            },
-            opt_start_seq: (self.source.opt_start_seq > 0).then_some(self.source.opt_start_seq),
-            ack_policy: AckPolicy::Explicit,
-            metadata: [(kind_of.to_owned(), target.name.to_string())].into(),
-            ..ConsumerConfig::default()
         }
     }
 }

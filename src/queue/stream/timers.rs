@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     Stream,
     expectations::{Directives, Ttl},
-    index::Admin,
+    lookup::Admin,
     publish::{Incoming, Origin, go_duration},
     row::{self, MessageRow},
 };

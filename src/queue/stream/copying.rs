@@ -1,0 +1,147 @@
+//! The copying of one source: what of it is copied, what that becomes, and how far it is.
+
+use std::cell::{Cell, RefCell};
+
+use serde::Serialize;
+
+use super::Stream;
+use crate::queue::{
+    config::{
+        AckPolicy, ConsumerConfig, DeliverPolicy, ExternalStream, StreamSource, SubjectTransform,
+    },
+    error::Error,
+    headers::{Block, names},
+    subject,
+    transform::Transform,
+};
+
+/// A stream that is copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StreamSourceInfo {
+    /// Its name.
+    pub name: String,
+    /// On another server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalStream>,
+    /// How many messages it has that were not looked at yet.
+    pub lag: u64,
+    /// For how long nothing came of it, in nanoseconds; -1 when nothing ever did.
+    pub active: i64,
+    /// Why nothing comes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// The subjects that are copied.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub filter_subject: String,
+    /// The subjects that are copied, and what they become.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subject_transforms: Vec<SubjectTransform>,
+}
+
+/// The copying of one source.
+pub(super) struct Copying {
+    pub(super) source: StreamSource,
+    pub(super) is_mirror: bool,
+    pub(super) transforms: Vec<Transform>,
+    /// Up to where the source was looked at.
+    pub(super) position: Cell<u64>,
+    pub(super) lag: Cell<u64>,
+    /// When something came last, in milliseconds since the Unix epoch; 0 is never.
+    pub(super) active: Cell<u64>,
+    pub(super) error: RefCell<Option<Error>>,
+    pub(super) stopped: Cell<bool>,
+}
+
+/// A message to be copied.
+pub(super) struct Original<'a> {
+    pub(super) sequence: u64,
+    pub(super) subject: &'a str,
+    pub(super) headers: &'a [u8],
+    pub(super) payload: &'a [u8],
+    pub(super) time: u64,
+}
+
+impl Copying {
+    pub(super) fn new(source: StreamSource, is_mirror: bool) -> Self {
+        let transforms = match source.subject_transforms.is_empty() {
+            true => {
+                vec![SubjectTransform { src: source.filter_subject.clone(), dest: String::new() }]
+            }
+            false => source.subject_transforms.clone(),
+        };
+        // What was checked can be made.
+        let made = transforms.iter().filter_map(|t| Transform::new(&t.src, &t.dest).ok());
+        Self {
+            transforms: made.collect(),
+            source,
+            is_mirror,
+            position: Cell::new(0),
+            lag: Cell::new(0),
+            active: Cell::new(0),
+            error: RefCell::default(),
+            stopped: Cell::new(false),
+        }
+    }
+
+    pub(super) fn info(&self, now: u64) -> StreamSourceInfo {
+        let idle = now.saturating_sub(self.active.get()).saturating_mul(1_000_000);
+        StreamSourceInfo {
+            name: self.source.name.clone(),
+            external: None,
+            lag: self.lag.get(),
+            active: if self.active.get() == 0 { -1 } else { idle as i64 },
+            error: self.error.borrow().clone(),
+            filter_subject: self.source.filter_subject.clone(),
+            subject_transforms: self.source.subject_transforms.clone(),
+        }
+    }
+
+    /// What a subject becomes; `None` when it is not copied.
+    pub(super) fn transform(&self, literal: &str) -> Option<String> {
+        let made = self.transforms.iter().find_map(|transform| transform.apply(literal))?;
+        Some(if subject::is_literal(&made) { made } else { literal.to_owned() })
+    }
+
+    /// `Nats-Stream-Source` of a copied message.
+    pub(super) fn source_header(&self, sequence: u64, literal: &str) -> String {
+        let index = self.source.index_name();
+        let (stream, rest) = index.split_once(' ').unwrap_or((&index, ""));
+        format!("{stream} {sequence} {rest} {literal}")
+    }
+
+    /// The headers of a copied message.
+    pub(super) fn headers(&self, original: &Original<'_>) -> Vec<u8> {
+        if self.is_mirror {
+            return original.headers.to_vec();
+        }
+        let plain = Block(original.headers).without(|name| {
+            name == names::STREAM_SOURCE
+                || name.starts_with("Nats-Expected-")
+                || name.starts_with("Nats-Batch-")
+        });
+        let source = self.source_header(original.sequence, original.subject);
+        Block(&plain).with(names::STREAM_SOURCE, &source)
+    }
+
+    /// The consumer that an origin is copied through which lets go of acknowledged messages.
+    pub(super) fn consumer(&self, target: &Stream) -> ConsumerConfig {
+        let kind = if self.is_mirror { "MIRROR" } else { "SRC" };
+        let index = self.source.index_name();
+        let suffix = crc32fast::hash(format!("{} {index}", target.name).as_bytes());
+        let filters = self.transforms.iter().map(|transform| transform.source().to_owned());
+        let filters: Vec<_> = filters.filter(|filter| filter != ">").collect();
+        let kind_of = if self.is_mirror { "_nats.mirror.stream" } else { "_nats.src.stream" };
+        ConsumerConfig {
+            durable_name: format!("JS_{kind}_{suffix:08x}"),
+            filter_subjects: filters,
+            deliver_policy: match self.source.opt_start_seq {
+                0 => DeliverPolicy::All,
+                _ => DeliverPolicy::ByStartSequence,
+            },
+            opt_start_seq: (self.source.opt_start_seq > 0).then_some(self.source.opt_start_seq),
+            ack_policy: AckPolicy::Explicit,
+            metadata: [(kind_of.to_owned(), target.name.to_string())].into(),
+            ..ConsumerConfig::default()
+        }
+    }
+}
