@@ -14,6 +14,7 @@ const NEWER: &[&str] = &[
     "ts",
     // 2.11
     "allow_msg_ttl",
+    "cluster",
     "level",
     "reserved_memory",
     "reserved_storage",
@@ -70,6 +71,13 @@ const KNOWN: &[(&str, &str, &str)] = &[
         "",
         "what was delivered often enough is over, and no longer in the floor's way",
     ),
+    (".INFO.", ".cluster.leader", "it is made up"),
+    ("\"subjects\":[\"a\",\"a\"]", ".error.description", "other words since 2.10"),
+    ("\"opt_start_seq\":99", ".delivered.stream_seq", "since 2.10 a start may be yet to come"),
+    ("\"opt_start_seq\":99", ".ack_floor.stream_seq", "the same"),
+    ("\"max_waiting\":-2", "", "since 2.12 below 0 is 0"),
+    ("\"max_batch\":-1", "", "since 2.12 below 0 is 0"),
+    ("\"max_consumers\":3", "", "since 2.10 it may change"),
     ("republished", ".headers", "since 2.10 with Nats-Time-Stamp"),
     ("headers only", ".headers", "since 2.10 with Nats-Time-Stamp"),
 ];

@@ -211,6 +211,10 @@ pub fn reply_of(heard: &[CoreMessage], nth: usize) -> &str {
 pub fn shown(message: &CoreMessage) -> Value {
     let headers = String::from_utf8_lossy(&message.headers);
     let mut lines: Vec<_> = headers.trim_end().lines().map(str::to_owned).collect();
+    // Which subject nobody listens to is told since 2.11.
+    if headers.starts_with("NATS/1.0 503") {
+        lines.truncate(1);
+    }
     if lines.len() > 1 {
         lines[1..].sort();
     }

@@ -13,7 +13,7 @@ use crate::queue::{
     Purge, Queue, StreamInfo,
     config::StreamConfig,
     error::{Error, Result},
-    protocol::{API_LEVEL, VERSION},
+    protocol::{API_LEVEL, NAME, VERSION},
     subject,
 };
 
@@ -50,6 +50,19 @@ struct Paged<T> {
     page: Page,
     #[serde(flatten)]
     info: T,
+}
+
+/// With the cluster that answers: it has one server.
+#[derive(Serialize)]
+struct Informed {
+    #[serde(flatten)]
+    info: StreamInfo,
+    cluster: Cluster,
+}
+
+#[derive(Serialize)]
+struct Cluster {
+    leader: &'static str,
 }
 
 #[derive(Serialize)]
@@ -128,7 +141,7 @@ async fn info(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
             info.state.subjects = BTreeMap::from_iter(subjects);
         }
     }
-    Body::of(&Paged { page, info })
+    Body::of(&Paged { page, info: Informed { info, cluster: Cluster { leader: NAME } } })
 }
 
 /// With what the server adds to what it tells. ADR-44

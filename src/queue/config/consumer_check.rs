@@ -95,6 +95,12 @@ impl ConsumerConfig {
         if self.max_deliver <= 0 {
             self.max_deliver = -1;
         }
+        self.max_ack_pending = self.max_ack_pending.max(-1);
+        for limit in
+            [&mut self.max_waiting, &mut self.max_request_batch, &mut self.max_request_max_bytes]
+        {
+            *limit = (*limit).max(0);
+        }
         if let Some(first) = self.backoff.first() {
             self.ack_wait = *first;
         }
@@ -263,17 +269,11 @@ impl ConsumerConfig {
         if self.rate_limit_bps > 0 {
             return Err(Error::PULL_WITH_RATE_LIMIT);
         }
-        if self.max_waiting < 0 {
-            return Err(Error::NEGATIVE_MAX_WAITING);
-        }
         if !self.idle_heartbeat.is_zero() {
             return Err(Error::HEARTBEAT_NEEDS_PUSH);
         }
         if self.flow_control {
             return Err(Error::FLOW_CONTROL_NEEDS_PUSH);
-        }
-        if self.max_request_batch < 0 {
-            return Err(Error::NEGATIVE_MAX_BATCH);
         }
         if !self.max_request_expires.is_zero()
             && self.max_request_expires < Duration::from_millis(1)

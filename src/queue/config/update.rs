@@ -12,10 +12,6 @@ impl StreamConfig {
         let work_queue = [self.retention, before.retention].contains(&Retention::WorkQueue);
         for (wrong, description) in [
             (
-                self.max_consumers != before.max_consumers,
-                "stream configuration update can not change MaxConsumers",
-            ),
-            (
                 self.storage != before.storage,
                 "stream configuration update can not change storage type",
             ),

@@ -132,7 +132,10 @@ impl Inner {
 
     /// Whether a publish of that number counts as one more for it.
     pub(super) fn counts(&self, sequence: u64, subject: &str) -> bool {
-        sequence > self.base.get() && self.takes(subject)
+        // It may start at what comes later.
+        sequence > self.base.get()
+            && sequence >= self.deliveries.borrow().cursor
+            && self.takes(subject)
     }
 
     /// Whether the message is for it and was not delivered yet.

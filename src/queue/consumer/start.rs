@@ -63,9 +63,7 @@ impl Stream {
         let start = match config.deliver_policy {
             DeliverPolicy::All => first,
             DeliverPolicy::New => last + 1,
-            DeliverPolicy::ByStartSequence => {
-                config.opt_start_seq.unwrap_or(first).clamp(first, last + 1)
-            }
+            DeliverPolicy::ByStartSequence => config.opt_start_seq.unwrap_or(first).max(first),
             DeliverPolicy::ByStartTime => match config.opt_start_time {
                 Some(time) => self.first_at(time.millis_up()).await?,
                 None => first,

@@ -28,9 +28,6 @@ impl Error {
     /// Who pulls sets the rate.
     pub const PULL_WITH_RATE_LIMIT: Self =
         Self::fixed(400, 10086, "consumer in pull mode can not have rate limit set");
-    /// Not fewer than none may wait.
-    pub const NEGATIVE_MAX_WAITING: Self =
-        Self::fixed(400, 10087, "consumer max waiting needs to be positive");
     /// Pull requests ask for heartbeats themselves.
     pub const HEARTBEAT_NEEDS_PUSH: Self =
         Self::fixed(400, 10088, "consumer idle heartbeat requires a push based consumer");
@@ -43,9 +40,6 @@ impl Error {
     /// What messages are pushed to is no subject.
     pub const INVALID_DELIVER_SUBJECT: Self =
         Self::fixed(400, 10112, "invalid push consumer deliver subject");
-    /// A request is for one message at least.
-    pub const NEGATIVE_MAX_BATCH: Self =
-        Self::fixed(400, 10114, "consumer max request batch needs to be > 0");
     /// A request may wait at least so long.
     pub const SMALL_MAX_EXPIRES: Self =
         Self::fixed(400, 10115, "consumer max request expires needs to be >= 1ms");

@@ -49,6 +49,7 @@ pub async fn pulls(side: &Side) {
         side.publish("$JS.API.CONSUMER.MSG.NEXT.S.W", Some(to), &[], &request);
     };
     wait("_R.waiting.1");
+    side.wait(50).await;
     wait("_R.waiting.2");
     side.hear("more than may wait", &reply, 1).await;
     side.api("CONSUMER.INFO.S.W", Value::Null).await;
@@ -56,6 +57,7 @@ pub async fn pulls(side: &Side) {
     side.hear("what comes late", &reply, 1).await;
     // Those who wait are told when it ends.
     wait("_R.waiting.3");
+    side.wait(50).await;
     side.api("CONSUMER.INFO.S.W", Value::Null).await;
     side.api("CONSUMER.DELETE.S.W", Value::Null).await;
     side.hear("the end", &reply, 1).await;
