@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     platform,
-    queue::{CoreMessage, Queue, Subscription},
+    queue::{
+        CoreMessage, Queue, Subscription, config::Retention, error::Result, stream::row::MessageRow,
+    },
     store::Batch,
 };
 
@@ -46,9 +48,12 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
 impl Consumer {
     fn acknowledge(&self, place: &AckSubject<'_>, message: &CoreMessage) {
         let Self { stream, inner } = self;
+        // What it was not delivered, as far as is known, it can't acknowledge: that comes again.
+        let is_known = place.stream_sequence < inner.deliveries.borrow().cursor;
         let (sequence, reply) = (place.stream_sequence, message.reply.clone());
         let delivery = (place.consumer_sequence, place.deliveries);
         match Ack::read(&message.payload) {
+            Some(Ack::Processed | Ack::Term(_)) if !is_known => {}
             Some(Ack::Processed) => {
                 self.sample(sequence, delivery);
                 self.gather(sequence, reply);
@@ -64,9 +69,12 @@ impl Consumer {
                 self.confirm(reply);
             }
             Some(Ack::Next(request)) => {
+                self.sample(sequence, delivery);
                 self.gather(sequence, None);
-                if let Some(reply) = reply {
-                    self.request(request, reply);
+                match (request, reply) {
+                    (Ok(request), Some(reply)) => self.request(request, reply),
+                    (Err(cause), Some(reply)) => self.refuse_request(&cause, &reply),
+                    (_, None) => {}
                 }
             }
             Some(Ack::Term(reason)) => {
@@ -95,6 +103,31 @@ impl Consumer {
         }
     }
 
+    /// Reads what messages are about that were delivered before the queue was opened, where they
+    /// may go with their acknowledgement.
+    async fn recall(&self, sequences: &[u64]) -> Result<()> {
+        if self.stream.config().retention == Retention::Limits {
+            return Ok(());
+        }
+        let unknown: Vec<u64> = {
+            let deliveries = self.inner.deliveries.borrow();
+            let is_unknown = |sequence: &&u64| {
+                deliveries.pending.get(sequence).is_some_and(|pending| pending.about.is_none())
+            };
+            sequences.iter().filter(is_unknown).copied().collect()
+        };
+        for sequence in unknown {
+            let row = self.stream.row(sequence).await?;
+            if let Some(message) = row.as_deref().and_then(MessageRow::decode) {
+                let about = (Rc::<str>::from(message.subject), message.size());
+                self.inner.deliveries.borrow_mut().change(sequence, |pending| {
+                    pending.about = Some(about);
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn confirm(&self, reply: Option<Rc<str>>) {
         if let Some(reply) = reply {
             self.stream.broker.publish(&CoreMessage::new(&reply, ""));
@@ -121,6 +154,9 @@ impl Consumer {
                 }
                 (std::mem::take(&mut inbox.sequences), std::mem::take(&mut inbox.replies))
             };
+            if let Err(cause) = self.recall(&sequences).await {
+                tracing::error!("acknowledged messages can't be read: {cause}");
+            }
             let mut batch = Batch::new();
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
             let (broker, replies) = (self.stream.broker.clone(), RefCell::new(replies));

@@ -10,6 +10,8 @@ use crate::{
 
 /// How long the id of a pinned client is.
 const ID_LENGTH: usize = 22;
+/// The number of the least important requests.
+const LEAST_PRIORITY: u8 = 9;
 
 /// Who is served in the group.
 #[derive(Default)]
@@ -29,19 +31,33 @@ impl Inner {
     /// Why a request is not let into its group.
     pub(super) fn admit_to_group(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
         let config = self.config();
-        if config.priority_policy == PriorityPolicy::None {
+        let policy = config.priority_policy;
+        let refused = |cause: &str| Err(format!("400 Bad Request - {cause}"));
+        if (asked.min_pending > 0 || asked.min_ack_pending > 0)
+            && policy != PriorityPolicy::Overflow
+        {
+            return refused("Not a Overflow Priority consumer");
+        }
+        if !asked.id.is_empty() && policy != PriorityPolicy::PinnedClient {
+            return refused("Not a Pinned Client Priority consumer");
+        }
+        if asked.priority > LEAST_PRIORITY {
+            return refused("Priority must be between 0 and 9");
+        }
+        if policy == PriorityPolicy::None {
             return Ok(());
         }
         if asked.group.is_empty() {
-            return Err("400 Bad Request - Priority Group missing".to_owned());
+            return refused("Priority Group missing");
         }
         if !config.priority_groups.contains(&asked.group) {
-            return Err("400 Bad Request - Invalid Priority Group".to_owned());
+            return refused("Invalid Priority Group");
         }
         if config.priority_policy == PriorityPolicy::PinnedClient && !asked.id.is_empty() {
             match &mut self.group.borrow_mut().pinned {
                 Some(pinned) if *pinned.id == *asked.id => pinned.asked_at = now,
-                _ => return Err("423 Nats-Pin-Id mismatch".to_owned()),
+                Some(_) => return Err("423 Nats-Pin-Id mismatch".to_owned()),
+                None => {}
             }
         }
         Ok(())
@@ -82,21 +98,25 @@ impl Inner {
             let is_of = |request: &super::pull::Request| *request.asked.id == *pinned.id;
             return waiting.requests.iter().position(is_of);
         }
-        let group = {
-            let mut waiting = self.waiting.borrow_mut();
-            let id = platform::random_string(ID_LENGTH);
-            let first = waiting.requests.front_mut()?;
-            first.asked.id.clone_from(&id);
-            let group = first.asked.group.clone();
-            let pinned = Pinned { id: id.into(), group, since: now, asked_at: now };
-            let group = pinned.group.clone();
-            self.group.borrow_mut().pinned = Some(pinned);
-            group
-        };
-        if let Some(id) = self.pin() {
-            advisory::pinned(stream, self, &group, &id);
+        self.waiting.borrow().requests.iter().position(|request| request.asked.id.is_empty())
+    }
+
+    /// The id of the pinned client, where one is: the first who is served becomes that.
+    pub(super) fn pin_to(&self, stream: &Stream, asked: &mut PullRequest) -> Option<Rc<str>> {
+        if self.config.borrow().priority_policy != PriorityPolicy::PinnedClient {
+            return None;
         }
-        Some(0)
+        if let Some(pin) = self.pin() {
+            return Some(pin);
+        }
+        let now = stream.clock.now();
+        let id: Rc<str> = platform::random_string(ID_LENGTH).into();
+        asked.id = id.to_string();
+        let group = asked.group.clone();
+        self.group.borrow_mut().pinned =
+            Some(Pinned { id: id.clone(), group, since: now, asked_at: now });
+        advisory::pinned(stream, self, &asked.group, &id);
+        Some(id)
     }
 
     /// When another client may be pinned because this one does not ask.
@@ -115,10 +135,6 @@ impl Inner {
     pub(super) fn unpin(&self, stream: &Stream, reason: &str) {
         let before = self.group.borrow_mut().pinned.take();
         if let Some(pinned) = before {
-            // What it has asked for is for the next pinned client to ask.
-            let mut waiting = self.waiting.borrow_mut();
-            waiting.requests.retain(|request| *request.asked.id != *pinned.id);
-            drop(waiting);
             advisory::unpinned(stream, self, &pinned.group, reason);
         }
     }

@@ -97,10 +97,8 @@ impl Consumer {
         let mut config = (*inner.config()).clone();
         config.pause_until = (until.millis() > now).then_some(until);
         stream.reconfigure(inner, config).await?;
-        let pause = inner.pause(now);
-        advisory::pause(stream, inner, pause);
-        inner.wake.wake();
-        Ok(pause)
+        self.pump_if_needed();
+        Ok(inner.pause(now))
     }
 
     /// Begins anew at `sequence`, or at what is not acknowledged when there is none; returns where
@@ -304,6 +302,10 @@ impl Stream {
             if filters_changed {
                 self.count_for(consumer).await?;
             }
+        } else if before.pause_until != consumer.config.borrow().pause_until {
+            let pause = consumer.pause(self.clock.now());
+            consumer.paused.set(pause.paused);
+            advisory::pause(self, consumer, pause);
         }
         consumer.wake.wake();
         changed

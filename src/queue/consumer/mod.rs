@@ -71,6 +71,8 @@ pub(super) struct Inner {
     acks: RefCell<AckInbox>,
     /// Whether a task delivers.
     pumping: Cell<bool>,
+    /// Whether it has to be told that a pause is over.
+    paused: Cell<bool>,
     /// When there was interest last.
     active_at: Cell<u64>,
 }
@@ -98,6 +100,7 @@ impl Inner {
             flow: RefCell::default(),
             acks: RefCell::default(),
             pumping: Cell::new(false),
+            paused: Cell::new(row.config.paused_until() > now),
             active_at: Cell::new(now),
         }
     }

@@ -10,9 +10,7 @@ use super::{
     take::{Taken, Wanted},
 };
 use crate::queue::{
-    CoreMessage, Queue, Subscription,
-    error::Result,
-    headers::{Block, names},
+    CoreMessage, Queue, Subscription, config::PriorityPolicy, error::Result, headers::Block,
     stream::Stream,
 };
 
@@ -58,7 +56,7 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(reply) = message.reply.clone() else { return true };
     match PullRequest::read(&message.payload) {
         Ok(request) => consumer.request(request, reply),
-        Err(cause) => _ = consumer.tell(&reply, &format!("400 Bad Request - {cause}")),
+        Err(cause) => consumer.refuse_request(&cause, &reply),
     }
     true
 }
@@ -95,11 +93,6 @@ impl Consumer {
     /// The message for a client.
     pub(super) fn message(&self, taken: &Taken, pin: Option<&str>) -> CoreMessage {
         let mut headers = taken.headers.clone();
-        let mut payload = taken.payload.clone();
-        if self.inner.config.borrow().headers_only {
-            headers = Block(&headers).with(names::MESSAGE_SIZE, &payload.len().to_string()).into();
-            payload = Bytes::new();
-        }
         if let Some(pin) = pin {
             headers = Block(&headers).with("Nats-Pin-Id", pin).into();
         }
@@ -107,8 +100,13 @@ impl Consumer {
             subject: taken.subject.clone(),
             reply: Some(ack_subject(&self.stream, &self.inner, taken)),
             headers,
-            payload,
+            payload: taken.payload.clone(),
         }
+    }
+
+    /// Refuses what is no pull request.
+    pub(super) fn refuse_request(&self, cause: &str, reply: &str) {
+        self.tell(reply, &format!("400 Bad Request - {cause}"));
     }
 
     /// Takes on a pull request, or refuses it.
@@ -190,7 +188,11 @@ impl Consumer {
         loop {
             self.expire();
             self.forget_gone();
-            let Some((number, wanted)) = self.next_request() else { break };
+            self.end_unpinned();
+            let Some((number, wanted)) = self.next_request() else {
+                self.end_no_wait();
+                break;
+            };
             let replay_at = self.replay_at().await?;
             if replay_at > self.stream.clock.now() {
                 again = replay_at;
@@ -229,15 +231,17 @@ impl Consumer {
             waiting.requests.iter().position(|request| request.number == number)
         };
         let request = found.and_then(|at| self.inner.waiting.borrow_mut().requests.remove(at));
+        let stream = &self.stream;
         // Only what serves takes requests out, one at a time.
         let Some(mut request) = request else {
             return messages.iter().for_each(|taken| _ = self.nak(taken.stream_sequence, None));
         };
-        let pin = self.inner.pin();
+        let pin =
+            if messages.is_empty() { None } else { self.inner.pin_to(stream, &mut request.asked) };
         for (done, taken) in messages.iter().enumerate() {
             let message = self.message(taken, pin.as_deref());
             let size = taken.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
-            if self.stream.broker.publish_to(&request.reply, &message) == 0 {
+            if stream.broker.publish_to(&request.reply, &message) == 0 {
                 // Nobody is there any more: they are for somebody else.
                 for taken in &messages[done..] {
                     self.nak(taken.stream_sequence, None);
@@ -247,14 +251,20 @@ impl Consumer {
             request.left -= 1;
             request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
         }
+        if request.bytes == Some(0) {
+            return;
+        }
         if request.left == 0 {
+            if request.bytes.is_some() {
+                self.end(&request, "409 Batch Completed");
+            }
             return;
         }
         if is_cut {
             return self.end(&request, "409 Message Size Exceeds MaxBytes");
         }
         if request.heartbeat > 0 {
-            request.beat_at = self.stream.clock.now() + request.heartbeat;
+            request.beat_at = stream.clock.now() + request.heartbeat;
         }
         self.inner.waiting.borrow_mut().requests.push_back(request);
     }
@@ -315,6 +325,23 @@ impl Consumer {
         self.inner.waiting.borrow_mut().requests = left;
         for request in ended {
             self.tell(&request.reply, "404 No Messages");
+        }
+    }
+
+    /// Ends the requests of clients that are not pinned any longer. ADR-42
+    fn end_unpinned(&self) {
+        if self.inner.config.borrow().priority_policy != PriorityPolicy::PinnedClient {
+            return;
+        }
+        let pin = self.inner.pin();
+        let (ended, left): (VecDeque<_>, VecDeque<_>) = {
+            let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
+            let is_other = |id: &str| !id.is_empty() && pin.as_deref() != Some(id);
+            all.into_iter().partition(|request| is_other(&request.asked.id))
+        };
+        self.inner.waiting.borrow_mut().requests = left;
+        for request in ended {
+            self.end(&request, "423 Nats-Wrong-Pin-Id");
         }
     }
 

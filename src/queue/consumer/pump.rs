@@ -2,7 +2,7 @@
 
 use std::{pin::pin, rc::Rc};
 
-use futures::future::{Either, select};
+use futures::future::{self, Either, OptionFuture, select};
 
 use super::{Consumer, Inner, advisory};
 use crate::{
@@ -31,6 +31,7 @@ impl Inner {
         let config = self.config.borrow();
         config.is_push()
             || !config.inactive_threshold.is_zero()
+            || self.paused.get()
             || !self.waiting.borrow().requests.is_empty()
     }
 }
@@ -46,7 +47,11 @@ impl Consumer {
 
     /// Does what is due; when to look again.
     async fn step(&self) -> Result<u64> {
-        let inner = &self.inner;
+        let Self { stream, inner } = self;
+        let pause = inner.pause(stream.clock.now());
+        if !pause.paused && inner.paused.replace(false) {
+            advisory::pause(stream, inner, pause);
+        }
         self.give_up();
         let pushes = inner.config.borrow().is_push();
         let next = if pushes { self.push().await? } else { self.serve_requests().await? };
@@ -79,10 +84,8 @@ impl Consumer {
         Ok(true)
     }
 
-    /// When the next message that is for it was stored, if there is one.
-    pub(super) async fn next_time(&self) -> Result<Option<u64>> {
-        let cursor = self.inner.deliveries.borrow().cursor;
-        let visible = self.stream.counts.borrow().visible();
+    /// The next message from `from` to `to` that is for it and when it was stored, if there is one.
+    pub(super) async fn next_message(&self, from: u64, to: u64) -> Result<Option<(u64, u64)>> {
         let config = self.inner.config();
         let everything = [">".to_owned()];
         let filters = match config.filters() {
@@ -91,7 +94,7 @@ impl Consumer {
         };
         let mut next: Option<(u64, u64)> = None;
         for filter in filters {
-            let found = self.stream.next_of(filter, cursor, visible).await?;
+            let found = self.stream.next_of(filter, from, to).await?;
             if let Some((sequence, row)) = found
                 && next.is_none_or(|(first, _)| sequence < first)
             {
@@ -99,7 +102,7 @@ impl Consumer {
                 next = Some((sequence, time));
             }
         }
-        Ok(next.map(|(_, time)| time))
+        Ok(next)
     }
 }
 
@@ -115,7 +118,8 @@ async fn pump(consumer: Consumer) {
             return;
         };
         let woken = inner.wake.listen();
-        let interest = broker.watch_interest();
+        let watches = inner.config.borrow().is_push();
+        let interest = watches.then(|| broker.watch_interest());
         let consumer = Consumer { stream, inner };
         if consumer.inner.deleted.get() {
             return;
@@ -136,17 +140,15 @@ async fn pump(consumer: Consumer) {
             consumer.inner.pumping.set(false);
             return;
         }
-        let watches = consumer.inner.config.borrow().is_push();
         drop(consumer);
-        let sleep = clock.sleep_until(next);
-        if watches {
-            match select(pin!(select(woken, pin!(interest))), sleep).await {
-                Either::Left(_) | Either::Right(_) => {}
+        let interest = OptionFuture::from(interest);
+        let interest = async {
+            if interest.await.is_none() {
+                future::pending::<()>().await;
             }
-        } else {
-            match select(woken, sleep).await {
-                Either::Left(_) | Either::Right(_) => {}
-            }
+        };
+        match select(pin!(select(woken, pin!(interest))), clock.sleep_until(next)).await {
+            Either::Left(_) | Either::Right(_) => {}
         }
     }
 }

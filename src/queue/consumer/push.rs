@@ -14,6 +14,7 @@ use crate::{
         CoreMessage, Subscription,
         config::{AckPolicy, ReplayPolicy},
         error::Result,
+        headers::Block,
         stream::Stream,
     },
 };
@@ -22,6 +23,8 @@ use crate::{
 const CHUNK: usize = 64;
 /// How many bytes are sent before an answer to flow control.
 const WINDOW: u64 = 2 << 20;
+/// The last message that was got.
+const LAST_STREAM: &str = "Nats-Last-Stream";
 
 /// How far whom it pushes to is.
 #[derive(Default)]
@@ -31,7 +34,7 @@ pub(super) struct Flow {
     asked: Option<Asked>,
     /// When to say next that it is still there.
     beat_at: u64,
-    /// When the rate lets more be sent.
+    /// When the rate lets more be sent, in microseconds.
     ready_at: u64,
     /// When the last message was stored and when it was delivered, while these are told apart.
     replayed: Option<(u64, u64)>,
@@ -74,8 +77,10 @@ impl Consumer {
         if self.inner.flow.borrow().caught_up {
             return Ok(0);
         }
-        match self.next_time().await? {
-            Some(next) => Ok(delivered + next.saturating_sub(stored)),
+        let cursor = self.inner.deliveries.borrow().cursor;
+        let visible = self.stream.counts.borrow().visible();
+        match self.next_message(cursor, visible).await? {
+            Some((_, next)) => Ok(delivered + next.saturating_sub(stored)),
             None => {
                 self.inner.flow.borrow_mut().caught_up = true;
                 Ok(0)
@@ -99,7 +104,8 @@ impl Consumer {
         let mut again = u64::MAX;
         while self.inner.is_bound(&self.stream) {
             let now = clock.now();
-            let ready_at = self.replay_at().await?.max(self.inner.flow.borrow().ready_at);
+            let ready_at =
+                self.replay_at().await?.max(self.inner.flow.borrow().ready_at.div_ceil(1000));
             if ready_at > now {
                 again = ready_at;
                 break;
@@ -125,8 +131,8 @@ impl Consumer {
             let now = clock.now();
             let mut flow = self.inner.flow.borrow_mut();
             flow.beat_at = now + config.idle_heartbeat.as_millis() as u64;
-            if let Some(wait) = (sent * 8 * 1000).checked_div(config.rate_limit_bps) {
-                flow.ready_at = now + wait;
+            if let Some(wait) = (sent * 8 * 1_000_000).checked_div(config.rate_limit_bps) {
+                flow.ready_at = flow.ready_at.max(now * 1000) + wait;
             }
             flow.sent += sent;
             drop(flow);
@@ -158,11 +164,13 @@ impl Consumer {
         let reply: Rc<str> = format!("$JS.FC.{}.{}.{question}", stream.name(), inner.name).into();
         let up_to = inner.deliveries.borrow().stream_sequence;
         let (weak_stream, weak) = (Rc::downgrade(stream), Rc::downgrade(inner));
-        let answer = stream.broker.subscribe(&reply, None, move |_| {
+        let answer = stream.broker.subscribe(&reply, None, move |answer| {
             let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak.upgrade()) else {
                 return;
             };
-            Self { stream, inner }.answered(up_to);
+            // ADR-60: they may say themselves how far they are.
+            let told = Block(&answer.headers).get(LAST_STREAM).and_then(|told| told.parse().ok());
+            Self { stream, inner }.answered(told.unwrap_or(up_to).min(up_to));
         });
         {
             let mut flow = inner.flow.borrow_mut();

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::queue::stream::duration;
+
 /// A pull request. ADR-13
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -59,35 +61,42 @@ pub(super) enum Ack {
     /// It is being worked on.
     Progress,
     /// It was processed, and the next is asked for.
-    Next(PullRequest),
+    Next(Result<PullRequest, String>),
     /// It is given up, for this reason.
     Term(String),
 }
 
 impl Ack {
-    /// Reads the payload of an acknowledgement; `None` when it is none.
+    /// Reads the payload of an acknowledgement; `None` when it says nothing.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Delay {
             delay: i64,
         }
-        let (word, rest) = match payload.iter().position(|byte| *byte == b' ') {
-            Some(at) => (&payload[..at], payload[at..].trim_ascii()),
-            None => (payload, &b""[..]),
-        };
-        Some(match word {
-            b"" | b"+ACK" | b"+OK" => Self::Processed,
-            b"-NAK" => {
-                let delay = serde_json::from_slice::<Delay>(rest).ok();
-                let delay = delay.and_then(|delay| u64::try_from(delay.delay).ok());
-                Self::Nak(delay.map(Duration::from_nanos))
-            }
-            b"+WPI" => Self::Progress,
-            b"+NXT" => Self::Next(PullRequest::read(rest).ok()?),
-            b"+TERM" => Self::Term(String::from_utf8_lossy(rest).into_owned()),
-            _ => return None,
+        let after = |word: &str| payload.strip_prefix(word.as_bytes()).map(<[u8]>::trim_ascii);
+        Some(if matches!(payload, b"" | b"+ACK" | b"+OK") {
+            Self::Processed
+        } else if payload == b"+WPI" {
+            Self::Progress
+        } else if let Some(rest) = after("-NAK") {
+            let delay = match serde_json::from_slice::<Delay>(rest) {
+                Ok(Delay { delay }) => u64::try_from(delay).ok().map(Duration::from_nanos),
+                Err(_) => std::str::from_utf8(rest).ok().and_then(go_duration),
+            };
+            Self::Nak(delay)
+        } else if let Some(rest) = after("+NXT") {
+            Self::Next(PullRequest::read(rest))
+        } else if let Some(rest) = after("+TERM") {
+            Self::Term(String::from_utf8_lossy(rest).into_owned())
+        } else {
+            return None;
         })
     }
+}
+
+/// A duration as Go writes it.
+fn go_duration(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(duration(text)? / 1000.0).ok()
 }
 
 /// The numbers in the subject of an acknowledgement.
@@ -132,8 +141,9 @@ mod tests {
         assert_eq!(Ack::read(br#"-NAK {"delay": 1000000000}"#), Some(Ack::Nak(second)));
         assert_eq!(Ack::read(b"+TERM no good"), Some(Ack::Term("no good".to_owned())));
         let next = PullRequest { batch: 3, ..PullRequest::default() };
-        assert_eq!(Ack::read(b"+NXT 3"), Some(Ack::Next(next.clone())));
-        assert_eq!(Ack::read(br#"+NXT {"batch":3}"#), Some(Ack::Next(next)));
+        assert_eq!(Ack::read(b"-NAK 1s"), Some(Ack::Nak(second)));
+        assert_eq!(Ack::read(b"+NXT 3"), Some(Ack::Next(Ok(next.clone()))));
+        assert_eq!(Ack::read(br#"+NXT {"batch":3}"#), Some(Ack::Next(Ok(next))));
         assert_eq!(Ack::read(b"+HUH"), None);
     }
 

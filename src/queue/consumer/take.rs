@@ -13,9 +13,10 @@ use super::{
 use crate::{
     queue::{
         error::{Error, Result},
-        stream::row::{MessageRow, message_key},
+        headers::{Block, names},
+        stream::row::MessageRow,
     },
-    store::{Batch, Direction, Table},
+    store::{Batch, Direction},
 };
 
 /// How many messages are read at once while most are not for the consumer.
@@ -119,46 +120,35 @@ impl Consumer {
         self.give_up();
         let due = self.inner.deliveries.borrow().due(self.stream.clock.now(), wanted.messages);
         for sequence in due {
-            let key = message_key(self.stream.id, sequence);
-            let row = self.stream.store.get(Table::QueueMessages, key).await?;
+            let row = self.stream.row(sequence).await?;
             let now = self.stream.clock.now();
             let mut deliveries = self.inner.deliveries.borrow_mut();
             // It may have been acknowledged or put off while it was read.
             let still = |pending: &&Pending| !pending.held && pending.deadline <= now;
             let Some(pending) = deliveries.pending.get(&sequence).filter(still) else { continue };
             let times = pending.deliveries + 1;
-            let Some((row, stored)) =
-                row.as_ref().and_then(|row| Some((row, MessageRow::decode(row)?)))
-            else {
+            let Some(content) = row.as_ref().and_then(|row| self.content(row)) else {
                 tracing::error!("message {sequence} of a stream is lost");
                 deliveries.remove(sequence);
                 continue;
             };
-            if !takings.admit(self, sequence, size(&stored), wanted) {
+            drop(deliveries);
+            if !takings.admit(self, sequence, content.size(), wanted) {
                 return Ok(());
             }
+            let mut deliveries = self.inner.deliveries.borrow_mut();
             deliveries.consumer_sequence += 1;
             deliveries.delivered_at = now;
             let wait = self.inner.config.borrow().wait(times);
-            let subject = Rc::<str>::from(stored.subject);
             deliveries.change(sequence, |pending| {
                 pending.deliveries = times;
                 pending.deadline = now.saturating_add(wait.as_millis() as u64);
                 pending.delayed = false;
                 pending.at = now;
-                pending.about = Some((subject.clone(), stored.size()));
+                pending.about = Some((content.subject.clone(), content.stored_size));
             });
-            takings.messages.push(Taken {
-                subject,
-                headers: row.slice_ref(stored.headers),
-                payload: row.slice_ref(stored.payload),
-                stream_sequence: sequence,
-                consumer_sequence: deliveries.consumer_sequence,
-                num_delivered: times,
-                num_pending: deliveries.num_pending(),
-                time: stored.time,
-                size: size(&stored),
-            });
+            let (of, left) = (deliveries.consumer_sequence, deliveries.num_pending());
+            takings.messages.push(content.taken(sequence, of, times, left));
         }
         Ok(())
     }
@@ -189,6 +179,7 @@ impl Consumer {
     async fn deliver_new(&self, wanted: Wanted, takings: &mut Takings) -> Result<()> {
         let most =
             wanted.messages.min(takings.messages.len().saturating_add(self.inner.capacity()));
+        let headers_only = self.inner.config.borrow().headers_only;
         while takings.messages.len() < most && !takings.is_cut {
             let cursor = self.inner.deliveries.borrow().cursor;
             let (visible, removals) = {
@@ -222,17 +213,18 @@ impl Consumer {
                 }
                 match MessageRow::decode(&row) {
                     Some(stored) if self.inner.awaits(sequence, stored.subject) => {
+                        let content = Content::of(&row, &stored, headers_only);
                         if self.stream.counts.borrow().removing.contains(&sequence) {
                             blocked = Some(self.stream.settled.listen());
                             next = sequence;
                             break;
                         }
-                        if !takings.admit(self, sequence, size(&stored), wanted) {
+                        if !takings.admit(self, sequence, content.size(), wanted) {
                             next = sequence;
                             stopped = true;
                             break;
                         }
-                        takings.messages.push(self.deliver(sequence, &row, &stored));
+                        takings.messages.push(self.deliver(sequence, content));
                     }
                     Some(_) => {}
                     None => self.stream.note_lost(sequence),
@@ -241,6 +233,12 @@ impl Consumer {
             }
             if complete && !stopped && blocked.is_none() {
                 next = visible + 1;
+            } else if takings.messages.is_empty()
+                && !stopped
+                && blocked.is_none()
+                && selected.is_none()
+            {
+                next = self.step_over(next, visible).await?;
             }
             self.inner.deliveries.borrow_mut().cursor = next;
             if let Some(settled) = blocked {
@@ -255,12 +253,24 @@ impl Consumer {
         Ok(())
     }
 
+    /// The next message that is for it, or the end, when what was read last was all for others.
+    async fn step_over(&self, from: u64, visible: u64) -> Result<u64> {
+        let state = || {
+            let counts = self.stream.counts.borrow();
+            (counts.removals, counts.removing.len(), self.stream.store.epoch())
+        };
+        let before = state();
+        let next = self.next_message(from, visible).await?;
+        // What is being removed is not found, and may stay after all.
+        let settled = before.1 == 0 && state() == before;
+        Ok(if settled { next.map_or(visible + 1, |(sequence, _)| sequence) } else { from })
+    }
+
     fn read_ahead(&self) -> usize {
         if self.inner.config.borrow().filters().is_empty() { 1 } else { READ_AHEAD }
     }
 
-    fn deliver(&self, sequence: u64, row: &Bytes, stored: &MessageRow<'_>) -> Taken {
-        let subject = Rc::<str>::from(stored.subject);
+    fn deliver(&self, sequence: u64, content: Content) -> Taken {
         let now = self.stream.clock.now();
         let mut deliveries = self.inner.deliveries.borrow_mut();
         deliveries.taken += 1;
@@ -282,23 +292,68 @@ impl Consumer {
                 delayed: false,
                 held: false,
                 at: now,
-                about: Some((subject.clone(), stored.size())),
+                about: Some((content.subject.clone(), content.stored_size)),
             },
         );
-        Taken {
-            subject,
-            headers: row.slice_ref(stored.headers),
-            payload: row.slice_ref(stored.payload),
-            stream_sequence: sequence,
-            consumer_sequence,
-            num_delivered: 1,
-            num_pending: deliveries.num_pending(),
-            time: stored.time,
-            size: size(stored),
-        }
+        content.taken(sequence, consumer_sequence, 1, deliveries.num_pending())
+    }
+
+    fn content(&self, row: &Bytes) -> Option<Content> {
+        let stored = MessageRow::decode(row)?;
+        Some(Content::of(row, &stored, self.inner.config.borrow().headers_only))
     }
 }
 
-fn size(stored: &MessageRow<'_>) -> u64 {
-    (stored.subject.len() + stored.headers.len() + stored.payload.len()) as u64
+/// What a message says.
+struct Content {
+    subject: Rc<str>,
+    headers: Bytes,
+    payload: Bytes,
+    time: u64,
+    /// How many bytes it has in the stream.
+    stored_size: u64,
+}
+
+impl Content {
+    fn of(row: &Bytes, stored: &MessageRow<'_>, headers_only: bool) -> Self {
+        let (headers, payload) = match headers_only {
+            true => {
+                let size = stored.payload.len().to_string();
+                (Block(stored.headers).with(names::MESSAGE_SIZE, &size).into(), Bytes::new())
+            }
+            false => (row.slice_ref(stored.headers), row.slice_ref(stored.payload)),
+        };
+        Self {
+            subject: stored.subject.into(),
+            headers,
+            payload,
+            time: stored.time,
+            stored_size: stored.size(),
+        }
+    }
+
+    /// How many bytes are delivered, without the reply subject.
+    fn size(&self) -> u64 {
+        (self.subject.len() + self.headers.len() + self.payload.len()) as u64
+    }
+
+    fn taken(
+        self,
+        stream_sequence: u64,
+        consumer_sequence: u64,
+        num_delivered: u64,
+        num_pending: u64,
+    ) -> Taken {
+        Taken {
+            size: self.size(),
+            subject: self.subject,
+            headers: self.headers,
+            payload: self.payload,
+            stream_sequence,
+            consumer_sequence,
+            num_delivered,
+            num_pending,
+            time: self.time,
+        }
+    }
 }

@@ -166,7 +166,7 @@ impl Stream {
     }
 
     /// The row of a message, if it is there and its record can be read.
-    pub(super) async fn row(&self, sequence: u64) -> Result<Option<Bytes>> {
+    pub(in crate::queue) async fn row(&self, sequence: u64) -> Result<Option<Bytes>> {
         let key = row::message_key(self.id, sequence);
         match self.store.get(Table::QueueMessages, key).await {
             Ok(row) => Ok(row),

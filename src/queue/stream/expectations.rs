@@ -122,7 +122,7 @@ impl Ttl {
 }
 
 /// A duration as Go writes it, such as `1h30m` or `1.5s`, in milliseconds.
-pub(super) fn duration(text: &str) -> Option<f64> {
+pub(in crate::queue) fn duration(text: &str) -> Option<f64> {
     let (mut rest, mut millis) = (text.strip_prefix('+').unwrap_or(text), 0.0);
     if rest.is_empty() {
         return None;

@@ -56,6 +56,7 @@ pub use self::{
 };
 pub(super) use self::{
     counts::Counts,
+    expectations::duration,
     manage::StreamRow,
     open::Parts,
     publish::{Incoming, go_duration},
