@@ -8,6 +8,8 @@ import { TestBrowser, inEachBrowser, killWorkers, until } from "./harness.mjs";
 import { servePage } from "./queue/suite.mjs";
 
 const script = `
+  import { jetstreamManager } from "@nats-io/jetstream";
+  import { Kvm } from "@nats-io/kv";
   import { connect } from "neurite/nats";
   import { start as startHomeserver } from "/index.js";
   import { start as startQueue } from "/queue.js";
@@ -29,6 +31,14 @@ const script = `
     })();
     await nc.flush();
   };
+
+  globalThis.streams = async () => {
+    const names = [];
+    for await (const name of (await jetstreamManager(nc)).streams.names()) names.push(name);
+    return names.sort();
+  };
+
+  globalThis.bucket = () => new Kvm(nc).create("settings");
   globalThis.loaded = true;
 `;
 
@@ -88,6 +98,19 @@ inEachBrowser((name) => {
         }
       }));
   }
+
+  test(`${name}: streams beside the homeserver's own, kept with it`, () =>
+    withPages(name, async (open) => {
+      const [leader, follower] = [await open("homeserver", {}), await open("homeserver", {})];
+      await leader.evaluate(async () => void (await (await bucket()).put("theme", "dark")));
+      assert.deepEqual(await follower.evaluate(() => streams()), ["KV_settings", "ROOM_EVENTS"]);
+      assert.equal(await killWorkers(leader), 1);
+      const kept = () => bucket().then((bucket) => bucket.get("theme")).then((entry) => entry.string());
+      // What is asked of a worker as it ends is answered by nobody.
+      await until(async () => (await follower.evaluate(kept).catch(() => undefined)) === "dark");
+      const { streams: shown } = await leader.evaluate(() => source.status());
+      assert.deepEqual(shown.map(({ name }) => name).sort(), ["KV_settings", "ROOM_EVENTS"]);
+    }));
 
   test(`${name}: a worker that is ended is replaced, and its clients go on`, () =>
     withPages(name, async (open) => {
