@@ -1,15 +1,10 @@
 //! The checks of a stream's configuration, and the defaults that depend on one another.
 
-use std::{
-    rc::Rc,
-    time::Duration,
-};
+use std::{rc::Rc, time::Duration};
 
 use super::{
     MAX_NAME_LENGTH, is_name,
-    stream::{
-        Discard, PersistMode, Placement, Retention, Storage, StreamConfig,
-    },
+    stream::{Discard, PersistMode, Placement, Retention, Storage, StreamConfig},
 };
 use crate::queue::{
     error::{Error, Result},

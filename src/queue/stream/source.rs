@@ -23,9 +23,7 @@ use crate::{
     platform,
     queue::{
         Inner, Queue,
-        config::{
-            AckPolicy, Retention,
-        },
+        config::{AckPolicy, Retention},
         consumer::{Action, Consumer, Message},
         error::{Error, Result},
     },
