@@ -67,6 +67,12 @@ tests! {
         assert_eq!(refused("S", batch("b", 3)).await, Some(10176));
         assert_eq!(advisories.json()[0]["reason"], "incomplete");
         assert_eq!(refused("S", commit("b", 1, "1").with("Nats-Expected-Last-Msg-Id", "x")).await, Some(10177));
+        // Only the first may expect something of the stream's last.
+        let expecting = |headers: Headers, last: u64| headers.with("Nats-Expected-Last-Sequence", last.to_string());
+        assert_eq!(refused("S", expecting(batch("b", 1), 0)).await, None);
+        assert_eq!(refused("S", expecting(commit("b", 2, "1"), 1)).await, Some(10164));
+        assert_eq!(refused("S", batch("b", 1)).await, None);
+        assert_eq!(refused("S", expecting(commit("b", 2, "1"), 7)).await, Some(10071));
         world.publish_with("s.a", header("Nats-Msg-Id", "x"), "").await.unwrap();
         assert_eq!(refused("S", commit("b", 1, "1").with("Nats-Msg-Id", "x")).await, Some(10201));
         assert_eq!(refused("S", batch("late", 1)).await, None);

@@ -164,9 +164,7 @@ impl Stream {
         let mut last = Err(Error::ATOMIC_INCOMPLETE);
         for (place, message) in messages.iter().enumerate() {
             let directives = Directives::read(&message.headers);
-            if let Some(header) = directives.unfit_for_batch(place == 0) {
-                return Err(Error::atomic_header(header));
-            }
+            directives.check_batch(place == 0, self.counts.borrow().last)?;
             let subject = self.stored_subject(&message.subject).into_owned();
             if directives.expects_of(&subject).is_some_and(|of| written.contains(of)) {
                 return Err(Error::WRONG_LAST_SEQUENCE);

@@ -97,12 +97,15 @@ impl<'a> Directives<'a> {
             || self.expected_last_id.is_some()
     }
 
-    /// What of it can't be part of an atomic batch after its first message. ADR-50
-    pub(super) fn unfit_for_batch(&self, first: bool) -> Option<&'static str> {
+    /// Whether it can be part of an atomic batch, after others or not. ADR-50
+    pub(super) fn check_batch(&self, is_first: bool, last: u64) -> Result<()> {
         if self.expected_last_id.is_some() {
-            return Some(names::EXPECTED_LAST_ID);
+            return Err(Error::atomic_header(names::EXPECTED_LAST_ID));
         }
-        (!first && self.expected_last.is_some()).then_some(names::EXPECTED_LAST_SEQUENCE)
+        match self.expected_last {
+            Some(expected) if expected == last && !is_first => Err(Error::WRONG_LAST_SEQUENCE),
+            _ => Ok(()),
+        }
     }
 }
 
