@@ -127,7 +127,10 @@ export class TestBrowser {
     page.on("pageerror", (error) => this.problems.push(String(error?.stack ?? error)));
     page.on("console", (message) => {
       if (message.type() !== "error" || /Failed to load resource/.test(message.text())) return;
-      this.problems.push(message.text());
+      const place = this.problems.push(message.text()) - 1;
+      // Firefox does not tell what objects say.
+      const said = message.args().map((arg) => arg.evaluate((value) => String(value?.stack ?? value)));
+      Promise.all(said).then((texts) => (this.problems[place] = texts.join(" ")), () => {});
     });
     await page.evaluateOnNewDocument(rememberWorkers);
     if (url) await page.goto(url);

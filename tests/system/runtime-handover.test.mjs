@@ -17,8 +17,12 @@ const role = (page) => page.evaluate(() => neurite.role);
 /** Begins `count` requests by each way in; `finish` resolves to how many had which status. */
 async function beginRequests(page, count) {
   await page.evaluate((count) => {
-    const ways = Array.from({ length: count }, () => [fetch, neurite.fetch]).flat();
-    globalThis.answers = Promise.all(ways.map(async (fetch) => (await fetch("/_matrix/client/versions")).status));
+    const ask = async (fetch) => (await fetch("/_matrix/client/versions")).status;
+    const ways = { fetch, straight: neurite.fetch };
+    const asked = Object.entries(ways).flatMap(([name, fetch]) =>
+      Array.from({ length: count }, () => ask(fetch).catch(() => `${name} failed`)),
+    );
+    globalThis.answers = Promise.all(asked);
   }, count);
   return () =>
     page.evaluate(async () => {
@@ -70,7 +74,13 @@ inEachBrowser((name) => {
         const others = [await openBare(browser, origin), await openBare(browser, origin)];
         const finish = await Promise.all(others.map((page) => beginRequests(page, 20)));
         await leader.goto("chrome://crash").catch(() => {});
-        for (const end of finish) assert.deepEqual(await end(), { 200: 40 });
+        for (const end of finish) {
+          // The service worker may have been in the process that crashed: the browser fails what
+          // was on its way through it, and nobody can answer that any more.
+          const { 200: answered, "fetch failed": lost = 0, ...rest } = await end();
+          assert.equal(answered + lost, 40);
+          assert.deepEqual(rest, {});
+        }
         for (const page of others) assert.deepEqual(await ask(page), [200, 200]);
         // The new leader's worker answers as soon as it runs, a moment before its tab knows of its role.
         await until(async () => (await Promise.all(others.map(role))).sort().join() === "follower,leader");
