@@ -355,7 +355,7 @@ tests! {
         for (config, err_code) in [
             (durable("all"), 10099),
             (filtered("other", "s.*.1"), 10100),
-            (ConsumerConfig { ack_policy: AckPolicy::None, ..filtered("n", "s.y") }, 10098),
+            (ConsumerConfig { ack_policy: AckPolicy::None, ..filtered("n", "s.y") }, 10084),
             (ConsumerConfig { deliver_policy: DeliverPolicy::New, ..filtered("n", "s.y") }, 10101),
         ] {
             let refused = world.queue.create_consumer("S", config).await.err().unwrap();

@@ -13,16 +13,17 @@ mod support;
 use differential::{Both, scenarios};
 
 macro_rules! compare {
-    ($($name:ident)*) => {$(
+    ($since:expr; $($name:ident)*) => {$(
         #[test]
         fn $name() {
-            let Some(both) = Both::start() else { return };
+            let Some(both) = Both::start($since) else { return };
             neurite::platform::run(both.compare(async |side| scenarios::$name(side).await));
         }
     )*};
 }
 
 compare! {
+    "2.9";
     stream_admin
     stream_configurations
     stream_updates
@@ -44,4 +45,13 @@ compare! {
     removals
     headers
     copies
+}
+
+compare! {
+    "2.14";
+    strictness
+    newer_streams
+    counters_and_batches
+    times_to_live
+    newer_consumers
 }

@@ -18,6 +18,8 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// The real server.
 pub struct Both {
     server: Server,
+    /// Whether it is older than what the queue is like.
+    is_older: bool,
 }
 
 /// One of the two, and what it answered so far.
@@ -40,13 +42,21 @@ pub enum Listening {
 }
 
 impl Both {
-    /// Starts the real server, if there is one here.
-    pub fn start() -> Option<Self> {
-        let server = Server::start();
-        if server.is_none() {
+    /// Starts the real server, if there is one here that is new enough.
+    pub fn start(since: &str) -> Option<Self> {
+        let Some(version) = server::version() else {
             println!("skipped: there is no nats-server on the PATH");
+            return None;
+        };
+        let numbers = |version: &str| {
+            version.split('.').map_while(|part| part.parse().ok()).collect::<Vec<u32>>()
+        };
+        if numbers(&version) < numbers(since) {
+            println!("skipped: nats-server is {version}, which is before {since}");
+            return None;
         }
-        Some(Self { server: server? })
+        let is_older = numbers(&version) < numbers("2.14");
+        Some(Self { server: Server::start(), is_older })
     }
 
     /// Plays `scenario` to both and compares what they said.
@@ -55,7 +65,7 @@ impl Both {
         scenario(&real).await;
         let ours = Side::new(Inner::Ours(Client::open().await));
         scenario(&ours).await;
-        let differences = compare::differences(&real.log.take(), &ours.log.take());
+        let differences = compare::differences(&real.log.take(), &ours.log.take(), self.is_older);
         assert!(
             differences.is_empty(),
             "{} differences:\n{}",

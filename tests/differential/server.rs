@@ -31,25 +31,31 @@ pub struct Tcp {
     subscriptions: Cell<u64>,
 }
 
+/// The version of the nats-server that is on the PATH, if there is one.
+pub fn version() -> Option<String> {
+    let output = Command::new("nats-server").arg("--version").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(said.trim().rsplit_once('v')?.1.to_owned())
+}
+
 impl Server {
-    /// `None` when there is no nats-server.
-    pub fn start() -> Option<Self> {
+    pub fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("nats-{}", platform::random_string(12)));
         // Free at this moment; somebody else may be quicker, then it is tried again.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let process = Command::new("nats-server")
                 .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
                 .arg(&folder)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
-                .ok()?;
+                .unwrap();
             let mut server = Self { process, port, folder: folder.clone() };
             let until = Instant::now() + Duration::from_secs(10);
             while Instant::now() < until {
                 if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return Some(server);
+                    return server;
                 }
                 if !matches!(server.process.try_wait(), Ok(None)) {
                     break;

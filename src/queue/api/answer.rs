@@ -83,8 +83,9 @@ impl Kind {
         paged("consumer_names", r#","total":0,"offset":0,"limit":0,"consumers":[]"#);
     pub(super) const CONSUMER_LIST: Self =
         paged("consumer_list", r#","total":0,"offset":0,"limit":0,"consumers":[]"#);
-    pub(super) const CONSUMER_PAUSE: Self = kind("consumer_pause");
-    pub(super) const CONSUMER_RESET: Self = kind("consumer_reset");
+    pub(super) const CONSUMER_PAUSE: Self =
+        paged("consumer_pause", r#","paused":false,"pause_until":"0001-01-01T00:00:00Z""#);
+    pub(super) const CONSUMER_RESET: Self = paged("consumer_reset", r#","reset_seq":0"#);
     pub(super) const CONSUMER_UNPIN: Self = kind("consumer_unpin");
     pub(super) const CONSUMER_STEP_DOWN: Self = kind("consumer_leader_stepdown");
 

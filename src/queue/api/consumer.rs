@@ -124,6 +124,9 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
         return Err(Error::STREAM_MISMATCH);
     }
     let config = named(config, &place)?;
+    if config.num_replicas > 1 {
+        return Err(Error::REPLICAS_NOT_SUPPORTED);
+    }
     let stream = queue.stream(place.stream)?;
     if pedantic {
         config.check_strictly(&stream.config())?;

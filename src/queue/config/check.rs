@@ -253,9 +253,6 @@ impl StreamConfig {
             if !subject::is_valid(filter) {
                 return Err(refused("invalid subject"));
             }
-            if self.subjects[..place].contains(filter) {
-                return Err(refused("duplicate subjects detected"));
-            }
             if filter == ">" && !self.no_ack {
                 return Err(refused("capturing all subjects requires no-ack to be true"));
             }
@@ -276,7 +273,7 @@ impl StreamConfig {
                 ));
             }
             for other in &self.subjects[place + 1..] {
-                if filter != other && subject::overlap(filter, other) {
+                if subject::overlap(filter, other) {
                     return Err(refused(format!("subject \"{filter}\" overlaps with \"{other}\"")));
                 }
             }

@@ -215,6 +215,9 @@ impl ConsumerConfig {
             self.check_flow_control()?;
         }
         if stream.retention == Retention::WorkQueue {
+            if !self.is_push() && self.ack_policy == AckPolicy::None {
+                return Err(Error::PULL_REQUIRES_ACK);
+            }
             if self.ack_policy != AckPolicy::Explicit {
                 return Err(Error::WORKQUEUE_REQUIRES_EXPLICIT_ACK);
             }
@@ -313,8 +316,8 @@ impl ConsumerConfig {
     /// Notes which level of the API it takes. ADR-44
     fn note_required_level(&mut self) {
         let is_new = self.pause_until.is_some() || self.priority_policy != PriorityPolicy::None;
-        let level =
-            if self.priority_policy == PriorityPolicy::Prioritized { 2 } else { u8::from(is_new) };
+        let is_newer = self.ack_policy == AckPolicy::FlowControl;
+        let level = if is_newer { 4 } else { u8::from(is_new) };
         self.metadata.retain(|key, _| !key.starts_with("_nats."));
         self.metadata.insert("_nats.req.level".to_owned(), level.to_string());
     }

@@ -115,7 +115,7 @@ pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
         stream: stream.name(),
         consumer: &consumer.name,
         paused: pause.paused,
-        pause_until: pause.paused.then_some(pause.pause_until),
+        pause_until: pause.pause_until.filter(|_| pause.paused),
     };
     tell(stream, consumer, "ADVISORY.CONSUMER.PAUSE", "advisory.v1.consumer_pause", about);
 }

@@ -146,6 +146,9 @@ impl Deliveries {
         self.pending.clear();
         self.deadlines.clear();
         self.cursor = cursor;
+        self.consumer_sequence = 0;
         self.stream_sequence = cursor.saturating_sub(1);
+        self.delivered_at = 0;
+        self.acknowledged_at = 0;
     }
 }

@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::Inner;
-use crate::queue::{config::ConsumerConfig, stream::Stream, time::Timestamp};
+use crate::queue::{
+    config::ConsumerConfig,
+    stream::{Stream, or_zero},
+    time::Timestamp,
+};
 
 /// A place in a consumer's and in its stream's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,7 +69,7 @@ pub struct PriorityGroupState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned_client_id: Option<String>,
     /// Since when.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "or_zero")]
     pub pinned_ts: Option<Timestamp>,
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Queue,
         config::{ConsumerConfig, DeliverPolicy, Retention, limit},
         error::{Error, Result},
-        stream::Stream,
+        stream::{Stream, or_zero},
         subject,
         time::Timestamp,
     },
@@ -47,7 +47,8 @@ pub struct Pause {
     /// Whether it is.
     pub paused: bool,
     /// Until when.
-    pub pause_until: Timestamp,
+    #[serde(serialize_with = "or_zero")]
+    pub pause_until: Option<Timestamp>,
     /// For how long from now on, in nanoseconds.
     #[serde(skip_serializing_if = "is_zero")]
     pub pause_remaining: u64,
@@ -95,7 +96,7 @@ impl Consumer {
         let _admin = stream.admin.lock().await;
         let now = stream.clock.now();
         let mut config = (*inner.config()).clone();
-        config.pause_until = (until.millis() > now).then_some(until);
+        config.pause_until = (until.nanos() > 0).then_some(until);
         stream.reconfigure(inner, config).await?;
         self.pump_if_needed();
         Ok(inner.pause(now))
@@ -151,13 +152,11 @@ impl Consumer {
 
 impl Inner {
     pub(super) fn pause(&self, now: u64) -> Pause {
-        let until = self.config.borrow().pause_until.filter(|until| until.millis() > now);
-        let now = Timestamp::from_millis(now);
-        Pause {
-            paused: until.is_some(),
-            pause_until: until.unwrap_or_default(),
-            pause_remaining: until.map_or(0, |until| until.nanos() - now.nanos()),
-        }
+        let pause_until = self.config.borrow().pause_until;
+        let left =
+            |until: Timestamp| until.nanos().saturating_sub(Timestamp::from_millis(now).nanos());
+        let pause_remaining = pause_until.map_or(0, left);
+        Pause { paused: pause_remaining > 0, pause_until, pause_remaining }
     }
 }
 

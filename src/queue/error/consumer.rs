@@ -7,6 +7,12 @@ use super::Error;
 impl Error {
     /// Somebody listens to where a consumer of that name pushes to.
     pub const CONSUMER_NAME_IN_USE: Self = Self::fixed(400, 10013, "consumer name already in use");
+    /// What is pulled from a work queue is acknowledged.
+    pub const PULL_REQUIRES_ACK: Self = Self::fixed(
+        400,
+        10084,
+        "consumer in pull mode requires explicit ack policy on workqueue stream",
+    );
     /// A stream's own consumer pushes
     pub const DIRECT_NEEDS_PUSH: Self =
         Self::fixed(400, 10090, "consumer direct requires a push based consumer");

@@ -115,7 +115,7 @@ impl Ttl {
             return Some(Self::Never);
         }
         if let Ok(seconds) = value.parse::<u64>() {
-            return (seconds > 0).then_some(Self::Seconds(seconds));
+            return Some(if seconds > 0 { Self::Seconds(seconds) } else { Self::Invalid });
         }
         match duration(value) {
             Some(millis) if millis >= 1000.0 => Some(Self::Seconds((millis / 1000.0) as u64)),
@@ -242,8 +242,7 @@ mod tests {
         assert_eq!(Ttl::read("90"), Some(Ttl::Seconds(90)));
         assert_eq!(Ttl::read("1h2m3.5s"), Some(Ttl::Seconds(3723)));
         assert_eq!(Ttl::read("Never"), Some(Ttl::Never));
-        assert_eq!(Ttl::read("0"), None);
-        for wrong in ["900ms", "x", "-1", "5 s"] {
+        for wrong in ["0", "900ms", "x", "-1", "5 s"] {
             assert_eq!(Ttl::read(wrong), Some(Ttl::Invalid), "{wrong}");
         }
     }

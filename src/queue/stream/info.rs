@@ -86,7 +86,10 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// Times that are not there are Go's zero.
-fn or_zero<S: serde::Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+pub(in crate::queue) fn or_zero<S: serde::Serializer>(
+    time: &Option<Timestamp>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => to.collect_str(time),
         None => to.serialize_str("0001-01-01T00:00:00Z"),

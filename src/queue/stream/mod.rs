@@ -57,6 +57,7 @@ pub use self::{
 pub(super) use self::{
     counts::Counts,
     expectations::duration,
+    info::or_zero,
     manage::StreamRow,
     open::Parts,
     publish::{Incoming, go_duration},

@@ -3,6 +3,7 @@
 mod consumers;
 mod delivery;
 mod more;
+mod newer;
 mod streams;
 
-pub use self::{consumers::*, delivery::*, more::*, streams::*};
+pub use self::{consumers::*, delivery::*, more::*, newer::*, streams::*};
