@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use super::row::DeliveriesRow;
+use super::row::{self, DeliveriesRow};
 
 #[derive(Default)]
 pub(in crate::queue) struct Deliveries {
@@ -77,18 +77,14 @@ impl Deliveries {
         deliveries
     }
 
-    pub(super) fn row(&self) -> DeliveriesRow {
+    /// Its row. Written with each acknowledgement, however much is pending.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let head = [self.cursor, self.taken, self.consumer_sequence, self.stream_sequence];
         let pending = self.pending.iter().map(|(sequence, pending)| {
             let delayed = pending.delayed.then_some(pending.deadline);
             (*sequence, (pending.deliveries, pending.consumer_sequence, delayed))
         });
-        DeliveriesRow {
-            cursor: self.cursor,
-            taken: self.taken,
-            consumer_sequence: self.consumer_sequence,
-            stream_sequence: self.stream_sequence,
-            pending: pending.collect(),
-        }
+        row::encode(head, pending)
     }
 
     pub(in crate::queue) fn insert(&mut self, sequence: u64, pending: Pending) {

@@ -171,7 +171,7 @@ impl Inner {
         let consumer = self.clone();
         let key = row::consumer_key(stream.id, self.id);
         batch.put_at_submit(Table::QueueConsumerStates, key, move || {
-            consumer.deliveries.borrow().row().encode()
+            consumer.deliveries.borrow().encode()
         });
     }
 
