@@ -54,4 +54,5 @@ compare! {
     counters_and_batches
     times_to_live
     newer_consumers
+    fast_batches
 }

@@ -297,3 +297,40 @@ pub async fn newer_consumers(side: &Side) {
     side.pull("S.I", json!({ "batch": 1, "no_wait": true, "group": "g", "priority": 12 }), 1).await;
     side.pull("S.I", json!({ "batch": 1, "no_wait": true, "group": "g", "priority": 2 }), 1).await;
 }
+
+/// Fast batches. ADR-50
+pub async fn fast_batches(side: &Side) {
+    side.api("STREAM.CREATE.F", json!({ "name": "F", "subjects": ["f.*"], "allow_batched": true }))
+        .await;
+    side.api("STREAM.CREATE.N", json!({ "name": "N", "subjects": ["n"] })).await;
+    let inbox = side.listen("_R.>");
+    let send = |subject: &str, id: &str, place: &str, headers: &[(&str, &str)]| {
+        side.publish(subject, Some(&format!("_R.{id}.{place}.$FI")), headers, "x");
+    };
+    send("n", "none", "10.fail.1.0", &[]);
+    side.hear("not allowed", &inbox, 1).await;
+    send("f.a", "one", "10.fail.1.0", &[]);
+    side.hear("begun", &inbox, 1).await;
+    send("f.a", "one", "10.fail.2.1", &[]);
+    send("f.b", "one", "10.fail.3.2", &[]);
+    side.hear("committed", &inbox, 3).await;
+    send("f.a", "two", "10.fail.1.0", &[]);
+    side.hear("begun", &inbox, 1).await;
+    send("f.a", "two", "10.fail.2.3", &[]);
+    side.hear("ended", &inbox, 2).await;
+    send("f.a", "lost", "10.fail.5.1", &[]);
+    side.hear("never begun", &inbox, 1).await;
+    send("f.a", "gap", "10.fail.1.0", &[]);
+    side.hear("begun", &inbox, 1).await;
+    send("f.a", "gap", "10.fail.4.1", &[]);
+    side.hear("a gap", &inbox, 2).await;
+    send("f.a", "bad", "10.maybe.1.0", &[]);
+    side.hear("no such pattern", &inbox, 1).await;
+    send("f.a", "ping", "10.ok.1.0", &[]);
+    side.hear("begun", &inbox, 1).await;
+    send("f.a", "ping", "10.ok.1.4", &[]);
+    side.hear("pinged", &inbox, 1).await;
+    send("f.a", "single", "10.fail.1.2", &[]);
+    side.hear("one alone", &inbox, 2).await;
+    side.api("STREAM.INFO.F", json!({ "subjects_filter": ">" })).await;
+}
