@@ -1,7 +1,11 @@
 //! Who listens to which subjects: a tree of tokens, so that finding the listeners of a subject takes
 //! as many steps as it has tokens, however many listeners there are.
 
-use std::{cell::Cell, collections::HashMap, rc::Rc};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use super::{ClientId, CoreMessage};
 
@@ -12,8 +16,8 @@ type Deliver = Box<dyn Fn(&CoreMessage) -> bool>;
 pub(super) struct Listener {
     filter: Box<str>,
     group: Option<Rc<str>>,
-    /// A client whose own messages it does not want.
-    not_from: Option<ClientId>,
+    /// Whose it is, if a client's, and whether that wants to hear itself.
+    client: Option<(ClientId, bool)>,
     gone: Cell<bool>,
     deliver: Deliver,
 }
@@ -49,16 +53,17 @@ impl Listener {
     pub(super) fn new(
         filter: &str,
         group: Option<&str>,
-        not_from: Option<ClientId>,
+        client: Option<(ClientId, bool)>,
         deliver: Deliver,
     ) -> Self {
         let group = group.map(Into::into);
-        Self { filter: filter.into(), group, not_from, gone: Cell::new(false), deliver }
+        Self { filter: filter.into(), group, client, gone: Cell::new(false), deliver }
     }
 
     /// Is given a message; false when it does not want it.
     pub(super) fn hear(&self, message: &CoreMessage, from: Option<ClientId>) -> bool {
-        let wants = !self.gone.get() && (from.is_none() || from != self.not_from);
+        let own = self.client.is_some_and(|(client, echo)| !echo && from == Some(client));
+        let wants = !self.gone.get() && !own;
         wants && (self.deliver)(message)
     }
 
@@ -114,6 +119,14 @@ impl Interest {
 
     pub(super) fn has(&self, subject: &str) -> bool {
         self.root.visit(Some(subject), &mut |listeners| !listeners.is_empty())
+    }
+
+    /// Whether one of `clients` listens.
+    pub(super) fn has_one_of(&self, clients: &HashSet<ClientId>, subject: &str) -> bool {
+        let is_one = |listener: &Rc<Listener>| {
+            listener.client.is_some_and(|(client, _)| clients.contains(&client))
+        };
+        self.root.visit(Some(subject), &mut |listeners| listeners.iter().any(is_one))
     }
 }
 

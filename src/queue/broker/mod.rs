@@ -7,8 +7,10 @@ mod interest;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashSet,
     future::Future,
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,6 +18,9 @@ use bytes::Bytes;
 use self::interest::{Interest, Listener, Matched};
 use super::notify::Notify;
 use crate::platform;
+
+/// How long one client that is behind may hold up others: it may be gone.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Core NATS of one queue: one flat space of subjects. Clones share it.
 #[derive(Clone, Default)]
@@ -32,6 +37,10 @@ struct Inner {
     turn: Cell<usize>,
     /// How many clients have had an id.
     clients: Cell<u64>,
+    /// Clients that have much to take before they get more.
+    behind: RefCell<HashSet<ClientId>>,
+    /// Rings when one of these has taken it.
+    caught_up: Notify,
 }
 
 /// A message as it is published and delivered.
@@ -55,7 +64,7 @@ pub struct Subscription {
 }
 
 /// A client, to tell what it published itself from what others did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(u64);
 
 impl ClientId {
@@ -125,10 +134,11 @@ impl Broker {
         self.listen(Listener::new(filter, queue_group, None, Box::new(deliver)))
     }
 
-    /// The same, but for what `client` publishes.
-    pub fn subscribe_to_others(
+    /// The same for a client, which may not want to hear what it publishes itself.
+    pub fn subscribe_as(
         &self,
         client: ClientId,
+        echo: bool,
         filter: &str,
         queue_group: Option<&str>,
         deliver: impl Fn(&CoreMessage) + 'static,
@@ -137,7 +147,36 @@ impl Broker {
             deliver(message);
             true
         });
-        self.listen(Listener::new(filter, queue_group, Some(client), deliver))
+        self.listen(Listener::new(filter, queue_group, Some((client, echo)), deliver))
+    }
+
+    /// Notes whether a client has much to take before it gets more.
+    pub fn set_behind(&self, client: ClientId, is_behind: bool) {
+        if is_behind {
+            self.inner.behind.borrow_mut().insert(client);
+        } else if self.inner.behind.borrow_mut().remove(&client) {
+            self.inner.caught_up.wake();
+        }
+    }
+
+    /// Resolves when no client that listens to `subject` is behind, or one has been for too long.
+    /// Who has much to deliver awaits this now and then.
+    pub async fn keep_pace(&self, subject: &str) {
+        if !self.is_behind(subject) {
+            return;
+        }
+        let caught_up = async {
+            while self.is_behind(subject) {
+                // Gone only with the broker, which is here.
+                let _ = self.inner.caught_up.listen().await;
+            }
+        };
+        platform::timeout(PATIENCE, caught_up).await;
+    }
+
+    fn is_behind(&self, subject: &str) -> bool {
+        let behind = self.inner.behind.borrow();
+        !behind.is_empty() && self.inner.interest.borrow().has_one_of(&behind, subject)
     }
 
     /// Whether anybody listens to `subject`.

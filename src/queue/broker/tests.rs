@@ -114,7 +114,7 @@ fn a_client_may_not_want_to_hear_itself() {
     let (broker, heard) = (Broker::new(), Heard::default());
     let (one, two) = (broker.client_id(), broker.client_id());
     let note = heard.clone();
-    let _deaf = broker.subscribe_to_others(one, "a", Some("q"), move |message| {
+    let _deaf = broker.subscribe_as(one, false, "a", Some("q"), move |message| {
         note.borrow_mut().push(format!("deaf:{}", message.subject));
     });
     let message = CoreMessage::new("a", "");
@@ -140,4 +140,22 @@ fn interest_is_watched() {
     drop(subscription);
     assert!(left.now_or_never().is_some());
     assert_ne!(broker.inbox(), broker.inbox());
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn who_delivers_much_keeps_pace_with_those_who_listen() {
+    platform::run(async {
+        let broker = Broker::new();
+        let (slow, other) = (broker.client_id(), broker.client_id());
+        let _subscription = broker.subscribe_as(slow, true, "a.*", None, |_| {});
+        broker.set_behind(other, true);
+        assert!(broker.keep_pace("a.b").now_or_never().is_some(), "another does not listen");
+        broker.set_behind(slow, true);
+        let mut pace = Box::pin(broker.keep_pace("a.b"));
+        assert!(pace.as_mut().now_or_never().is_none());
+        assert!(broker.keep_pace("b").now_or_never().is_some());
+        broker.set_behind(slow, false);
+        assert!(pace.now_or_never().is_some());
+    });
 }

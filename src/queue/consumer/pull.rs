@@ -189,7 +189,7 @@ impl Consumer {
             self.expire();
             self.forget_gone();
             self.end_unpinned();
-            let Some((number, wanted)) = self.next_request() else {
+            let Some((number, reply, wanted)) = self.next_request() else {
                 self.end_no_wait();
                 break;
             };
@@ -205,6 +205,7 @@ impl Consumer {
             }
             self.note_replayed(&takings.messages);
             self.serve(number, &takings.messages, takings.is_cut);
+            self.stream.broker.keep_pace(&reply).await;
         }
         let waiting = self.inner.waiting.borrow();
         let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
@@ -212,17 +213,17 @@ impl Consumer {
     }
 
     /// The request that is next, and what it wants.
-    fn next_request(&self) -> Option<(u64, Wanted)> {
+    fn next_request(&self) -> Option<(u64, Rc<str>, Wanted)> {
         let place = self.inner.choose(&self.stream)?;
         let waiting = self.inner.waiting.borrow();
         let request = waiting.requests.get(place)?;
         let alone = waiting.requests.len() == 1;
-        let most = if alone { CHUNK } else { 1 };
+        let most = if alone { self.at_once(CHUNK) } else { 1 };
         let messages = usize::try_from(request.left).unwrap_or(most).min(most);
         let bytes = request.bytes.unwrap_or(u64::MAX);
         let one_by_one = self.delivers_one_by_one();
         let messages = if one_by_one { messages.min(1) } else { messages };
-        Some((request.number, Wanted { messages, bytes }))
+        Some((request.number, request.reply.clone(), Wanted { messages, bytes }))
     }
 
     fn serve(&self, number: u64, messages: &[Taken], is_cut: bool) {

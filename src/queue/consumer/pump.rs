@@ -22,6 +22,8 @@ impl Stream {
     }
 }
 
+/// About how many bytes are delivered at once.
+const AT_ONCE: u64 = 4 << 20;
 /// How long it waits after a failure, in milliseconds.
 const RETRY: u64 = 1000;
 
@@ -59,7 +61,15 @@ impl Consumer {
         Ok(next.min(self.next_due()).min(pin).min(self.end_of_interest()))
     }
 
-    /// When it has been without interest for so long that it goes.
+    /// How many messages to deliver before it is asked whether those who get them keep up: at most
+    /// `most`, fewer when the stream's are large.
+    pub(super) fn at_once(&self, most: usize) -> usize {
+        let counts = self.stream.counts.borrow();
+        let size = (counts.bytes / counts.messages.max(1)).max(1);
+        usize::try_from(AT_ONCE / size).unwrap_or(most).clamp(1, most)
+    }
+
+    /// When the next message that is for it was stored for so long that it goes.
     fn end_of_interest(&self) -> u64 {
         let Self { stream, inner } = self;
         let threshold = inner.config.borrow().inactive_threshold.as_millis() as u64;

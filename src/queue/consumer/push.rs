@@ -113,7 +113,7 @@ impl Consumer {
             if config.flow_control && self.inner.flow.borrow().sent >= WINDOW {
                 break;
             }
-            let most = if self.delivers_one_by_one() { 1 } else { CHUNK };
+            let most = if self.delivers_one_by_one() { 1 } else { self.at_once(CHUNK) };
             let takings = self.take(Wanted::messages(most)).await?;
             if takings.messages.is_empty() {
                 break;
@@ -129,14 +129,16 @@ impl Consumer {
                 }
             }
             let now = clock.now();
-            let mut flow = self.inner.flow.borrow_mut();
-            flow.beat_at = now + config.idle_heartbeat.as_millis() as u64;
-            if let Some(wait) = (sent * 8 * 1_000_000).checked_div(config.rate_limit_bps) {
-                flow.ready_at = flow.ready_at.max(now * 1000) + wait;
+            {
+                let mut flow = self.inner.flow.borrow_mut();
+                flow.beat_at = now + config.idle_heartbeat.as_millis() as u64;
+                if let Some(wait) = (sent * 8 * 1_000_000).checked_div(config.rate_limit_bps) {
+                    flow.ready_at = flow.ready_at.max(now * 1000) + wait;
+                }
+                flow.sent += sent;
             }
-            flow.sent += sent;
-            drop(flow);
             self.ask_if_due(to);
+            self.stream.broker.keep_pace(to).await;
         }
         // An answer may have been to less than what was sent since.
         self.ask_if_due(to);

@@ -41,6 +41,8 @@ pub(super) struct Inner {
     /// Somebody will send what is gathered.
     flushing: Cell<bool>,
     pings_out: Cell<u32>,
+    /// Whether it has much to take.
+    behind: Cell<bool>,
     closed: Cell<bool>,
 }
 
@@ -83,6 +85,7 @@ impl Connection {
             last_subject: RefCell::new("".into()),
             flushing: Cell::new(false),
             pings_out: Cell::new(0),
+            behind: Cell::new(false),
             closed: Cell::new(false),
             shared,
         });
@@ -101,6 +104,7 @@ impl Connection {
     /// The client took all up to this many bytes of what it was sent.
     pub fn took(&self, bytes: u64) {
         self.inner.outbound.took(bytes);
+        self.inner.note_pace();
     }
 
     /// Leaves the client.
@@ -246,10 +250,8 @@ impl Inner {
             }
         };
         let broker = &self.shared.broker;
-        let subscription = match self.options.get().echo {
-            true => broker.subscribe(subject, group, deliver),
-            false => broker.subscribe_to_others(self.client, subject, group, deliver),
-        };
+        let echo = self.options.get().echo;
+        let subscription = broker.subscribe_as(self.client, echo, subject, group, deliver);
         subscribed.subscription.replace(Some(subscription));
         Ok(())
     }
@@ -275,7 +277,18 @@ impl Inner {
             self.outbound.discard();
             return self.refuse(Error::SlowConsumer);
         }
+        self.note_pace();
         self.flush_soon();
+    }
+
+    /// Lets those who have much to deliver know whether the client keeps up.
+    fn note_pace(&self) {
+        let was = self.behind.get();
+        let is = !self.closed.get() && self.outbound.is_behind(was);
+        if is != was {
+            self.behind.set(is);
+            self.shared.broker.set_behind(self.client, is);
+        }
     }
 
     /// Ends a subscription. Its own part is dropped when nothing is borrowed.
@@ -328,6 +341,7 @@ impl Inner {
         for subscribed in subscriptions.values() {
             drop(subscribed.subscription.take());
         }
+        self.note_pace();
         self.outbound.close(reason);
     }
 }

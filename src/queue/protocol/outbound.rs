@@ -10,6 +10,9 @@ use crate::queue::CoreMessage;
 
 /// How much may be on its way to a client before it is left: nats-server's `max_pending`.
 const MAX_PENDING: u64 = 64 * 1024 * 1024;
+/// From where on a client is behind, and where it has caught up.
+const BEHIND: u64 = 16 * 1024 * 1024;
+const CAUGHT_UP: u64 = BEHIND / 2;
 /// Room that is kept for what is sent next.
 const KEPT: usize = 1024 * 1024;
 
@@ -68,8 +71,16 @@ impl Outbound {
 
     /// Whether more waits for the client than may.
     pub(super) fn is_full(&self) -> bool {
-        let gathered = self.gathered.borrow().len() as u64;
-        self.sent.get() - self.taken.get() + gathered > MAX_PENDING
+        self.pending() > MAX_PENDING
+    }
+
+    /// Whether so much waits for the client that who can wait should; `was`: whether that was so.
+    pub(super) fn is_behind(&self, was: bool) -> bool {
+        self.pending() > if was { CAUGHT_UP } else { BEHIND }
+    }
+
+    fn pending(&self) -> u64 {
+        self.sent.get() - self.taken.get() + self.gathered.borrow().len() as u64
     }
 
     /// Sends what was gathered.

@@ -217,6 +217,15 @@ export default {
     ok(fetched.length >= 2 && fetched.length <= 3, `${fetched.length}`);
   },
 
+  async "a fetch of more than may be on its way keeps the pace of the client"({ jsm, js, nc }) {
+    await jsm.streams.add({ name: "S", subjects: ["s.>"], storage: "memory" });
+    const payload = new Uint8Array(512 * 1024);
+    for (let index = 0; index < 160; index++) await js.publish("s.a", payload);
+    const consumer = await durable(jsm, js, { ack_policy: "none" });
+    equal((await fetch(consumer, 160, { expires: 30_000 })).length, 160);
+    equal(nc.stats().inBytes > 80 * 1024 * 1024, true);
+  },
+
   async "an ephemeral consumer goes when nobody uses it"({ jsm, js }) {
     await fill(jsm, js, 3);
     const { name } = await jsm.consumers.add("S", { ack_policy: "none", inactive_threshold: nanos(1000) });
