@@ -1,5 +1,7 @@
 //! Kills and power cuts: what was acknowledged is there, and no batch is half there.
 
+use std::time::Duration;
+
 use neurite::store::{
     Batch, Direction, KeyRange, Options, Store,
     memory::{Disk, Fault},
@@ -104,5 +106,38 @@ tests! {
             store.close().await;
         }
         assert_eq!(operations[0], operations[1]);
+    }
+}
+
+tests! {
+    /// A leaf that is emptied leaves its stretch to the one before, which may be in the cache.
+    async fn what_is_left_of_an_emptied_leaf_is_there_once() {
+        let options = Options {
+            journal_records: 1,
+            leaf_bytes: 400,
+            idle_after: Duration::ZERO,
+            ..Options::default()
+        };
+        let store = Store::open_memory(&Disk::new(), options).await.unwrap();
+        let write = async |rows: &[(&str, Option<usize>)]| {
+            let mut batch = Batch::new();
+            for (key, size) in rows {
+                match size {
+                    Some(size) => batch.put(TABLE, *key, vec![0; *size]),
+                    None => batch.delete(TABLE, *key),
+                }
+            }
+            store.commit(batch).await.unwrap();
+            while store.usage().await.unwrap().journal_rows > 0 {
+                neurite::platform::sleep(Duration::ZERO).await;
+            }
+        };
+        write(&[("a", Some(230)), ("b", Some(360))]).await;
+        store.get(TABLE, "a").await.unwrap();
+        write(&[("a1", Some(10)), ("b", None)]).await;
+        write(&[("a", None)]).await;
+        let rows = store.scan(TABLE, KeyRange::all(), Direction::Forward, 10).await.unwrap();
+        let keys: Vec<_> = rows.iter().map(|(key, _)| &key[..]).collect();
+        assert_eq!(keys, [b"a1"]);
     }
 }

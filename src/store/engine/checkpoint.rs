@@ -245,7 +245,8 @@ impl Engine {
             return Ok((vec![leaf], merged, end));
         }
         let next = self.leaf_to_merge(work, &end).await?;
-        let fits = next.packed_size() + size <= self.options.leaf_bytes * 3 / 4;
+        let fits =
+            next.start == end && next.packed_size() + size <= self.options.leaf_bytes * 3 / 4;
         // A damaged neighbour is left as it is.
         match split::merge(&next, &work.frozen) {
             Ok(more) if fits => {

@@ -88,6 +88,12 @@ impl Leaves {
         self.version.set(self.version.get() + 1);
         let mut cache = self.cache.borrow_mut();
         for (old, new) in replaced {
+            if let (Some(leaf), true) = (old.first(), new.is_empty())
+                && let Some(before) = cache.before(&leaf.start)
+            {
+                // The stretch falls to the leaf before, which now ends elsewhere.
+                cache.remove(&before.start);
+            }
             let mut in_use = false;
             for leaf in old {
                 in_use |= cache.contains(&leaf.start);
