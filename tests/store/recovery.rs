@@ -90,6 +90,20 @@ tests! {
         }
     }
 
+    async fn closing_leaves_the_next_start_little_to_read() {
+        let disk = Disk::new();
+        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
+        for n in 0..200 {
+            store.commit(put(TABLE, key(n), "v")).await.unwrap();
+        }
+        store.close().await;
+        assert!(disk.journal_records() <= 1, "{}", disk.journal_records());
+        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
+        let rows = store.scan(TABLE, KeyRange::all(), Direction::Forward, usize::MAX).await.unwrap();
+        assert_eq!(rows.len(), 200);
+        store.close().await;
+    }
+
     async fn start_reads_no_more_for_a_larger_database() {
         let mut operations = Vec::new();
         for rows in [100, 2000] {

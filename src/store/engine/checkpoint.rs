@@ -72,11 +72,33 @@ impl Engine {
         });
     }
 
+    /// Works off what the journals hold, if that is much, so that the next start has little to read.
+    /// Gives up when a checkpoint fails.
+    pub async fn work_off_journals(self: &Rc<Self>) {
+        let mut frozen_here = false;
+        while self.check_working().is_ok() && self.checkpoint_failure.borrow().is_none() {
+            let (frozen, records) = {
+                let overlays = self.overlays.borrow();
+                (overlays.frozen.is_some(), overlays.active.records())
+            };
+            if frozen {
+                self.checkpointed.notified().await;
+            } else if frozen_here || records < self.options.journal_records / 16 {
+                return;
+            } else if self.writing.get() {
+                self.settled.notified().await;
+            } else {
+                frozen_here = true;
+                self.freeze();
+            }
+        }
+    }
+
     /// Freezes the active journal and begins to work it off, if no other checkpoint is under way.
     /// Only called while no transaction writes to the journal.
     fn freeze(self: &Rc<Self>) {
         let mut overlays = self.overlays.borrow_mut();
-        if overlays.frozen.is_some() || self.check_accepting().is_err() {
+        if overlays.frozen.is_some() || self.check_working().is_err() {
             return;
         }
         overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
@@ -123,12 +145,12 @@ impl Engine {
             let Err(cause) = outcome else { break };
             self.checkpoint_failure.replace(Some(cause.clone()));
             self.checkpointed.notify();
-            if self.check_accepting().is_err() {
+            if self.check_working().is_err() {
                 return;
             }
             tracing::warn!("a checkpoint is put off: {cause}");
             platform::sleep(retry).await;
-            if self.check_accepting().is_err() {
+            if self.check_working().is_err() {
                 return;
             }
             retry = LAST_RETRY.min(retry * 2);
@@ -153,7 +175,7 @@ impl Engine {
             }
             work.carried.extend(chunk.carried);
             work.next = chunk.end;
-            self.check_accepting()?;
+            self.check_working()?;
         }
         if !work.carried.is_empty() {
             self.carry(std::mem::take(&mut work.carried)).await?;

@@ -24,6 +24,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -39,6 +40,10 @@ use self::{
     scan::Scans,
 };
 use super::{Error, Options, Result, Usage};
+use crate::platform;
+
+/// How long closing may take for what makes the next start quick.
+const PACKING_UP: Duration = Duration::from_secs(5);
 
 /// The engine over one backend.
 pub struct Engine {
@@ -76,6 +81,8 @@ pub struct Engine {
     last_position: Cell<u64>,
     /// Why nothing is accepted any more.
     closed: RefCell<Option<Error>>,
+    /// Whether batches are refused because it is about to close, and whether it closes.
+    refusing: Cell<bool>,
     closing: Cell<bool>,
 }
 
@@ -118,6 +125,7 @@ impl Engine {
             epoch: Cell::new(0),
             last_position: Cell::new(0),
             closed: RefCell::default(),
+            refusing: Cell::new(false),
             closing: Cell::new(false),
         });
         if interrupted {
@@ -165,7 +173,10 @@ impl Engine {
     }
 
     /// Makes everything that was submitted durable, and ends.
-    pub async fn close(&self) {
+    pub async fn close(self: &Rc<Self>) {
+        self.refusing.set(true);
+        // What is not worked off in time is read by the next start.
+        platform::timeout(PACKING_UP, self.work_off_journals()).await;
         self.closing.set(true);
         while self.writing.get() || self.checkpointing.get() || !self.queue.borrow().is_empty() {
             self.settled.notified().await;
@@ -188,6 +199,15 @@ impl Engine {
     /// # Errors
     /// When nothing new is accepted any more.
     fn check_accepting(&self) -> Result<()> {
+        if self.refusing.get() {
+            return Err(Error::Closed("it is being stopped".to_owned()));
+        }
+        self.check_open()
+    }
+
+    /// # Errors
+    /// When nothing is worked off any more.
+    fn check_working(&self) -> Result<()> {
         if self.closing.get() {
             return Err(Error::Closed("it is being stopped".to_owned()));
         }
