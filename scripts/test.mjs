@@ -40,10 +40,9 @@ await main(async () => {
   const results = new Results();
   for (const [name, group] of Object.entries(groups)) {
     if (values.only && values.only !== name) continue;
-    await group(results, {
-      suite: values.suite,
-      build: () => build(values.dev ? "dev" : "release"),
-    });
+    const choice = { suite: values.suite, build: () => build(values.dev ? "dev" : "release") };
+    // Where a group can't be built, the others still tell what they find.
+    await group(results, choice).catch((error) => results.ended(name, error));
   }
   if (!results.print()) process.exitCode = 1;
 });

@@ -1,5 +1,7 @@
 // What the suites' runners counted.
 
+import { Failure } from "../steps.mjs";
+
 /** The places a suite runs in: the columns of the table. */
 const places = ["native", "chromium", "firefox"];
 
@@ -32,6 +34,12 @@ export class Results {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     console.log(`${name} (${place}): ${counts.filter(Boolean).join(", ")}, ${seconds} s`);
     if (failed || empty) console.log(output?.trimEnd());
+  }
+
+  /** Tells that a group of suites ended early, which counts as one that failed. */
+  ended(group, error) {
+    this.#row(`${group}, ended early`).native = { passed: 0, failed: 1, skipped: 0 };
+    console.log(error instanceof Failure ? error.message : error);
   }
 
   #row(name) {

@@ -15,7 +15,7 @@ const timeouts = { WASM_BINDGEN_TEST_TIMEOUT: "600", WASM_BINDGEN_TEST_DRIVER_TI
 export async function nativeSuites(results, { suite }) {
   const suites = (await rustSuites()).filter(({ native, name }) => native && (suite ?? name) === name);
   if (suites.length === 0) return;
-  await step("Rust tests, native", () => run("cargo", ["test", "--no-run", "--locked"]));
+  await step("Rust tests, native", () => run("cargo", ["test", "--no-run", "--locked", "--quiet"]));
   if (!suite) {
     await results.suite("unit", "native", () => cargoTest(["--lib"]));
     await results.suite("doc", "native", () => cargoTest(["--doc"]), { mayBeEmpty: true });
@@ -30,7 +30,7 @@ export async function browserSuites(results, { suite }) {
   if (suites.length === 0) return;
   const { rust } = await toolchain();
   await step("Rust tests, wasm", () =>
-    run("cargo", ["test", "--no-run", "--locked", "--target", rust.target]),
+    run("cargo", ["test", "--no-run", "--locked", "--quiet", "--target", rust.target]),
   );
   const webdriver = await webdriverFile();
   for (const { name } of suites) {
@@ -83,7 +83,7 @@ function withoutGlue(output) {
 }
 
 async function cargoTest(args) {
-  return cargoTotals(await run("cargo", ["test", "--locked", ...args], { check: false }));
+  return cargoTotals(await run("cargo", ["test", "--locked", "--quiet", ...args], { check: false }));
 }
 
 /** The sum of cargo's (and wasm-bindgen-test's) `test result:` lines. */
