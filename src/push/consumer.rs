@@ -86,7 +86,10 @@ impl Push {
                 }
             };
         match self.inner.rooms.room(&told.room_id).await {
-            Ok(room) => self.evaluate(&room, &told.event_id).await,
+            Ok(room) => {
+                self.carry_over(&room, &told.event_id).await?;
+                self.evaluate(&room, &told.event_id).await
+            }
             Err(Error::Matrix(cause)) if cause.status_code == StatusCode::NOT_FOUND => Ok(None),
             Err(cause) => Err(cause),
         }

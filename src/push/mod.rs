@@ -8,6 +8,7 @@ mod counts;
 mod evaluate;
 mod notifications;
 mod pushers;
+mod replacement;
 mod rules;
 
 use std::rc::Rc;

@@ -153,6 +153,14 @@ impl Rooms {
                 events.push(NewEvent::state(kind, "", pdu.content.clone()));
             }
         }
+        // A space without its rooms would be another one. spec: client-server §Spaces
+        for (kind, key, event_id) in room.current_state().iter() {
+            if *kind == StateEventType::SpaceChild
+                && let Some(event) = room.event(event_id).await?
+            {
+                events.push(NewEvent::state(kind.clone(), key, event.pdu.content.clone()));
+            }
+        }
         let mut farewell = Vec::new();
         if let Some(pdu) = room.state_event(&StateEventType::RoomCanonicalAlias, "").await? {
             events.push(NewEvent::state(

@@ -1,0 +1,207 @@
+//! Room upgrades: what goes along to the replacement, and what those who join it find there.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::client::{Client, server};
+
+async fn create(client: &Client, body: Value) -> String {
+    let room = client.post("/v3/createRoom", body).await.ok();
+    room["room_id"].as_str().unwrap().to_owned()
+}
+
+async fn upgrade(client: &Client, room: &str, body: Value) -> String {
+    let answer = client.post(&format!("/v3/rooms/{room}/upgrade"), body).await.ok();
+    answer["replacement_room"].as_str().unwrap().to_owned()
+}
+
+async fn join(client: &Client, room: &str) {
+    client.post(&format!("/v3/rooms/{room}/join"), json!({})).await.ok();
+}
+
+async fn state(client: &Client, room: &str, place: &str) -> Value {
+    client.get(&format!("/v3/rooms/{room}/state/{place}")).await.body
+}
+
+fn tags_of(client: &Client, room: &str) -> String {
+    format!("/v3/user/{}/rooms/{room}/tags", client.user_id)
+}
+
+/// Syncs until `path` has `expected`.
+async fn until(client: &Client, path: &str, expected: &Value) {
+    let mut since = String::new();
+    for _ in 0..20 {
+        let sync = client.get(&format!("/v3/sync?timeout=10000{since}")).await.ok();
+        if client.get(path).await.body == *expected {
+            return;
+        }
+        since = format!("&since={}", sync["next_batch"].as_str().unwrap());
+    }
+    panic!("{path} never was {expected}: {:?}", client.get(path).await);
+}
+
+tests! {
+    async fn the_state_goes_along_and_the_old_room_is_closed() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let child = create(&alice, json!({ "preset": "public_chat" })).await;
+        let acl = json!({ "allow": ["*"], "deny": ["evil.test"] });
+        let rules = json!({
+            "join_rule": "restricted",
+            "allow": [{ "type": "m.room_membership", "room_id": child }],
+        });
+        let via = json!({ "via": ["neurite.test"] });
+        let old = create(&alice, json!({
+            "room_version": "11",
+            "preset": "public_chat",
+            "visibility": "public",
+            "room_alias_name": "space",
+            "name": "Space",
+            "topic": "All of it",
+            "creation_content": { "type": "m.space" },
+            "initial_state": [
+                { "type": "m.room.server_acl", "content": acl },
+                { "type": "m.room.join_rules", "content": rules },
+                { "type": "m.room.avatar", "content": { "url": "mxc://neurite.test/a" } },
+                { "type": "m.space.child", "state_key": child, "content": via },
+                { "type": "org.example", "content": { "by": "alice" } },
+            ],
+            "power_level_content_override": {
+                "users": { (alice.user_id.clone()): 100, (bob.user_id.clone()): 60 },
+                "users_default": 55,
+            },
+        })).await;
+        join(&bob, &child).await;
+        alice.post(&format!("/v3/rooms/{old}/invite"), json!({ "user_id": bob.user_id })).await.ok();
+        join(&bob, &old).await;
+        let path = format!("/v3/rooms/{old}/upgrade");
+        bob.post(&path, json!({ "new_version": "12" })).await.fails(403, "M_FORBIDDEN");
+        alice
+            .post(&path, json!({ "new_version": "none" }))
+            .await
+            .fails(400, "M_UNSUPPORTED_ROOM_VERSION");
+        let new = upgrade(&alice, &old, json!({ "new_version": "12" })).await;
+
+        let create = state(&alice, &new, "m.room.create").await;
+        assert_eq!(create["type"], "m.space");
+        assert_eq!(create["room_version"], "12");
+        assert_eq!(create["predecessor"]["room_id"], json!(old));
+        for (place, content) in [
+            ("m.room.server_acl", acl),
+            ("m.room.join_rules", rules),
+            ("m.room.avatar", json!({ "url": "mxc://neurite.test/a" })),
+            ("m.room.name", json!({ "name": "Space" })),
+            ("m.room.history_visibility", json!({ "history_visibility": "shared" })),
+            ("m.room.guest_access", state(&alice, &old, "m.room.guest_access").await),
+            (&format!("m.space.child/{child}"), via),
+            ("m.room.canonical_alias", json!({ "alias": "#space:neurite.test" })),
+        ] {
+            assert_eq!(state(&alice, &new, place).await, content, "{place}");
+        }
+        // What may mean something only as its sender's own stays behind, and so do members.
+        assert_eq!(state(&alice, &new, "org.example").await["errcode"], "M_NOT_FOUND");
+        let bobs = format!("m.room.member/{}", bob.user_id);
+        assert_eq!(state(&alice, &new, &bobs).await["errcode"], "M_NOT_FOUND");
+        let levels = state(&alice, &new, "m.room.power_levels").await;
+        assert_eq!(levels["users"], json!({ (bob.user_id.clone()): 60 }));
+        assert_eq!(levels["users_default"], 55);
+
+        assert_eq!(
+            state(&alice, &old, "m.room.tombstone").await["replacement_room"], json!(new)
+        );
+        let levels = state(&alice, &old, "m.room.power_levels").await;
+        assert_eq!((&levels["events_default"], &levels["invite"]), (&json!(56), &json!(56)));
+        assert_eq!(state(&alice, &old, "m.room.canonical_alias").await, json!({}));
+        let alias = alice.get("/v3/directory/room/%23space:neurite.test").await.ok();
+        assert_eq!(alias["room_id"], json!(new));
+        for (room, visibility) in [(&old, "private"), (&new, "public")] {
+            let listed = alice.get(&format!("/v3/directory/list/room/{room}")).await.ok();
+            assert_eq!(listed["visibility"], visibility);
+        }
+        // Who may join does so, with the rules of the old room.
+        join(&bob, &new).await;
+    }
+
+    async fn settings_of_a_room_are_found_in_its_replacement() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let old = create(&alice, json!({ "preset": "public_chat" })).await;
+        join(&bob, &old).await;
+        let tag = json!({ "order": 0.25 });
+        bob.put(&format!("{}/m.favourite", tags_of(&bob, &old)), tag.clone()).await.ok();
+        let quiet = json!({ "actions": [] });
+        let rules = "/v3/pushrules/global";
+        bob.put(&format!("{rules}/room/{old}"), quiet.clone()).await.ok();
+        let mute = json!({
+            "actions": [],
+            "conditions": [
+                { "kind": "event_match", "key": "room_id", "pattern": old },
+                { "kind": "event_match", "key": "content.msgtype", "pattern": "m.text" },
+            ],
+        });
+        for rule_id in [&*old, "first"] {
+            bob.put(&format!("{rules}/override/{rule_id}"), mute.clone()).await.ok();
+        }
+        let off = json!({ "enabled": false });
+        bob.put(&format!("{rules}/override/first/enabled"), off.clone()).await.ok();
+        let direct = "/v3/user/@bob:neurite.test/account_data/m.direct";
+        let content = json!({ "@alice:neurite.test": ["!other:neurite.test", old], "odd": 1 });
+        bob.put(direct, content).await.ok();
+
+        let new = upgrade(&alice, &old, json!({ "new_version": "12" })).await;
+        assert_eq!(bob.get(&tags_of(&bob, &new)).await.ok()["tags"], json!({}));
+        join(&bob, &new).await;
+        let content =
+            json!({ "@alice:neurite.test": ["!other:neurite.test", old, new], "odd": 1 });
+        until(&bob, direct, &content).await;
+        let tags = json!({ "tags": { "m.favourite": tag } });
+        assert_eq!(bob.get(&tags_of(&bob, &new)).await.ok(), tags);
+        assert_eq!(bob.get(&tags_of(&bob, &old)).await.ok(), tags);
+        let room = bob.get(&format!("{rules}/room/{new}")).await.ok();
+        assert_eq!((&room["actions"], &room["enabled"]), (&json!([]), &json!(true)));
+        let all = bob.get("/v3/pushrules/global/").await.ok();
+        let muting: Vec<_> = all["override"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|rule| rule["default"] == false)
+            .map(|rule| (rule["rule_id"].as_str().unwrap(), rule["enabled"] == true))
+            .collect();
+        // Each stands beside the one that it is a copy of.
+        let copy = format!("first.{new}");
+        assert_eq!(muting, [("first", false), (&*copy, false), (&*old, true), (&*new, true)]);
+        let copied = bob.get(&format!("{rules}/override/{new}")).await.ok();
+        assert_eq!(copied["conditions"][0]["pattern"], json!(new));
+        assert_eq!(copied["conditions"][1], mute["conditions"][1]);
+
+        // What is changed there stays so, however often one comes back.
+        bob.delete(&format!("{rules}/room/{new}"), None).await.ok();
+        bob.post(&format!("/v3/rooms/{new}/leave"), json!({})).await.ok();
+        join(&bob, &new).await;
+        let next = upgrade(&alice, &new, json!({ "new_version": "11" })).await;
+        join(&bob, &next).await;
+        until(&bob, &tags_of(&bob, &next), &tags).await;
+        bob.get(&format!("{rules}/room/{new}")).await.fails(404, "M_NOT_FOUND");
+        bob.get(&format!("{rules}/room/{next}")).await.fails(404, "M_NOT_FOUND");
+    }
+
+    async fn the_settings_of_a_room_do_not_follow_who_only_claims_to_replace_it() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let mallory = Client::register(&server, "mallory").await;
+        let room = create(&alice, json!({ "preset": "public_chat" })).await;
+        alice.put(&format!("{}/m.favourite", tags_of(&alice, &room)), json!({})).await.ok();
+        let predecessor = json!({ "room_id": room, "event_id": "$none" });
+        let trap = create(&mallory, json!({
+            "preset": "public_chat",
+            "creation_content": { "predecessor": predecessor },
+        })).await;
+        join(&alice, &trap).await;
+        // By the time that the settings are in the replacement, both joins were worked on.
+        let new = upgrade(&alice, &room, json!({ "new_version": "12" })).await;
+        until(&alice, &tags_of(&alice, &new), &json!({ "tags": { "m.favourite": {} } })).await;
+        assert_eq!(alice.get(&tags_of(&alice, &trap)).await.ok()["tags"], json!({}));
+    }
+}
