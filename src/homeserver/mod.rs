@@ -1,6 +1,7 @@
 //! The homeserver: its parts, wired together.
 
 mod config;
+mod expiry;
 mod status;
 
 use std::rc::Rc;
@@ -76,7 +77,7 @@ impl Homeserver {
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);
         let router = client_api::router();
-        Ok(Rc::new(Self {
+        let server = Rc::new(Self {
             config,
             store,
             feed,
@@ -89,7 +90,9 @@ impl Homeserver {
             sync,
             limits,
             router,
-        }))
+        });
+        server.keep_expiring();
+        Ok(server)
     }
 
     /// The name of the homeserver that `store` holds; `name`, from now on, when it holds none. Ids

@@ -1,12 +1,20 @@
 //! Requests that a client repeats make one event. spec: client-server §Transaction identifiers
 
+use std::time::Duration;
+
 use ruma::{OwnedEventId, RoomId};
 
 use super::{NewEvent, Pdu, Rooms, Txn};
 use crate::{
-    Result,
-    store::{self, Batch, Key, Table},
+    Result, platform,
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
+
+/// How long a transaction is remembered: longer than a client keeps trying to send something,
+/// those too that keep what is to be sent over a restart and come back after weeks.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How many transactions are forgotten in one batch.
+const FORGOTTEN_AT_ONCE: usize = 1000;
 
 impl Rooms {
     /// The event that the same transaction made before.
@@ -31,7 +39,41 @@ impl Rooms {
         txn: &Txn,
         pdu: &Pdu,
     ) {
-        batch.put(Table::Transactions, key(room_id, new, txn), pdu.event_id.as_str());
+        let key = key(room_id, new, txn);
+        let time = Key::new().u64(platform::now().get().into()).bytes(&key);
+        batch.put(Table::TransactionTimes, time, []);
+        batch.put(Table::Transactions, key, pdu.event_id.as_str());
+    }
+
+    /// Forgets the transactions that are old enough at `now`, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn forget_transactions(&self, now: u64) -> Result<()> {
+        let until = now.saturating_sub(REMEMBERED.as_millis() as u64);
+        let range = KeyRange::between(Key::new(), Key::new().u64(until));
+        let store = &self.inner.store;
+        loop {
+            let range = range.clone();
+            let rows = store
+                .scan(Table::TransactionTimes, range, Direction::Forward, FORGOTTEN_AT_ONCE)
+                .await?;
+            let all = rows.len() < FORGOTTEN_AT_ONCE;
+            let mut batch = Batch::new();
+            for (time, _) in rows {
+                let mut reader = KeyReader::new(&time);
+                if let Some(key) = reader.u64().and_then(|_| reader.bytes()) {
+                    batch.delete(Table::Transactions, key);
+                }
+                batch.delete(Table::TransactionTimes, time);
+            }
+            if !batch.is_empty() {
+                store.commit(batch).await?;
+            }
+            if all {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -60,6 +60,8 @@ pub enum Table {
     UserRooms = 54,
     /// User, device, room, event type or redacted event, transaction id → event id.
     Transactions = 55,
+    /// Time, key of a transaction → nothing.
+    TransactionTimes = 63,
     /// Room, parent, relation type, position of the child → child.
     Relations = 56,
     /// Room, root → thread.

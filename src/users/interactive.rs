@@ -27,12 +27,22 @@ pub(super) struct Interactive {
     sessions: RefCell<HashMap<String, (Stages, u64)>>,
 }
 
+/// Whether a session that was begun then is still there.
+fn lives(begun: u64, now: u64) -> bool {
+    now.saturating_sub(begun) < LIFETIME.as_millis() as u64
+}
+
+impl Interactive {
+    /// Drops the sessions that are too old at `now`.
+    pub(super) fn expire(&self, now: u64) {
+        self.sessions.borrow_mut().retain(|_, (_, begun)| lives(*begun, now));
+    }
+}
+
 impl Users {
     /// Begins a session of User-Interactive Authentication for `request`; its id.
     pub fn begin_stages(&self, request: String) -> String {
         let mut sessions = self.inner.interactive.sessions.borrow_mut();
-        let (now, lifetime) = (now(), LIFETIME.as_millis() as u64);
-        sessions.retain(|_, (_, begun)| now.saturating_sub(*begun) < lifetime);
         if sessions.len() >= SESSIONS {
             let oldest = sessions.iter().min_by_key(|(_, (_, begun))| *begun);
             if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
@@ -40,7 +50,7 @@ impl Users {
             }
         }
         let id = platform::random_string(24);
-        sessions.insert(id.clone(), (Stages { request, completed: Vec::new() }, now));
+        sessions.insert(id.clone(), (Stages { request, completed: Vec::new() }, now()));
         id
     }
 
@@ -48,7 +58,7 @@ impl Users {
     pub fn stages(&self, session: &str) -> Option<Stages> {
         let sessions = self.inner.interactive.sessions.borrow();
         let (stages, begun) = sessions.get(session)?;
-        (now().saturating_sub(*begun) < LIFETIME.as_millis() as u64).then(|| stages.clone())
+        lives(*begun, now()).then(|| stages.clone())
     }
 
     /// Notes a stage as completed.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Batch, Direction, Key, KeyRange, Table},
+    store::{Batch, Key, Table},
 };
 
 /// How long an OpenID token is valid.
@@ -27,23 +27,13 @@ struct OpenIdToken {
 impl Users {
     /// A new OpenID token of a user.
     pub async fn create_openid_token(&self, user_id: &UserId) -> Result<String> {
-        let store = &self.inner.store;
-        let mut batch = Batch::new();
-        // The table holds what was given out within an hour, so it is read through for what has
-        // expired.
-        let rows = store.scan(Table::OpenIdTokens, KeyRange::all(), Direction::Forward, usize::MAX);
-        for (key, row) in rows.await? {
-            let row: Option<OpenIdToken> = serde_json::from_slice(&row).ok();
-            if row.is_none_or(|row| row.expires <= now()) {
-                batch.delete(Table::OpenIdTokens, key);
-            }
-        }
         let token = tokens::generate();
         let expires = now() + OPENID_TOKEN_LIFETIME.as_millis() as u64;
         let row = OpenIdToken { user_id: user_id.to_owned(), expires };
         let key = Key::new().str(TokenHash::of(&token).as_str());
+        let mut batch = Batch::new();
         batch.put_json(Table::OpenIdTokens, key, &row)?;
-        store.commit(batch).await?;
+        self.inner.store.commit(batch).await?;
         Ok(token)
     }
 

@@ -1,0 +1,42 @@
+//! What was kept for a while only, is removed when that is over: at the start, and from time to
+//! time. How long a while is, each part says for its own.
+
+use std::{
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use super::Homeserver;
+use crate::{Result, platform};
+
+/// How often it is looked for.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+impl Homeserver {
+    /// Removes what has expired at `now`, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn expire(&self, now: u64) -> Result<()> {
+        self.users.expire(now).await?;
+        self.rooms.forget_transactions(now).await
+    }
+
+    /// Removes what expires for as long as the homeserver lives.
+    pub(super) fn keep_expiring(self: &Rc<Self>) {
+        let server = Rc::downgrade(self);
+        platform::spawn(async move {
+            while let Some(outcome) = expire_now(&server).await {
+                if let Err(cause) = outcome {
+                    // The next time finds it too.
+                    tracing::warn!("what has expired can't be removed: {cause}");
+                }
+                platform::sleep(INTERVAL).await;
+            }
+        });
+    }
+}
+
+async fn expire_now(server: &Weak<Homeserver>) -> Option<Result<()>> {
+    Some(server.upgrade()?.expire(platform::unix_millis()).await)
+}
