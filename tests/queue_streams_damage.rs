@@ -5,10 +5,13 @@ mod support;
 use std::time::Duration;
 
 use neurite::{
-    queue::{ConsumerConfig, Error, ManualClock, Purge, StreamConfig},
+    queue::{ConsumerConfig, ManualClock, Purge, StreamConfig},
     store::{Batch, Key, Options, Table, memory::Disk},
 };
 use support::queue::{World, stream};
+
+/// `stream is offline`
+const OFFLINE: u32 = 10194;
 
 fn small() -> Options {
     Options { journal_records: 8, leaf_bytes: 1024, ..Options::default() }
@@ -133,12 +136,13 @@ tests! {
         let row = world.store.get(Table::QueueStreams, &*key).await.unwrap().unwrap();
         let newer = String::from_utf8(row.to_vec()).unwrap().replace("\"limits\"", "\"whatever\"");
         let mut batch = Batch::new();
-        batch.put(Table::QueueStreams, key.clone(), newer);
+        batch.put(Table::QueueStreams, key.clone(), newer.clone());
+        batch.put(Table::QueueConsumers, key.clone().u64(0), newer);
         world.store.commit(batch).await.unwrap();
         let world = world.killed().await;
-        assert_eq!(world.queue.stream_info("S").await.unwrap_err(), Error::STREAM_OFFLINE);
-        assert_eq!(world.queue.create_stream(stream("s")).await.unwrap_err(), Error::STREAM_OFFLINE);
-        assert_eq!(world.queue.delete_stream("S").await.unwrap_err(), Error::STREAM_OFFLINE);
+        assert_eq!(world.queue.stream_info("S").await.unwrap_err().err_code, OFFLINE);
+        assert_eq!(world.queue.create_stream(stream("s")).await.unwrap_err().err_code, OFFLINE);
+        assert_eq!(world.queue.delete_stream("S").await.unwrap_err().err_code, OFFLINE);
         assert!(world.queue.offline_streams()["S"].contains("whatever"));
         world.stream(StreamConfig { name: "T".into(), subjects: vec!["t".into()], ..StreamConfig::default() }).await;
         // Once it can be read, everything is there.

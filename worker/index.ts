@@ -13,7 +13,7 @@ export type { EndEvent, HandleEventMap } from "./handle.js";
 export type { Homeserver } from "./homeserver.js";
 export type { StartOptions } from "./options.js";
 export type { ServiceWorkerOption } from "./service-worker-link.js";
-export type { ConsumerStatus, RequestStatus, Status, StreamStatus } from "./status.js";
+export type { ConsumerStatus, OfflineStatus, RequestStatus, Status, StreamStatus } from "./status.js";
 export type { Role } from "./tab.js";
 
 /**

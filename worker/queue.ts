@@ -10,7 +10,7 @@ import { Tab } from "./tab.js";
 
 export { StartError, type StartErrorName } from "./errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
-export type { ConsumerStatus, StreamStatus } from "./status.js";
+export type { ConsumerStatus, OfflineStatus, StreamStatus } from "./status.js";
 export type { Role } from "./tab.js";
 
 export interface QueueOptions {
@@ -24,7 +24,7 @@ export interface QueueOptions {
   wasmUrl?: string | URL | undefined;
 }
 
-export type QueueStatus = Pick<Status, "version" | "role" | "storage" | "streams">;
+export type QueueStatus = Pick<Status, "version" | "role" | "storage" | "streams" | "offline">;
 
 /** The queue of this origin: in this tab's worker, or reached through another tab's. */
 export class Queue extends Handle {

@@ -23,6 +23,15 @@ export interface StreamStatus {
   firstSeq: number;
   lastSeq: number;
   consumers: ConsumerStatus[];
+  /** Those whose configuration can't be read. */
+  offlineConsumers: OfflineStatus[];
+}
+
+/** A stream or consumer whose configuration can't be read; nothing of it is touched. */
+export interface OfflineStatus {
+  /** `stream <id>` or `consumer <id>` when its name can't be read either. */
+  name: string;
+  cause: string;
 }
 
 /** One of the last requests. */
@@ -46,6 +55,8 @@ export interface Status {
   /** Of the whole origin, in bytes, as the browser reckons it. */
   storage: { usage: number; quota: number };
   streams: StreamStatus[];
+  /** Streams whose configuration can't be read. */
+  offline: OfflineStatus[];
   /** How many there are. */
   rooms: number;
   users: number;

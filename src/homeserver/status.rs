@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Homeserver;
 use crate::{
     Error, Result,
-    queue::StreamStatus,
+    queue::{OfflineStatus, StreamStatus},
     store::{Direction, KeyRange, Table},
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub struct Status {
     /// The streams of the queue.
     pub streams: Vec<StreamStatus>,
+    /// Streams whose configuration can't be read.
+    pub offline: Vec<OfflineStatus>,
     /// How many rooms there are.
     pub rooms: usize,
     /// How many accounts there are.
@@ -29,6 +31,7 @@ impl Homeserver {
         let streams = self.queue.status().await.map_err(Error::internal)?;
         Ok(Status {
             streams: streams.into_iter().map(StreamStatus::from).collect(),
+            offline: self.queue.offline_status(),
             rooms: self.count(Table::Rooms).await?,
             users: self.count(Table::Accounts).await?,
         })

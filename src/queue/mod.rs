@@ -9,6 +9,7 @@ mod broker;
 mod clock;
 mod codec;
 mod config;
+mod configurations;
 mod consumer;
 mod error;
 mod headers;
@@ -28,6 +29,7 @@ use std::{
 
 use futures::lock::Mutex;
 
+use self::configurations::{Offline, Stored};
 use self::notify::Notify;
 use self::stream::{Incoming, Parts, Stream, StreamRow};
 pub use self::{
@@ -45,9 +47,9 @@ pub use self::{
         DirectReply, DirectRequest, LostState, MessageRequest, PubAck, Purge, StoredMessage,
         StreamInfo, StreamSourceInfo, StreamState,
     },
-    summary::{ConsumerStatus, StreamStatus},
+    summary::{ConsumerStatus, OfflineStatus, StreamStatus},
 };
-use crate::store::{Batch, Direction, KeyRange, Store, Table};
+use crate::store::{Batch, Store};
 
 /// A handle to the queue; clones share it.
 #[derive(Clone)]
@@ -64,16 +66,14 @@ struct Inner {
     api: api::Api,
     streams: RefCell<BTreeMap<String, Rc<Stream>>>,
     next_stream: Cell<u64>,
-    /// Streams whose configuration can't be read, and why: nothing of them is touched.
+    /// Streams whose configuration can't be read, and why, by name or else by id: nothing of them is
+    /// touched.
     offline: RefCell<BTreeMap<String, String>>,
     /// Rings when streams come or go, or are configured anew.
     changed: Notify,
     /// Held while streams are made, changed or deleted.
     admin: Mutex<()>,
 }
-
-/// Where the id of the next stream is kept: ids are never used again.
-const NEXT_STREAM: [u8; 0] = [];
 
 impl Queue {
     /// The queue that `store` holds.
@@ -89,10 +89,7 @@ impl Queue {
     /// # Errors
     /// When the store can't be read.
     pub async fn open_with(store: Store, clock: Rc<dyn Clock>) -> Result<Self> {
-        let next = store.get_json(Table::QueueStreams, NEXT_STREAM).await?.unwrap_or(1);
-        let rows = store
-            .scan(Table::QueueStreams, KeyRange::all(), Direction::Forward, usize::MAX)
-            .await?;
+        let (next, rows) = configurations::streams::<StreamRow>(&store).await?;
         let queue = Self {
             inner: Rc::new(Inner {
                 store: store.clone(),
@@ -107,14 +104,11 @@ impl Queue {
                 admin: Mutex::new(()),
             }),
         };
-        for (key, value) in rows {
-            if *key == NEXT_STREAM {
-                continue;
-            }
-            let row = match serde_json::from_slice::<StreamRow>(&value) {
-                Ok(row) => row,
-                Err(cause) => {
-                    queue.set_offline(&value, &cause.to_string());
+        for row in rows {
+            let row = match row {
+                Stored::Read(row) => row,
+                Stored::Offline(offline) => {
+                    queue.set_offline(offline);
                     continue;
                 }
             };
@@ -125,10 +119,12 @@ impl Queue {
                 clock: clock.clone(),
                 broker: broker.clone(),
             };
+            let (id, name) = (row.id, row.config.name.clone());
             match Stream::open(parts, row).await {
                 Ok(stream) => queue.start(Rc::new(stream)),
                 Err(cause) if cause.err_code == Error::OFFLINE => {
-                    queue.set_offline(&value, &cause.description);
+                    let cause = cause.description.into_owned();
+                    queue.set_offline(Offline { id, name: Some(name), cause });
                 }
                 Err(cause) => return Err(cause),
             }
@@ -225,9 +221,9 @@ impl Queue {
 
     fn stream(&self, name: &str) -> Result<Rc<Stream>> {
         let stream = self.inner.streams.borrow().get(name).cloned();
-        stream.ok_or_else(|| match self.inner.offline.borrow().contains_key(name) {
-            true => Error::STREAM_OFFLINE,
-            false => Error::STREAM_NOT_FOUND,
+        stream.ok_or_else(|| match self.inner.offline.borrow().get(name) {
+            Some(cause) => Error::stream_offline(cause),
+            None => Error::STREAM_NOT_FOUND,
         })
     }
 }

@@ -1,8 +1,10 @@
 //! Streams and consumers in short, for people to look at.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::StreamInfo;
+use super::{Queue, StreamInfo};
 
 /// A stream in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +22,30 @@ pub struct StreamStatus {
     pub last_seq: u64,
     /// Its consumers.
     pub consumers: Vec<ConsumerStatus>,
+    /// Those whose configuration can't be read.
+    pub offline_consumers: Vec<OfflineStatus>,
+}
+
+/// A stream or consumer whose configuration can't be read; nothing of it is touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OfflineStatus {
+    /// Its name, or else `stream <id>` or `consumer <id>`, which no name can be.
+    pub name: String,
+    /// Why it can't be read.
+    pub cause: String,
+}
+
+impl OfflineStatus {
+    fn all(offline: BTreeMap<String, String>) -> Vec<Self> {
+        offline.into_iter().map(|(name, cause)| Self { name, cause }).collect()
+    }
+}
+
+impl Queue {
+    /// The streams whose configuration can't be read.
+    pub fn offline_status(&self) -> Vec<OfflineStatus> {
+        OfflineStatus::all(self.offline_streams())
+    }
 }
 
 /// A consumer in short.
@@ -39,7 +65,8 @@ pub struct ConsumerStatus {
 }
 
 impl From<StreamInfo> for StreamStatus {
-    fn from(StreamInfo { config, state, consumers, .. }: StreamInfo) -> Self {
+    fn from(info: StreamInfo) -> Self {
+        let StreamInfo { config, state, consumers, offline_consumers, .. } = info;
         let consumers = consumers.into_iter().map(|consumer| ConsumerStatus {
             name: consumer.name,
             pending: consumer.num_pending,
@@ -54,6 +81,7 @@ impl From<StreamInfo> for StreamStatus {
             first_seq: state.first_seq,
             last_seq: state.last_seq,
             consumers: consumers.collect(),
+            offline_consumers: OfflineStatus::all(offline_consumers),
         }
     }
 }

@@ -22,10 +22,11 @@ pub struct Queue {
     server: Server,
 }
 
-/// `streams` of `QueueStatus`.
+/// What `QueueStatus` says of streams.
 #[derive(Serialize)]
 struct Status {
     streams: Vec<queue::StreamStatus>,
+    offline: Vec<queue::OfflineStatus>,
 }
 
 #[wasm_bindgen]
@@ -47,11 +48,12 @@ impl Queue {
         nats::connect(&self.server, send, closed)
     }
 
-    /// `streams` of `QueueStatus`.
+    /// What `QueueStatus` says of streams.
     pub async fn status(&self) -> Result<JsValue, JsValue> {
         let streams = self.queue.status().await.map_err(errors::from_queue)?;
         let streams = streams.into_iter().map(Into::into).collect();
-        Ok(serde_wasm_bindgen::to_value(&Status { streams })?)
+        let offline = self.queue.offline_status();
+        Ok(serde_wasm_bindgen::to_value(&Status { streams, offline })?)
     }
 
     /// Why it can't go on, if that is so: its database was deleted or taken away.

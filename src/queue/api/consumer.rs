@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request, advisory,
     answer::{Answer, Body, Kind, Page},
-    stream::{INFOS, NAMES, note_server},
+    stream::{INFOS, Missing, NAMES, note_server},
 };
 use crate::queue::{
     ConsumerInfo, Queue,
@@ -63,6 +63,8 @@ struct Paged<T> {
     #[serde(flatten)]
     page: Page,
     consumers: Vec<T>,
+    #[serde(flatten)]
+    missing: Option<Missing>,
 }
 
 pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
@@ -186,7 +188,7 @@ fn names(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
     let stream = queue.stream(stream)?;
     let names = stream.consumers.borrow().keys().cloned().collect();
     let (page, consumers) = Page::cut(names, options.offset, NAMES);
-    Body::of(&Paged::<String> { page, consumers })
+    Body::of(&Paged::<String> { page, consumers, missing: None })
 }
 
 fn list(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
@@ -196,7 +198,8 @@ fn list(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
     let all = stream.consumers.borrow().values().cloned().collect();
     let (page, consumers) = Page::cut(all, options.offset, INFOS);
     let consumers = consumers.iter().map(|consumer| ConsumerInfo::of(&stream, consumer)).collect();
-    Body::of(&Paged::<ConsumerInfo> { page, consumers })
+    let missing = Some(Missing::of(stream.offline.borrow().clone()));
+    Body::of(&Paged::<ConsumerInfo> { page, consumers, missing })
 }
 
 async fn delete(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {

@@ -66,9 +66,31 @@ struct Cluster {
 }
 
 #[derive(Serialize)]
-struct Streams<T> {
+struct Streams {
     /// Nothing at all when there is no name.
-    streams: T,
+    streams: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct ListedStreams {
+    streams: Vec<StreamInfo>,
+    #[serde(flatten)]
+    missing: Missing,
+}
+
+/// What can't be listed since its configuration can't be read, and why.
+#[derive(Serialize)]
+pub(super) struct Missing {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    offline: BTreeMap<String, String>,
+}
+
+impl Missing {
+    pub(super) fn of(offline: BTreeMap<String, String>) -> Self {
+        Self { missing: offline.keys().cloned().collect(), offline }
+    }
 }
 
 #[derive(Serialize)]
@@ -187,7 +209,8 @@ async fn list(queue: &Queue, request: &Request) -> Result<Body> {
             Err(cause) => return Err(cause),
         }
     }
-    Body::of(&Paged { page, info: Streams { streams } })
+    let missing = Missing::of(queue.offline_streams());
+    Body::of(&Paged { page, info: ListedStreams { streams, missing } })
 }
 
 async fn delete(queue: &Queue, request: &Request, name: &str) -> Result<Body> {

@@ -10,6 +10,7 @@ use crate::{
     queue::{
         Queue,
         config::{ConsumerConfig, DeliverPolicy, Retention, limit},
+        configurations,
         error::{Error, Result},
         stream::{Stream, or_zero},
         subject,
@@ -74,7 +75,9 @@ impl Queue {
     /// # Errors
     /// 10059 and 10014 when there is no such stream or consumer.
     pub fn consumer(&self, stream: &str, name: &str) -> Result<Consumer> {
-        self.stream(stream)?.consumer(name).ok_or(Error::CONSUMER_NOT_FOUND)
+        let stream = self.stream(stream)?;
+        stream.check_not_offline(name)?;
+        stream.consumer(name).ok_or(Error::CONSUMER_NOT_FOUND)
     }
 
     /// Deletes a consumer.
@@ -181,6 +184,7 @@ impl Stream {
             config.name = platform::random_string(NAME_LENGTH);
         }
         let config = config.checked(&self.config())?;
+        self.check_not_offline(&config.name)?;
         let cycle =
             |to: &String| self.config().subjects.iter().any(|own| subject::matches(own, to));
         if config.deliver_subject.as_ref().is_some_and(cycle) {
@@ -221,6 +225,13 @@ impl Stream {
         let consumer = Consumer { stream: self.clone(), inner };
         consumer.pump_if_needed();
         Ok((consumer, true))
+    }
+
+    fn check_not_offline(&self, name: &str) -> Result<()> {
+        match self.offline.borrow().get(name) {
+            Some(cause) => Err(Error::consumer_offline(cause)),
+            None => Ok(()),
+        }
     }
 
     /// Where a consumer starts, of a moment in which nothing was removed.
@@ -268,8 +279,7 @@ impl Stream {
                 config: (*consumer.config()).clone(),
                 selected: consumer.selected.borrow().clone(),
             };
-            let key = row::consumer_key(self.id, consumer.id);
-            batch.put_json(Table::QueueConsumers, key, &row)?;
+            configurations::put_consumer(&mut batch, self.id, consumer.id, &row)?;
         }
         consumer.write(self, &mut batch);
         self.write_config(&mut batch)?;
@@ -363,11 +373,12 @@ impl Stream {
     /// Deletes a consumer; what only it needed goes.
     pub(in crate::queue) async fn delete_consumer(self: &Rc<Self>, name: &str) -> Result<()> {
         let _admin = self.admin.lock().await;
+        self.check_not_offline(name)?;
         let found = self.consumers.borrow_mut().remove(name);
         let consumer = found.ok_or(Error::CONSUMER_NOT_FOUND)?;
         consumer.deleted.set(true);
         let mut batch = Batch::new();
-        batch.delete(Table::QueueConsumers, row::consumer_key(self.id, consumer.id));
+        configurations::delete_consumer(&mut batch, self.id, consumer.id);
         batch.delete(Table::QueueConsumerStates, row::consumer_key(self.id, consumer.id));
         self.ask_sweep();
         self.write_counts(&mut batch);

@@ -142,4 +142,9 @@ impl Error {
     pub(in crate::queue) fn invalid_reset(cause: &str) -> Self {
         Self::told(400, 10204, format!("invalid reset: {cause}"))
     }
+
+    /// What the store holds of the consumer can't be read.
+    pub(in crate::queue) fn consumer_offline(cause: &str) -> Self {
+        Self::told(500, 10195, format!("consumer is offline: {cause}"))
+    }
 }

@@ -119,9 +119,7 @@ impl From<store::Error> for Error {
             store::Error::QuotaExceeded => {
                 Self::fixed(500, 10047, "insufficient storage resources available")
             }
-            store::Error::Corrupt(cause) => {
-                Self::told(500, Self::OFFLINE, format!("stream is offline: {cause}"))
-            }
+            store::Error::Corrupt(cause) => Self::stream_offline(&cause),
             cause => Self::store_failed(cause.to_string()),
         }
     }

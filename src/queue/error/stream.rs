@@ -28,8 +28,6 @@ fixed! {
     REPLICAS_NOT_SUPPORTED = 500, 10074, "replicas > 1 not supported in non-clustered mode";
     /// The stream is sealed.
     STREAM_SEALED = 400, 10109, "invalid operation on sealed stream";
-    /// What the store holds of the stream can't be read.
-    STREAM_OFFLINE = 500, 10118, "stream is offline";
     /// Less than no copies.
     NEGATIVE_REPLICAS = 400, 10133, "replicas count cannot be negative";
     /// Two sources are the same.
@@ -199,6 +197,11 @@ impl Error {
     /// The message can't be deleted.
     pub(in crate::queue) fn message_delete(description: impl Into<String>) -> Self {
         Self::told(500, 10057, description)
+    }
+
+    /// What the store holds of the stream can't be read.
+    pub(in crate::queue) fn stream_offline(cause: &str) -> Self {
+        Self::told(500, Self::OFFLINE, format!("stream is offline: {cause}"))
     }
 
     /// The stream can't be purged.

@@ -33,6 +33,9 @@ pub struct StreamInfo {
     /// Its consumers, by name.
     #[serde(skip)]
     pub consumers: Vec<ConsumerInfo>,
+    /// Those whose configuration can't be read, and why; what is known of them is not touched.
+    #[serde(skip)]
+    pub offline_consumers: BTreeMap<String, String>,
 }
 
 /// What a stream holds.
@@ -180,6 +183,7 @@ impl Stream {
             sources: copies(false).collect(),
             ts: Timestamp::from_millis(now),
             consumers,
+            offline_consumers: self.offline.borrow().clone(),
         })
     }
 

@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Parts, Purge, Stream, StreamInfo, purge::PurgeRow, row, tidy::keep_tidy};
+use super::{Parts, Purge, Stream, StreamInfo, purge::PurgeRow, tidy::keep_tidy};
 use crate::{
     platform,
     queue::{
-        Inner, NEXT_STREAM, Queue,
+        Inner, Queue,
         api::advisory::{self, Action},
         config::{Checker, Storage, StreamConfig},
+        configurations::{self, Offline},
         error::{Error, Result},
     },
-    store::{Batch, Table},
+    store::Batch,
 };
 
 /// A stream as it is stored.
@@ -58,9 +59,7 @@ impl Queue {
             return Err(Error::stream_config("stream has no mirror but does have mirror direct"));
         }
         let config = self.checked(config, pedantic)?;
-        if self.inner.offline.borrow().contains_key(&config.name) {
-            return Err(Error::STREAM_OFFLINE);
-        }
+        self.check_not_offline(&config.name)?;
         if let Ok(existing) = self.stream(&config.name) {
             if !existing.config().is_same(&config) {
                 return Err(Error::STREAM_NAME_IN_USE);
@@ -77,7 +76,7 @@ impl Queue {
         let parts = Parts { store: store.clone(), durable, clock, broker };
         let stream = Rc::new(Stream::new(parts, id, now, Rc::new(config)));
         let mut batch = Batch::new();
-        batch.put_json(Table::QueueStreams, NEXT_STREAM, &next_stream.get())?;
+        configurations::put_next_stream(&mut batch, next_stream.get())?;
         stream.write_config(&mut batch)?;
         stream.write_counts(&mut batch);
         store.commit(batch).await?;
@@ -185,18 +184,22 @@ impl Queue {
         self.stream(stream)?.delete(sequence).await
     }
 
-    /// The streams whose configuration can't be read, and why; what they hold is not touched.
+    /// The streams whose configuration can't be read, and why; what they hold is not touched. One
+    /// whose name can't be read has a name that no stream may have: `stream <id>`.
     pub fn offline_streams(&self) -> BTreeMap<String, String> {
         self.inner.offline.borrow().clone()
     }
 
-    /// Keeps a stream whose row can't be read, under its name if that can be found out.
-    pub(in crate::queue) fn set_offline(&self, row: &[u8], cause: &str) {
-        let row = serde_json::from_slice::<serde_json::Value>(row).unwrap_or_default();
-        let name = row["config"]["name"].as_str().unwrap_or_default();
-        tracing::error!("the configuration of stream {name:?} can't be read: {cause}");
-        if !name.is_empty() {
-            self.inner.offline.borrow_mut().insert(name.to_owned(), cause.to_owned());
+    /// Keeps a stream whose configuration can't be read.
+    pub(in crate::queue) fn set_offline(&self, offline: Offline) {
+        let (name, cause) = offline.told("stream");
+        self.inner.offline.borrow_mut().insert(name, cause);
+    }
+
+    pub(super) fn check_not_offline(&self, name: &str) -> Result<()> {
+        match self.inner.offline.borrow().get(name) {
+            Some(cause) => Err(Error::stream_offline(cause)),
+            None => Ok(()),
         }
     }
 
@@ -268,6 +271,6 @@ impl Stream {
             indexed: true,
             config: (*self.config()).clone(),
         };
-        Ok(batch.put_json(Table::QueueStreams, row::stream_key(self.id), &row)?)
+        configurations::put_stream(batch, self.id, &row)
     }
 }

@@ -90,6 +90,11 @@ pub(super) struct Stream {
     pub(super) next_consumer: Cell<u64>,
     pub(super) counts: RefCell<Counts>,
     pub(super) consumers: RefCell<BTreeMap<String, Rc<consumer::Inner>>>,
+    /// Consumers whose configuration can't be read, and why, by name or else by id: nothing of them
+    /// is touched.
+    pub(super) offline: RefCell<BTreeMap<String, String>>,
+    /// Up to here an interest stream keeps everything, since one of these may need it.
+    kept_to: Cell<u64>,
     ids: RefCell<MessageIds>,
     subjects: RefCell<Subjects>,
     /// How many subjects there were when the stream was as this says.
@@ -191,7 +196,8 @@ impl Stream {
             Retention::Limits => false,
             Retention::WorkQueue => true,
             Retention::Interest => {
-                !self.consumers.borrow().values().any(|other| other.needs(sequence, subject))
+                sequence > self.kept_to.get()
+                    && !self.consumers.borrow().values().any(|other| other.needs(sequence, subject))
             }
         }
     }

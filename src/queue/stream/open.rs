@@ -18,6 +18,7 @@ use crate::{
         broker::Broker,
         clock::Clock,
         config::StreamConfig,
+        configurations::{self, Stored},
         consumer::{self, ConsumerRow, row::DeliveriesRow},
         error::Result,
     },
@@ -60,6 +61,8 @@ impl Stream {
             next_consumer: Cell::new(1),
             counts: RefCell::new(counts),
             consumers: RefCell::default(),
+            offline: RefCell::default(),
+            kept_to: Cell::new(0),
             ids: RefCell::default(),
             subjects: RefCell::default(),
             subject_count: Cell::default(),
@@ -205,16 +208,20 @@ impl Stream {
     }
 
     async fn open_consumers(&self, matched: &BTreeMap<u64, u64>) -> Result<()> {
-        let range = KeyRange::prefix(row::stream_key(self.id));
-        let rows =
-            self.store.scan(Table::QueueConsumers, range, Direction::Forward, usize::MAX).await?;
-        for (key, value) in rows {
-            let id = row::sequence(&key);
-            let Ok(row) = serde_json::from_slice::<ConsumerRow>(&value) else {
-                tracing::error!("a consumer of stream {} can't be read", self.name);
-                continue;
+        let next = self.next_consumer.get();
+        for row in configurations::consumers::<ConsumerRow>(&self.store, self.id, next).await? {
+            let (id, row) = match row {
+                Stored::Read(row) => row,
+                Stored::Offline(offline) => {
+                    let (name, cause) = offline.told("consumer");
+                    self.offline.borrow_mut().insert(name, cause);
+                    self.kept_to.set(self.counts.borrow().last);
+                    continue;
+                }
             };
-            let state = self.store.get(Table::QueueConsumerStates, &*key).await?;
+            let key = row::message_key(self.id, id);
+            let state = self.store.get(Table::QueueConsumerStates, key).await;
+            let state = self.unless_damaged(state)?;
             let state = state.as_deref().and_then(DeliveriesRow::decode);
             let since = (self.counts.borrow().first, self.clock.now());
             let matched = matched.get(&id).copied();
@@ -241,7 +248,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Removes every row of a deleted stream, itself last.
+    /// Removes every row of a deleted stream that can be read, its own last.
     pub(in crate::queue) async fn wipe(&self) -> Result<()> {
         for table in [
             Table::QueueMessages,
@@ -256,8 +263,13 @@ impl Stream {
             Table::QueueStreams,
         ] {
             loop {
-                let range = KeyRange::prefix(row::stream_key(self.id));
-                let rows = self.store.scan(table, range, Direction::Forward, CHUNK).await?;
+                let mut range = KeyRange::prefix(row::stream_key(self.id));
+                if table == Table::QueueStreams {
+                    // Its own row goes last.
+                    range.start = Some(row::message_key(self.id, 0).into());
+                }
+                let rows = self.store.scan(table, range, Direction::Forward, CHUNK).await;
+                let rows = self.unless_damaged(rows)?;
                 if rows.is_empty() {
                     break;
                 }
@@ -268,6 +280,8 @@ impl Stream {
                 self.store.commit(batch).await?;
             }
         }
-        Ok(())
+        let mut batch = Batch::new();
+        configurations::delete_stream(&mut batch, self.id);
+        Ok(self.store.commit(batch).await?)
     }
 }

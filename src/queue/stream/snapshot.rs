@@ -16,9 +16,10 @@ use super::{
 use crate::{
     platform,
     queue::{
-        Inner, NEXT_STREAM, Queue,
+        Inner, Queue,
         api::advisory::{self, Action},
         config::{Storage, StreamConfig},
+        configurations,
         error::{Error, Result},
     },
     store::{Batch, Direction, KeyRange, Table},
@@ -109,6 +110,7 @@ impl Queue {
     pub(in crate::queue) async fn restore(&self, config: StreamConfig) -> Result<Restore> {
         let _admin = self.inner.admin.lock().await;
         let config = self.checked(config, false)?;
+        self.check_not_offline(&config.name)?;
         if self.stream(&config.name).is_ok() {
             return Err(Error::NAME_EXISTS_FOR_RESTORE);
         }
@@ -119,7 +121,7 @@ impl Queue {
         // Until it is whole it is as one that was deleted.
         stream.deleted.set(true);
         let mut batch = Batch::new();
-        batch.put_json(Table::QueueStreams, NEXT_STREAM, &(id + 1))?;
+        configurations::put_next_stream(&mut batch, id + 1)?;
         self.inner.store.commit(batch).await?;
         let mut batch = Batch::new();
         stream.write_config(&mut batch)?;
@@ -169,6 +171,9 @@ impl Snapshot {
         let range = KeyRange::between(self.from.clone(), end);
         let rows = self.stream.store.scan(table, range, Direction::Forward, CHUNK).await?;
         for (key, value) in &rows {
+            if table == Table::QueueConsumers && configurations::is_of_stream(key) {
+                continue;
+            }
             self.tell(table as u8, &key[prefix.len()..], value);
         }
         if rows.len() == CHUNK
@@ -283,7 +288,12 @@ impl Restore {
             state.bytes += message.size();
         }
         let full: Vec<u8> = row::stream_key(self.stream.id).into();
-        batch.put(table, [&full, key].concat(), &*value);
+        let full = [&full, key].concat();
+        if table == Table::QueueConsumers {
+            configurations::put_consumer_row(batch, full, value);
+        } else {
+            batch.put(table, full, &*value);
+        }
         Ok(())
     }
 
@@ -313,7 +323,7 @@ impl Restore {
         };
         let mut batch = Batch::new();
         batch.put(Table::QueueStates, row::stream_key(row.id), state.encode());
-        batch.put_json(Table::QueueStreams, row::stream_key(row.id), &row)?;
+        configurations::put_stream(&mut batch, row.id, &row)?;
         self.stream.store.commit(batch).await?;
         // From here on it is there, whatever happens.
         self.done = true;
