@@ -13,7 +13,7 @@ use ruma::{
 };
 use serde_json::json;
 
-use super::{Body, Incoming, Router, json_response};
+use super::{Body, Incoming, Router, json_response, query::parameter};
 use crate::{Error, Homeserver, Result, users::OPENID_TOKEN_LIFETIME};
 
 pub(super) fn routes(router: &mut Router) {
@@ -38,10 +38,8 @@ async fn get_user(
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>> {
     let query = request.uri().query().unwrap_or_default();
-    // Tokens are letters and digits, which need no decoding.
-    let token = query.split('&').find_map(|part| part.strip_prefix("access_token="));
-    let token = token.ok_or_else(Error::missing_token)?;
-    let user_id = server.users.openid_user(token).await?.ok_or_else(|| {
+    let token = parameter(query.as_bytes(), "access_token").ok_or_else(Error::missing_token)?;
+    let user_id = server.users.openid_user(&token).await?.ok_or_else(|| {
         Error::new(
             StatusCode::UNAUTHORIZED,
             ErrorKind::UnknownToken(UnknownTokenErrorData::new()),

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use http::{HeaderValue, Method, header};
-use percent_encoding::percent_decode_str;
 use ruma::api::{
     Metadata,
     auth_scheme::AccessToken,
@@ -15,7 +14,7 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{Authenticate, Body, Router, pagination::Token, router::parse};
+use super::{Authenticate, Body, Router, pagination::Token, query::parameter, router::parse};
 use crate::{
     Error, Homeserver, Result,
     sync::{StateForm, SyncRequest},
@@ -77,9 +76,6 @@ async fn filter(
 
 /// Whether a query parameter that ruma does not know is `true`.
 fn has_flag(head: &http::Request<()>, name: &str) -> bool {
-    head.uri().query().unwrap_or_default().split('&').any(|pair| {
-        pair.split_once('=').is_some_and(|(key, value)| {
-            percent_decode_str(key).decode_utf8().is_ok_and(|key| key == name) && value == "true"
-        })
-    })
+    let query = head.uri().query().unwrap_or_default();
+    parameter(query.as_bytes(), name).is_some_and(|value| value == "true")
 }

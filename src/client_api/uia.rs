@@ -73,7 +73,7 @@ async fn authenticate(
         }
         Some((id, Some(_))) => id.to_owned(),
         // Nothing was completed in a session that is gone: what is given now can still be enough.
-        _ => users.begin_stages(request),
+        _ => users.begin_stages(request, user_id, flows.clone()),
     };
     let mut failure = match known {
         Some((_, None)) => Some((ErrorKind::Unknown, "The session is not known")),
@@ -102,10 +102,10 @@ async fn authenticate(
     Err(Error::Uiaa(Box::new(info)))
 }
 
-type Attempt = Result<(), (ErrorKind, &'static str)>;
+pub(super) type Attempt = Result<(), (ErrorKind, &'static str)>;
 
 /// Tries one stage; the inner error is told to the client, which may try again.
-async fn attempt(
+pub(super) async fn attempt(
     server: &Homeserver,
     user_id: Option<&UserId>,
     flows: &[AuthFlow],

@@ -3,7 +3,10 @@
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
-use ruma::api::client::uiaa::AuthType;
+use ruma::{
+    OwnedUserId, UserId,
+    api::client::uiaa::{AuthFlow, AuthType},
+};
 
 use super::{Users, sessions::now};
 use crate::platform;
@@ -18,6 +21,10 @@ const SESSIONS: usize = 1024;
 pub struct Stages {
     /// What the session authenticates: an endpoint and what is asked of it.
     pub request: String,
+    /// Whom it authenticates, where that is known.
+    pub user_id: Option<OwnedUserId>,
+    /// The ways through it.
+    pub flows: Vec<AuthFlow>,
     /// The stages, in the order of completion.
     pub completed: Vec<AuthType>,
 }
@@ -41,7 +48,12 @@ impl Interactive {
 
 impl Users {
     /// Begins a session of User-Interactive Authentication for `request`; its id.
-    pub fn begin_stages(&self, request: String) -> String {
+    pub fn begin_stages(
+        &self,
+        request: String,
+        user_id: Option<&UserId>,
+        flows: Vec<AuthFlow>,
+    ) -> String {
         let mut sessions = self.inner.interactive.sessions.borrow_mut();
         if sessions.len() >= SESSIONS {
             let oldest = sessions.iter().min_by_key(|(_, (_, begun))| *begun);
@@ -50,7 +62,9 @@ impl Users {
             }
         }
         let id = platform::random_string(24);
-        sessions.insert(id.clone(), (Stages { request, completed: Vec::new() }, now()));
+        let user_id = user_id.map(ToOwned::to_owned);
+        let stages = Stages { request, user_id, flows, completed: Vec::new() };
+        sessions.insert(id.clone(), (stages, now()));
         id
     }
 
