@@ -55,7 +55,7 @@ async fn seen(rooms: &Rooms, room_id: &OwnedRoomId, name: &str) -> Vec<String> {
     let viewer = viewer(rooms, room_id, &user(name)).await;
     let events = newest(rooms, room_id, 1000).await;
     let messages = events.into_iter().filter(|e| e.pdu.kind == TimelineEventType::RoomMessage);
-    viewer.visible(messages.collect()).await.unwrap().iter().map(body).collect()
+    viewer.wanted(messages.collect()).await.unwrap().iter().map(body).collect()
 }
 
 async fn set_visibility(rooms: &Rooms, room_id: &OwnedRoomId, visibility: &str) {

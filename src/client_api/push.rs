@@ -5,7 +5,7 @@ use ruma::api::client::push::{
     set_pusher::{self, v3::PusherAction},
 };
 
-use super::{Incoming, Router};
+use super::{Incoming, Router, readable};
 use crate::{Error, Homeserver, Result, feed::Position, rooms::Format};
 
 /// How many notifications are told at once, unless asked for, and at most.
@@ -36,7 +36,10 @@ async fn notifications(
     for notification in found {
         let room = server.rooms.room(&notification.room_id).await?;
         let Some(event) = room.event(&notification.event_id).await? else { continue };
-        let viewer = room.viewer(user_id, Some(&request.auth.device_id)).await?;
+        let viewer = readable::viewer(server, &request.auth, &room).await?;
+        if !viewer.wants(&event).await? {
+            continue;
+        }
         told.push(get_notifications::v3::Notification::new(
             notification.actions,
             viewer.event(&event, Format::Sync).await?,

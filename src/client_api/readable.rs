@@ -7,7 +7,7 @@ use ruma::{RoomId, events::StateEventType};
 use crate::{
     Error, Homeserver, Result,
     feed::Position,
-    rooms::{Pdu, StateId, StateMap, Viewer},
+    rooms::{Pdu, Room, StateId, StateMap, Viewer},
     store::Direction,
     users::Session,
 };
@@ -35,6 +35,12 @@ impl Readable {
     }
 }
 
+/// How the user of a session sees a room.
+pub(super) async fn viewer(server: &Homeserver, session: &Session, room: &Room) -> Result<Viewer> {
+    let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+    Ok(viewer.ignoring(server.users.ignored_users(&session.user_id).await?))
+}
+
 /// The room, if the user may read anything of it.
 ///
 /// # Errors
@@ -51,7 +57,7 @@ pub(super) async fn room(
         .membership(&session.user_id, room_id)
         .await?
         .is_some_and(|membership| membership.forgotten);
-    let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+    let viewer = viewer(server, session, &room).await?;
     let state = match viewer.joined_until() {
         Position::MAX => room.current_state_id(),
         0 => world_readable(&room).await?.ok_or_else(forbidden)?,
@@ -64,6 +70,6 @@ pub(super) async fn room(
     Ok(Readable { viewer, state })
 }
 
-async fn world_readable(room: &crate::rooms::Room) -> Result<Option<StateId>> {
+async fn world_readable(room: &Room) -> Result<Option<StateId>> {
     Ok(room.is_world_readable().await?.then(|| room.current_state_id()))
 }

@@ -111,7 +111,8 @@ async fn get_room_threads(
         let exhausted = threads.len() < wanted;
         for (root, latest) in threads {
             before = latest;
-            if viewer.sees(&root).await? {
+            // A thread in which there is nobody else is none to whoever ignores them.
+            if viewer.wants(&root).await? && viewer.thread_of(&root.pdu.event_id).await?.is_some() {
                 chunk.push(viewer.event(&root, Format::Timeline).await?);
             }
         }
@@ -174,7 +175,7 @@ async fn related(server: &Homeserver, session: &Session, asked: Asked<'_>) -> Re
     let mut chunk = Vec::new();
     for child in &children {
         if let Some(event) = room.event(&child.event_id).await?
-            && viewer.sees(&event).await?
+            && viewer.wants(&event).await?
         {
             chunk.push(viewer.event(&event, Format::Timeline).await?);
         }

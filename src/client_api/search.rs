@@ -94,7 +94,7 @@ async fn room_events(
         }
         if !viewers.contains_key(room_id) {
             let room = server.rooms.room(room_id).await?;
-            let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+            let viewer = readable::viewer(server, session, &room).await?;
             viewers.insert(room_id.clone(), viewer);
         }
         let Some(viewer) = viewers.get(room_id) else { continue };
@@ -152,7 +152,7 @@ async fn shown(viewer: &Viewer, hit: &Hit, filter: &RoomEventFilter) -> Result<O
         Some(event)
             if event.redacted_because.is_none()
                 && event_passes(filter, &event.pdu)
-                && viewer.sees(&event).await? =>
+                && viewer.wants(&event).await? =>
         {
             Ok(Some(event))
         }
@@ -176,8 +176,8 @@ async fn result(
     let mut context = EventContextResult::new();
     context.start = Some(Token(start.position - 1).to_string());
     context.end = Some(Token(end.position).to_string());
-    let before = viewer.visible(before).await?;
-    let after = viewer.visible(after).await?;
+    let before = viewer.wanted(before).await?;
+    let after = viewer.wanted(after).await?;
     if asked.include_profile {
         for event in before.iter().chain([event]).chain(&after) {
             let profile = profile(room, event).await?;

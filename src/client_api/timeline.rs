@@ -98,7 +98,7 @@ async fn get_event(
     let missing = |_| Error::not_found("There is no such event, or you may not see it");
     let session = &request.auth;
     let room = server.rooms.room(&request.room_id).await.map_err(missing)?;
-    let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+    let viewer = readable::viewer(server, session, &room).await?;
     let event = visible_event(&viewer, &request.event_id).await?;
     Ok(get_room_event::v3::Response::new(viewer.event(&event, Format::Timeline).await?))
 }
@@ -171,7 +171,7 @@ async fn page(viewer: &Viewer, span: Span, limit: usize, filter: &RoomEventFilte
                 Direction::Forward => event.position,
                 Direction::Backward => event.position - 1,
             };
-            if event_passes(filter, &event.pdu) && viewer.sees(&event).await? {
+            if event_passes(filter, &event.pdu) && viewer.wants(&event).await? {
                 events.push(event);
             }
         }
@@ -269,7 +269,7 @@ async fn nearest(
             Direction::Forward => from = event.position + 1,
             Direction::Backward => to = event.position,
         }
-        if viewer.sees(&event).await? {
+        if viewer.wants(&event).await? {
             return Ok(Some(event));
         }
     }

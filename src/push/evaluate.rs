@@ -1,10 +1,9 @@
 //! What an event means for each member of its room.
 
 use ruma::{
-    Int, OwnedEventId, OwnedUserId, UserId,
+    Int, OwnedEventId, OwnedUserId,
     events::{
         StateEventType, TimelineEventType,
-        ignored_user_list::IgnoredUserListEventContent,
         room::{
             create::RoomCreateEventContent, member::MembershipState,
             power_levels::RoomPowerLevelsEventContent,
@@ -93,7 +92,7 @@ impl Push {
             let rules = self.rules(user_id).await?;
             let actions = actions(&rules, &flattened, &context).await;
             if actions.iter().any(Action::should_notify)
-                && !self.ignores(user_id, &pdu.sender).await?
+                && !self.inner.users.ignored_users(user_id).await?.contains(&pdu.sender)
             {
                 meaning.notified.push((user_id.clone(), actions));
             }
@@ -132,15 +131,6 @@ impl Push {
             parent = Relation::of(&event.pdu).map(|relation| relation.parent);
         }
         Ok(None)
-    }
-
-    /// Whether a user ignores another. spec: client-server §Ignoring Users
-    async fn ignores(&self, user_id: &UserId, other: &UserId) -> Result<bool> {
-        let content = self.inner.users.account_data(user_id, None, "m.ignored_user_list").await?;
-        let ignored = content.and_then(|content| {
-            serde_json::from_str::<IgnoredUserListEventContent>(content.get()).ok()
-        });
-        Ok(ignored.is_some_and(|ignored| ignored.ignored_users.contains_key(other)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a client is told with an event of those that relate to it.
 //! spec: client-server §Aggregations of child events
 
-use ruma::OwnedEventId;
+use ruma::{EventId, OwnedEventId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Event, Format, Relation, RelationFilter, thread_root, visibility::Viewer};
+use super::{Event, Format, Relation, RelationFilter, Thread, thread_root, visibility::Viewer};
 use crate::{Result, feed::Position, store::Direction};
 
 /// `m.relations`.
@@ -113,7 +113,7 @@ impl Viewer {
         if thread_root(&root.pdu).is_some() {
             return Ok(None);
         }
-        let Some(thread) = self.room.thread(&root.pdu.event_id).await? else { return Ok(None) };
+        let Some(thread) = self.thread_of(&root.pdu.event_id).await? else { return Ok(None) };
         let Some(latest) = &thread.latest else { return Ok(None) };
         let Some(latest) = self.room.event(latest).await? else { return Ok(None) };
         let replace = self.replacement_json(&latest, format).await?;
@@ -127,15 +127,31 @@ impl Viewer {
         }))
     }
 
+    /// What is known of a thread, without the events of those whom the user ignores; `None` when
+    /// nothing is left of it.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn thread_of(&self, root: &EventId) -> Result<Option<Thread>> {
+        let thread = self.room.thread(root).await?;
+        match thread {
+            Some(thread) if !self.ignored.is_disjoint(&thread.participants) => {
+                self.room.thread_without(root, &self.ignored).await
+            }
+            thread => Ok(thread),
+        }
+    }
+
     async fn references(&self, event: &Event) -> Result<Option<References>> {
         let filter = RelationFilter {
             rel_type: Some("m.reference".to_owned()),
             ..RelationFilter::default()
         };
-        let related = self
+        let mut related = self
             .room
             .related(&event.pdu.event_id, &filter, 0, Position::MAX, Direction::Forward, REFERENCES)
             .await?;
+        related.retain(|related| !self.ignored.contains(&related.sender));
         if related.is_empty() {
             return Ok(None);
         }

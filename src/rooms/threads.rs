@@ -110,6 +110,27 @@ impl Room {
         Ok(self.store().get_json(Table::Threads, Key::new().str(self.id()).str(root)).await?)
     }
 
+    /// What is known of the thread below `root` but for the events of some users; `None` when
+    /// there are no others. Reads the whole thread.
+    pub(super) async fn thread_without(
+        &self,
+        root: &EventId,
+        without: &BTreeSet<OwnedUserId>,
+    ) -> Result<Option<Thread>> {
+        let filter =
+            RelationFilter { rel_type: Some("m.thread".to_owned()), ..RelationFilter::default() };
+        let all =
+            self.related(root, &filter, 0, Position::MAX, Direction::Forward, usize::MAX).await?;
+        let mut thread = Thread::default();
+        for related in all.into_iter().filter(|related| !without.contains(&related.sender)) {
+            thread.count += 1;
+            thread.latest = Some(related.event_id);
+            thread.latest_position = related.position;
+            thread.participants.insert(related.sender);
+        }
+        Ok(thread.latest.is_some().then_some(thread))
+    }
+
     /// The roots of the threads whose newest event lies before `before`, newest first, with the
     /// position of the newest event.
     ///

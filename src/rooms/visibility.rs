@@ -1,6 +1,10 @@
 //! Who may see which event. spec: client-server §Room history visibility
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use ruma::{
     DeviceId, OwnedDeviceId, OwnedUserId, UserId,
@@ -22,6 +26,8 @@ pub struct Viewer {
     pub(super) device_id: Option<OwnedDeviceId>,
     /// The user was joined at some time at or after every event before this position.
     joined_until: Position,
+    /// Whose messages they do not want.
+    pub(super) ignored: Rc<BTreeSet<OwnedUserId>>,
     seen: RefCell<HashMap<StateId, Sight>>,
 }
 
@@ -57,6 +63,7 @@ impl Room {
             user_id: user_id.to_owned(),
             device_id: device_id.map(ToOwned::to_owned),
             joined_until: self.joined_until(user_id).await?,
+            ignored: Rc::default(),
             seen: RefCell::default(),
         })
     }
@@ -103,6 +110,11 @@ impl Room {
 }
 
 impl Viewer {
+    /// The same for somebody who ignores these users.
+    pub fn ignoring(self, ignored: Rc<BTreeSet<OwnedUserId>>) -> Self {
+        Self { ignored, ..self }
+    }
+
     /// The room.
     pub fn room(&self) -> &Room {
         &self.room
@@ -148,18 +160,28 @@ impl Viewer {
         Ok(false)
     }
 
-    /// Those of some events that the user may see.
+    /// Whether an event belongs among those that the user is shown: they may see it, and want to.
+    /// State counts, whoever sent it. spec: client-server §Ignoring Users
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn visible(&self, events: Vec<Event>) -> Result<Vec<Event>> {
-        let mut visible = Vec::with_capacity(events.len());
+    pub async fn wants(&self, event: &Event) -> Result<bool> {
+        let ignored = event.pdu.state_key.is_none() && self.ignored.contains(&event.pdu.sender);
+        Ok(!ignored && self.sees(event).await?)
+    }
+
+    /// Those of some events that the user is shown.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn wanted(&self, events: Vec<Event>) -> Result<Vec<Event>> {
+        let mut wanted = Vec::with_capacity(events.len());
         for event in events {
-            if self.sees(&event).await? {
-                visible.push(event);
+            if self.wants(&event).await? {
+                wanted.push(event);
             }
         }
-        Ok(visible)
+        Ok(wanted)
     }
 
     fn sees_by(&self, sight: &Sight, position: Position) -> bool {

@@ -17,12 +17,12 @@ mod told_members;
 mod typing;
 mod unread;
 
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use ruma::{
     OwnedUserId, RoomId, UserId,
     api::client::filter::{EventFormat, FilterDefinition},
-    events::{GlobalAccountDataEventType, room::member::MembershipState},
+    events::room::member::MembershipState,
     presence::PresenceState,
     serde::Raw,
 };
@@ -46,7 +46,7 @@ use crate::{
     feed::{Feed, Position},
     platform,
     push::{PUSH_RULES, Push},
-    rooms::{Room, Rooms, UserRoom, UserRooms},
+    rooms::{Room, Rooms, UserRoom, UserRooms, Viewer},
     store::Store,
     users::{Session, Users},
 };
@@ -271,7 +271,7 @@ impl Sync {
     ) -> Result<JoinedRoom> {
         let user_id = &span.session.user_id;
         let room = self.inner.rooms.room(room_id).await?;
-        let viewer = room.viewer(user_id, Some(&span.session.device_id)).await?;
+        let viewer = self.viewer(span.session, &room).await?;
         let mut joined = JoinedRoom::default();
         let mut whole = span.since.is_none() || span.full_state;
         if whole || changed.events {
@@ -360,7 +360,7 @@ impl Sync {
         membership: &UserRoom,
         name: &'static str,
     ) -> Result<Option<StrippedRoom>> {
-        if self.ignored_users(user_id).await?.contains(&membership.sender) {
+        if self.inner.users.ignored_users(user_id).await?.contains(&membership.sender) {
             return Ok(None);
         }
         let room = self.inner.rooms.room(&membership.room_id).await?;
@@ -372,7 +372,7 @@ impl Sync {
     async fn left_room(&self, membership: &UserRoom, span: Span<'_>) -> Result<LeftRoom> {
         let room = self.inner.rooms.room(&membership.room_id).await?;
         let session = span.session;
-        let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+        let viewer = self.viewer(session, &room).await?;
         // Nothing after the leaving.
         let span = Span { to: membership.position.min(span.to), ..span };
         let part = self.room_events(&viewer, &span).await?;
@@ -433,16 +433,10 @@ impl Sync {
         Ok(())
     }
 
-    /// Whose messages a user does not want to see. spec: client-server §Ignoring users
-    pub(super) async fn ignored_users(&self, user_id: &UserId) -> Result<BTreeSet<OwnedUserId>> {
-        #[derive(serde::Deserialize)]
-        struct Content {
-            ignored_users: std::collections::BTreeMap<OwnedUserId, serde::de::IgnoredAny>,
-        }
-        let kind = GlobalAccountDataEventType::IgnoredUserList.to_string();
-        let content = self.inner.users.account_data(user_id, None, &kind).await?;
-        let content = content.and_then(|json| serde_json::from_str::<Content>(json.get()).ok());
-        Ok(content.map(|content| content.ignored_users.into_keys().collect()).unwrap_or_default())
+    /// How the user of a session sees a room.
+    async fn viewer(&self, session: &Session, room: &Room) -> Result<Viewer> {
+        let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
+        Ok(viewer.ignoring(self.inner.users.ignored_users(&session.user_id).await?))
     }
 }
 

@@ -114,7 +114,6 @@ impl Sync {
     ) -> Result<(Vec<Event>, bool)> {
         let mut newest = Vec::new();
         let mut to = span.to + 1;
-        let ignored = self.ignored_users(&span.session.user_id).await?;
         if !filter::room_passes(&span.filter.timeline, viewer.room().id()) {
             return Ok((newest, false));
         }
@@ -124,13 +123,9 @@ impl Sync {
             let exhausted = some.len() < wanted;
             for event in some {
                 to = event.position;
-                // spec: client-server §Ignoring users: state events still count.
-                let is_ignored =
-                    event.pdu.state_key.is_none() && ignored.contains(&event.pdu.sender);
-                if is_ignored || !filter::event_passes(&span.filter.timeline, &event.pdu) {
-                    continue;
-                }
-                if viewer.sees(&event).await? {
+                if filter::event_passes(&span.filter.timeline, &event.pdu)
+                    && viewer.wants(&event).await?
+                {
                     newest.push(event);
                 }
             }

@@ -10,6 +10,7 @@ mod devices;
 mod directory;
 mod expiry;
 mod filters;
+mod ignored;
 mod interactive;
 mod login_tokens;
 mod one_time_keys;
