@@ -1,8 +1,12 @@
 //! The body of a request or response.
 
 use bytes::Bytes;
+use serde::Serialize;
 
-use crate::store::{self, Blob};
+use crate::{
+    Error, Result,
+    store::{self, Blob},
+};
 
 /// Bytes at hand, or a blob that the browser keeps.
 #[derive(Clone, Debug)]
@@ -62,9 +66,13 @@ impl From<Bytes> for Body {
 }
 
 /// A success with a body of JSON, for what ruma has no type for.
-pub(super) fn json_response(body: &serde_json::Value) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::from(body.to_string().into_bytes()));
+///
+/// # Errors
+/// When the body has no JSON form.
+pub(super) fn json_response(body: &impl Serialize) -> Result<http::Response<Body>> {
+    let body = serde_json::to_vec(body).map_err(Error::internal)?;
+    let mut response = http::Response::new(Body::from(body));
     let json = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    response
+    Ok(response)
 }

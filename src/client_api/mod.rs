@@ -17,6 +17,7 @@ mod limits;
 mod media;
 mod membership;
 mod mutual_rooms;
+mod old_sync;
 mod openid;
 mod pagination;
 mod presence;
@@ -71,6 +72,7 @@ pub(crate) fn router() -> Router {
     media::routes(&mut router);
     membership::routes(&mut router);
     mutual_rooms::routes(&mut router);
+    old_sync::routes(&mut router);
     openid::routes(&mut router);
     presence::routes(&mut router);
     profile::routes(&mut router);

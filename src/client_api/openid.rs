@@ -46,5 +46,5 @@ async fn get_user(
             "The token is not known or has expired",
         )
     })?;
-    Ok(json_response(&json!({ "sub": user_id })))
+    json_response(&json!({ "sub": user_id }))
 }

@@ -59,7 +59,7 @@ async fn get_field(server: &Rc<Homeserver>, args: Vec<String>) -> Result<http::R
     let (user_id, field) = path(&args)?;
     let profile = profile(server, user_id).await?;
     let value = profile.get(field).ok_or_else(no_profile)?;
-    Ok(json_response(&json!({ field: value })))
+    json_response(&json!({ field: value }))
 }
 
 /// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`; ruma's type takes no `null`, by which
@@ -82,7 +82,7 @@ async fn set_field(
     let value = body.remove(field);
     let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
     set(server, user_id, field, Some(value)).await?;
-    Ok(json_response(&json!({})))
+    json_response(&json!({}))
 }
 
 /// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`

@@ -2,12 +2,16 @@
 
 use std::rc::Rc;
 
-use ruma::{RoomId, events::StateEventType};
+use ruma::{
+    RoomId,
+    events::{AnyStateEvent, StateEventType},
+    serde::Raw,
+};
 
 use crate::{
     Error, Homeserver, Result,
     feed::Position,
-    rooms::{Pdu, Room, StateId, StateMap, Viewer},
+    rooms::{Format, Pdu, Room, StateId, StateMap, Viewer},
     store::Direction,
     users::Session,
 };
@@ -23,6 +27,17 @@ impl Readable {
     /// The state that the user may see: that of their leaving, if they have left.
     pub(super) async fn state(&self) -> Result<Rc<StateMap>> {
         self.viewer.room().state_at(self.state).await
+    }
+
+    /// The events of that state, as the user gets them.
+    pub(super) async fn state_events(&self) -> Result<Vec<Raw<AnyStateEvent>>> {
+        let mut events = Vec::new();
+        for (_, _, event_id) in self.state().await?.iter() {
+            if let Some(event) = self.viewer.room().event(event_id).await? {
+                events.push(self.viewer.event(&event, Format::Timeline).await?);
+            }
+        }
+        Ok(events)
     }
 
     /// An event of that state.

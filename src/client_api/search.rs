@@ -12,8 +12,7 @@ use ruma::{
             UserProfile,
         },
     },
-    events::{AnyStateEvent, StateEventType, room::member::RoomMemberEventContent},
-    serde::Raw,
+    events::{StateEventType, room::member::RoomMemberEventContent},
 };
 
 use super::{Incoming, Router, pagination::Token, readable};
@@ -108,7 +107,8 @@ async fn room_events(
         for event in &found {
             let room_id = &event.pdu.room_id;
             if !answer.state.contains_key(room_id) {
-                answer.state.insert(room_id.clone(), state(server, session, room_id).await?);
+                let readable = readable::room(server, session, room_id).await?;
+                answer.state.insert(room_id.clone(), readable.state_events().await?);
             }
         }
     }
@@ -233,21 +233,4 @@ fn groups(criteria: &Criteria, found: &[Event]) -> v3::ResultGroupMapsByGrouping
             _ => None,
         })
         .collect()
-}
-
-/// The state of a room as the user may see it.
-async fn state(
-    server: &Homeserver,
-    session: &Session,
-    room_id: &OwnedRoomId,
-) -> Result<Vec<Raw<AnyStateEvent>>> {
-    let readable = readable::room(server, session, room_id).await?;
-    let viewer = &readable.viewer;
-    let mut events = Vec::new();
-    for (_, _, event_id) in readable.state().await?.iter() {
-        if let Some(event) = viewer.room().event(event_id).await? {
-            events.push(viewer.event(&event, Format::Timeline).await?);
-        }
-    }
-    Ok(events)
 }

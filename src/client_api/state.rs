@@ -30,13 +30,7 @@ async fn get_state(
     request: Incoming<get_state_events::v3::Request>,
 ) -> Result<get_state_events::v3::Response> {
     let readable = readable::room(server, &request.auth, &request.room_id).await?;
-    let mut events = Vec::new();
-    for (_, _, event_id) in readable.state().await?.iter() {
-        if let Some(event) = readable.viewer.room().event(event_id).await? {
-            events.push(readable.viewer.event(&event, Format::Timeline).await?);
-        }
-    }
-    Ok(get_state_events::v3::Response::new(events))
+    Ok(get_state_events::v3::Response::new(readable.state_events().await?))
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`

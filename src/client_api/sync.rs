@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::{HeaderValue, Method, header};
+use http::Method;
 use ruma::api::{
     Metadata,
     auth_scheme::AccessToken,
@@ -14,7 +14,9 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{Authenticate, Body, Router, pagination::Token, query::parameter, router::parse};
+use super::{
+    Authenticate, Body, Router, json_response, pagination::Token, query::parameter, router::parse,
+};
 use crate::{
     Error, Homeserver, Result,
     sync::{StateForm, SyncRequest},
@@ -53,11 +55,7 @@ async fn get_sync(
         set_presence: asked.set_presence,
     };
     let response = server.sync.sync(&session, &request).await?;
-    let body = serde_json::to_vec(&response).map_err(Error::internal)?;
-    let mut response = http::Response::new(Body::from(body));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    Ok(response)
+    json_response(&response)
 }
 
 /// The filter that a request names or holds.

@@ -46,7 +46,7 @@ async fn get_all(
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>> {
     AccessToken::authenticate(server, &request.map(|_| ())).await?;
-    Ok(json_response(&json!({ "threepids": [] })))
+    json_response(&json!({ "threepids": [] }))
 }
 
 /// `POST /_matrix/client/v3/register/email/requestToken` and all that would add an identifier.

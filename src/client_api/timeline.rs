@@ -136,25 +136,34 @@ pub(super) async fn visible_event(viewer: &Viewer, event_id: &ruma::EventId) -> 
 }
 
 pub(super) fn limit(limit: UInt) -> usize {
-    usize::try_from(u64::from(limit)).unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
+    capped(limit.into())
+}
+
+pub(super) fn capped(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
 }
 
 /// A part of a timeline between two places.
-struct Span {
-    from: Position,
-    to: Option<Position>,
-    direction: Direction,
+pub(super) struct Span {
+    pub(super) from: Position,
+    pub(super) to: Option<Position>,
+    pub(super) direction: Direction,
 }
 
 /// Some of the events of a span.
-struct Page {
-    events: Vec<Event>,
+pub(super) struct Page {
+    pub(super) events: Vec<Event>,
     /// The place after the last event looked at; `None` when the span ended.
     end: Option<Position>,
 }
 
 /// At most `limit` events of a span that the user may see and the filter lets through.
-async fn page(viewer: &Viewer, span: Span, limit: usize, filter: &RoomEventFilter) -> Result<Page> {
+pub(super) async fn page(
+    viewer: &Viewer,
+    span: Span,
+    limit: usize,
+    filter: &RoomEventFilter,
+) -> Result<Page> {
     let mut events = Vec::new();
     let mut place = span.from;
     while events.len() < limit {

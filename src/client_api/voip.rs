@@ -28,5 +28,5 @@ async fn get_turn_server(
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>> {
     AccessToken::authenticate(server, &request.map(|_| ())).await?;
-    Ok(json_response(&json!({})))
+    json_response(&json!({}))
 }

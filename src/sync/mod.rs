@@ -8,6 +8,7 @@
 
 mod changes;
 mod device;
+mod events;
 mod filter;
 mod presence;
 mod receipts;

@@ -1,0 +1,283 @@
+//! What clients used before there was `/sync`, and to look into rooms that they are not in.
+//! spec: client-server §Syncing, §Room previews
+
+use std::{rc::Rc, time::Duration};
+
+use futures::FutureExt;
+use http::Method;
+use ruma::{
+    EventId, OwnedRoomId, RoomId,
+    api::{
+        Metadata,
+        auth_scheme::AccessToken,
+        client::{
+            filter::{FilterDefinition, RoomEventFilter, RoomFilter},
+            peeking::{get_current_state, listen_to_new_events},
+            room::Visibility,
+        },
+        path_builder::PathBuilder,
+    },
+    events::{AnyStateEvent, AnyTimelineEvent, room::member::MembershipState},
+    presence::PresenceState,
+    serde::Raw,
+};
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+
+use super::{
+    Authenticate, Body, Router, guests, json_response,
+    pagination::Token,
+    query::parameter,
+    readable::{self, Readable},
+    router::parse,
+    timeline::{self, Span},
+};
+use crate::{
+    Error, Homeserver, Result,
+    rooms::{Format, UserRoom},
+    store::Direction,
+    sync::SyncRequest,
+    users::Session,
+};
+
+/// How many messages of a room are told, when the client does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// How long a client waits for events, when it does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) fn routes(router: &mut Router) {
+    for path in listen_to_new_events::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, request, _| {
+            get_events(server, request).boxed_local()
+        });
+        let one = format!("{path}/{{eventId}}");
+        router.add_raw(Method::GET, &one, |server, request, args| {
+            get_one_event(server, request, args).boxed_local()
+        });
+        let all = path.replace("/events", "/initialSync");
+        router.add_raw(Method::GET, &all, |server, request, _| {
+            initial_sync(server, request).boxed_local()
+        });
+    }
+    for path in get_current_state::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, request, args| {
+            room_initial_sync(server, request, args).boxed_local()
+        });
+    }
+}
+
+/// One room, as these endpoints tell it.
+#[derive(Serialize)]
+struct RoomInfo {
+    room_id: OwnedRoomId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    membership: Option<MembershipState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite: Option<Raw<AnyTimelineEvent>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Messages>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    state: Vec<Raw<AnyStateEvent>>,
+    visibility: Visibility,
+    account_data: Vec<AccountData>,
+}
+
+#[derive(Serialize)]
+struct Messages {
+    start: String,
+    end: String,
+    chunk: Vec<Raw<AnyTimelineEvent>>,
+}
+
+#[derive(Serialize)]
+struct AccountData {
+    #[serde(rename = "type")]
+    event_type: String,
+    content: Box<RawValue>,
+}
+
+/// `GET /_matrix/client/v3/events`, of all rooms of the user, or of one that they may read.
+async fn get_events(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let head = request.map(|_| ());
+    let session = AccessToken::authenticate(server, &head).await?;
+    let room = query(&head, "room_id").map(OwnedRoomId::try_from).transpose();
+    let room = room.map_err(|_| Error::invalid_param("room_id is not the id of a room"))?;
+    match &room {
+        Some(room_id) => drop(readable::room(server, &session, room_id).await?),
+        None if session.guest => return Err(guests::forbidden()),
+        None => {}
+    }
+    let from = match query(&head, "from") {
+        Some(token) => Token::parse(&token)?.0,
+        None => server.feed.current(),
+    };
+    let timeout = number(&head, "timeout")?.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
+    let stream = server.sync.events(&session, room.as_deref(), from, timeout).await?;
+    json_response(&json!({
+        "start": Token(from).to_string(),
+        "end": Token(stream.end).to_string(),
+        "chunk": stream.chunk,
+    }))
+}
+
+/// `GET /_matrix/client/v3/events/{eventId}`: no room is named, so all those of the user are asked.
+async fn get_one_event(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let session = member(server, &request.map(|_| ())).await?;
+    let missing = || Error::not_found("There is no such event, or you may not see it");
+    let event_id = args.first().and_then(|id| EventId::parse(id).ok()).ok_or_else(missing)?;
+    for room_id in server.rooms.memberships(&session.user_id).await?.keys() {
+        let room = server.rooms.room(room_id).await?;
+        let Some(event) = room.event(&event_id).await? else { continue };
+        let viewer = readable::viewer(server, &session, &room).await?;
+        if viewer.sees(&event).await? {
+            let event = viewer.event::<AnyTimelineEvent>(&event, Format::Timeline).await?;
+            return json_response(&event);
+        }
+    }
+    Err(missing())
+}
+
+/// `GET /_matrix/client/v3/initialSync`
+async fn initial_sync(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let head = request.map(|_| ());
+    let session = member(server, &head).await?;
+    let limit = number(&head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
+    let archived = query(&head, "archived").is_some_and(|value| value == "true");
+    // Everything but the rooms is as in a first sync.
+    let mut filter = FilterDefinition::default();
+    filter.room = RoomFilter::ignore_all();
+    let request =
+        SyncRequest { filter, set_presence: PresenceState::Offline, ..SyncRequest::default() };
+    // What comes in meanwhile is told again rather than never.
+    let end = server.feed.current();
+    let rest = server.sync.sync(&session, &request).await?;
+    let ignored = server.users.ignored_users(&session.user_id).await?;
+    let mut rooms = Vec::new();
+    for room in server.rooms.memberships(&session.user_id).await?.values() {
+        let told = match room.membership {
+            MembershipState::Join => true,
+            MembershipState::Invite => !ignored.contains(&room.sender),
+            MembershipState::Leave | MembershipState::Ban => archived && !room.forgotten,
+            _ => false,
+        };
+        if told {
+            rooms.push(own_room(server, &session, room, limit).await?);
+        }
+    }
+    json_response(&json!({
+        "end": Token(end).to_string(),
+        "presence": rest.presence.events,
+        "account_data": rest.account_data.events,
+        "rooms": rooms,
+    }))
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/initialSync`
+async fn room_initial_sync(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let head = request.map(|_| ());
+    let session = AccessToken::authenticate(server, &head).await?;
+    let asked: get_current_state::v3::Request = parse(&head, &[], &args)?;
+    let readable = readable::room(server, &session, &asked.room_id).await?;
+    let mut info = info(server, &session, &asked.room_id).await?;
+    let own = server.rooms.membership(&session.user_id, &asked.room_id).await?;
+    info.membership = own.filter(|own| !own.forgotten).map(|own| own.membership);
+    let limit = number(&head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
+    fill(&mut info, &readable, limit).await?;
+    json_response(&info)
+}
+
+/// A room that a user has to do with.
+async fn own_room(
+    server: &Homeserver,
+    session: &Session,
+    own: &UserRoom,
+    limit: usize,
+) -> Result<RoomInfo> {
+    let mut info = info(server, session, &own.room_id).await?;
+    info.membership = Some(own.membership.clone());
+    if own.membership == MembershipState::Invite {
+        let room = server.rooms.room(&own.room_id).await?;
+        let viewer = readable::viewer(server, session, &room).await?;
+        if let Some(invite) = room.event(&own.event_id).await? {
+            info.invite = Some(viewer.event(&invite, Format::Timeline).await?);
+        }
+        return Ok(info);
+    }
+    // Who was invited and never joined, has left a room that they may not read.
+    match readable::room(server, session, &own.room_id).await {
+        Ok(readable) => fill(&mut info, &readable, limit).await?,
+        Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
+        Err(cause) => return Err(cause),
+    }
+    Ok(info)
+}
+
+/// What is told of a room to somebody who may not read it.
+async fn info(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<RoomInfo> {
+    let account_data = server.users.all_account_data(&session.user_id, Some(room_id)).await?;
+    let public = server.rooms.is_published(room_id).await?;
+    Ok(RoomInfo {
+        room_id: room_id.to_owned(),
+        membership: None,
+        invite: None,
+        messages: None,
+        state: Vec::new(),
+        visibility: if public { Visibility::Public } else { Visibility::Private },
+        account_data: account_data
+            .into_iter()
+            .map(|data| AccountData { event_type: data.event_type, content: data.content })
+            .collect(),
+    })
+}
+
+/// Adds what is told to who may read the room: state and newest messages.
+async fn fill(info: &mut RoomInfo, readable: &Readable, limit: usize) -> Result<()> {
+    let viewer = &readable.viewer;
+    let head = viewer.room().head();
+    // Of a room that the user has left, what came before.
+    let end = match viewer.joined_until() {
+        0 => head,
+        until => head.min(until),
+    };
+    let span = Span { from: end, to: None, direction: Direction::Backward };
+    let page = timeline::page(viewer, span, limit, &RoomEventFilter::default()).await?;
+    let start = page.events.last().map_or(end, |event| event.position - 1);
+    let mut chunk = viewer.events(&page.events, Format::Timeline).await?;
+    chunk.reverse();
+    info.messages =
+        Some(Messages { start: Token(start).to_string(), end: Token(end).to_string(), chunk });
+    info.state = readable.state_events().await?;
+    Ok(())
+}
+
+/// The session of a request, if it is no guest's.
+async fn member(server: &Homeserver, head: &http::Request<()>) -> Result<Session> {
+    let session = AccessToken::authenticate(server, head).await?;
+    match session.guest {
+        true => Err(guests::forbidden()),
+        false => Ok(session),
+    }
+}
+
+fn query(head: &http::Request<()>, name: &str) -> Option<String> {
+    parameter(head.uri().query().unwrap_or_default().as_bytes(), name)
+}
+
+fn number(head: &http::Request<()>, name: &str) -> Result<Option<u64>> {
+    let number = query(head, name).map(|number| number.parse()).transpose();
+    number.map_err(|_| Error::invalid_param(format!("{name} is not a number")))
+}
