@@ -158,4 +158,31 @@ tests! {
         assert_eq!(known, json!({ "m.homeserver": { "base_url": "https://homeserver.test" } }));
         assert_ne!(anonymous.get("/v3/login").await.body, Value::Null);
     }
+
+    async fn who_can_be_turned_to_is_told_where_somebody_can() {
+        let path = "/.well-known/matrix/support";
+        let quiet = server().await;
+        Client::anonymous(&quiet).send("GET", path, None).await.fails(404, "M_NOT_FOUND");
+        let support = json!({
+            "contacts": [
+                { "role": "m.role.admin", "matrix_id": "@admin:example.org" },
+                { "role": "org.example.night", "email_address": "night@example.org" },
+            ],
+            "support_page": "https://example.org/help",
+        });
+        let server = server_over(support::store().await, |config| {
+            config.support = Some(serde_json::from_value(support.clone()).unwrap());
+        })
+        .await;
+        assert_eq!(Client::anonymous(&server).send("GET", path, None).await.ok(), support);
+        for wrong in [
+            json!({}),
+            json!({ "contacts": [] }),
+            json!({ "contacts": [{ "role": "m.role.admin" }] }),
+            json!({ "contacts": [{ "matrix_id": "@admin:example.org" }] }),
+            json!({ "contacts": [{ "role": "m.role.admin", "matrix_id": "admin" }] }),
+        ] {
+            assert!(serde_json::from_value::<neurite::homeserver::Support>(wrong).is_err());
+        }
+    }
 }

@@ -11,6 +11,7 @@ import { Tab } from "./tab.js";
 export { StartError, type StartErrorName } from "./errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
 export type { Homeserver } from "./homeserver.js";
+export type { Support, SupportContact } from "./messages.js";
 export type { StartOptions } from "./options.js";
 export type { ServiceWorkerOption } from "./service-worker-link.js";
 export type { ConsumerStatus, OfflineStatus, RequestStatus, Status, StreamStatus } from "./status.js";

@@ -110,7 +110,21 @@ export interface Config {
   defaultRoomVersion: string;
   durability: "strict" | "relaxed";
   rateLimits: "on" | "off";
+  support?: Support | undefined;
   storage: string;
+}
+
+/** The answer of `GET /.well-known/matrix/support`: contacts, a page, or both. */
+export interface Support {
+  contacts?: SupportContact[] | undefined;
+  support_page?: string | undefined;
+}
+
+/** With a `matrix_id`, an `email_address`, or both. */
+export interface SupportContact {
+  role: "m.role.admin" | "m.role.security" | (string & {});
+  matrix_id?: string | undefined;
+  email_address?: string | undefined;
 }
 
 /** The options that the queue alone sees. */

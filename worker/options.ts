@@ -2,7 +2,7 @@
 
 import { normalizeBaseUrl } from "./base-url.js";
 import { StartError } from "./errors.js";
-import type { Config } from "./messages.js";
+import type { Config, Support } from "./messages.js";
 import type { ServiceWorkerOption } from "./service-worker-link.js";
 
 export interface StartOptions {
@@ -24,6 +24,8 @@ export interface StartOptions {
   storage?: string | undefined;
   /** Default: "on". */
   rateLimits?: "on" | "off" | undefined;
+  /** Whom people can turn to: what `/.well-known/matrix/support` answers. Default: 404. */
+  support?: Support | undefined;
   /**
    * `false`: none, only `homeserver.fetch`. `"own"`: the app's, which imports
    * `neurite/service-worker`. Otherwise the package's own file is registered, at `url` if given.
@@ -50,6 +52,7 @@ export function settle(options: StartOptions): Settings {
     defaultRoomVersion: nonEmpty("defaultRoomVersion", options.defaultRoomVersion ?? "12"),
     durability: oneOf("durability", ["strict", "relaxed"], options.durability),
     rateLimits: oneOf("rateLimits", ["on", "off"], options.rateLimits),
+    support: options.support,
     storage: nonEmpty("storage", options.storage ?? DEFAULT_STORAGE),
   };
 }

@@ -1,15 +1,35 @@
 //! spec: client-server §Server Discovery
 
-use ruma::api::client::discovery::discover_homeserver::{HomeserverInfo, Request, Response};
+use ruma::api::client::discovery::{
+    discover_homeserver::{self, HomeserverInfo},
+    discover_support,
+};
 
 use super::{Incoming, Router};
-use crate::{Homeserver, Result};
+use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
-    router.add(get_well_known);
+    router.add(get_client);
+    router.add(get_support);
 }
 
 /// `GET /.well-known/matrix/client`
-async fn get_well_known(server: &Homeserver, _: Incoming<Request>) -> Result<Response> {
-    Ok(Response::new(HomeserverInfo::new(server.config.base_url.clone())))
+async fn get_client(
+    server: &Homeserver,
+    _: Incoming<discover_homeserver::Request>,
+) -> Result<discover_homeserver::Response> {
+    let homeserver = HomeserverInfo::new(server.config.base_url.clone());
+    Ok(discover_homeserver::Response::new(homeserver))
+}
+
+/// `GET /.well-known/matrix/support`
+async fn get_support(
+    server: &Homeserver,
+    _: Incoming<discover_support::Request>,
+) -> Result<discover_support::Response> {
+    let support = server.config.support.as_ref();
+    let support = support.ok_or_else(|| Error::not_found("There is nobody to turn to"))?;
+    let mut response = discover_support::Response::with_contacts(support.contacts().to_vec());
+    response.support_page = support.support_page().map(ToOwned::to_owned);
+    Ok(response)
 }

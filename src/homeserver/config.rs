@@ -2,6 +2,8 @@
 
 use ruma::{OwnedServerName, RoomVersionId};
 
+use super::Support;
+
 /// The options of a homeserver.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     pub default_room_version: RoomVersionId,
     /// Whether requests are limited in number.
     pub rate_limits: bool,
+    /// Whom its people can turn to; told in `/.well-known/matrix/support`.
+    pub support: Option<Support>,
 }
 
 /// Who may register an account.
@@ -37,6 +41,7 @@ impl Config {
             registration: Registration::Open,
             default_room_version: RoomVersionId::V12,
             rate_limits: true,
+            support: None,
         }
     }
 }

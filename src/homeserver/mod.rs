@@ -3,6 +3,7 @@
 mod config;
 mod expiry;
 mod status;
+mod support;
 
 use std::rc::Rc;
 
@@ -11,6 +12,7 @@ use ruma::{OwnedServerName, ServerName};
 pub use self::{
     config::{Config, Registration},
     status::Status,
+    support::Support,
 };
 use crate::{
     Result,

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use super::{errors::named, storage::Storage};
-use crate::{Config, homeserver::Registration};
+use crate::{
+    Config,
+    homeserver::{Registration, Support},
+};
 
 /// `Config` of `worker/messages.ts`.
 #[derive(Deserialize)]
@@ -17,6 +20,7 @@ pub(super) struct Options {
     registration_token: Option<String>,
     default_room_version: String,
     rate_limits: Switch,
+    support: Option<Support>,
     #[serde(flatten)]
     storage: Storage,
 }
@@ -59,6 +63,7 @@ impl Options {
             registration,
             default_room_version,
             rate_limits: self.rate_limits == Switch::On,
+            support: self.support,
             ..Config::new(server_name)
         };
         Ok((config, self.storage))
