@@ -387,6 +387,8 @@ async fn check(world: &World, model: &Model) {
         }
         world.settle().await;
     }
+    // It counts what it has taken, also while that is on its way to the disk.
+    world.settle().await;
     let mirrored = world.sequences("M").await;
     assert!(
         expected.iter().all(|sequence| mirrored.contains(sequence)),

@@ -116,19 +116,37 @@ impl Stream {
         Ok(entries.filter(|(sequence, _)| counts.has(*sequence)).collect())
     }
 
+    /// The last message of a subject from `from` to `to`, both in.
+    async fn newest_of(&self, subject: &str, from: u64, mut to: u64) -> Result<Option<u64>> {
+        let from = from.max(self.counts.borrow().first);
+        let mut limit = 1;
+        while from <= to {
+            let range = KeyRange::between(
+                row::index_key(self.id, subject, from),
+                row::index_key(self.id, subject, to.saturating_add(1)),
+            );
+            let Some(rows) = self.index_rows(range, Direction::Backward, limit).await? else {
+                let found =
+                    self.of_subject_slowly(subject, (from, to), Direction::Backward, 1).await?;
+                return Ok(found.first().map(|(sequence, _)| *sequence));
+            };
+            let Some((oldest, _)) = rows.last() else { return Ok(None) };
+            let counts = self.counts.borrow();
+            let mut sequences = rows.iter().map(|(key, _)| row::sequence(key));
+            if let Some(newest) = sequences.find(|sequence| counts.has(*sequence)) {
+                return Ok(Some(newest));
+            }
+            // What is being removed is still in the index.
+            to = row::sequence(oldest).saturating_sub(1);
+            limit = CHUNK.min(limit * 32);
+        }
+        Ok(None)
+    }
+
     /// The last message up to `to` whose subject matches; 0 when there is none.
     pub(in crate::queue) async fn last_of(&self, filter: &str, to: u64) -> Result<u64> {
         if subject::is_literal(filter) {
-            // What is being removed is left out of what is read.
-            let mut limit = 1;
-            loop {
-                let found = self.of_subject(filter, 0, to, Direction::Backward, limit).await?;
-                match found.first() {
-                    Some((sequence, _)) => return Ok(*sequence),
-                    None if limit > CHUNK => return Ok(0),
-                    None => limit *= 32,
-                }
-            }
+            return Ok(self.newest_of(filter, 0, to).await?.unwrap_or(0));
         }
         let all = self.last_of_each(filter, 0, to, usize::MAX).await?;
         Ok(all.unwrap_or_default().into_iter().map(|entry| entry.sequence).max().unwrap_or(0))
@@ -144,15 +162,12 @@ impl Stream {
         most: usize,
     ) -> Result<Option<Vec<Entry>>> {
         let mut found = Vec::new();
-        let mut add = |literal: &str, newest: Option<&(u64, u64)>| {
-            let entry =
-                |(sequence, _): &(u64, u64)| Entry { sequence: *sequence, subject: literal.into() };
-            found.extend(newest.map(entry));
+        let mut add = |literal: &str, newest: Option<u64>| {
+            found.extend(newest.map(|sequence| Entry { sequence, subject: literal.into() }));
             found.len() <= most
         };
         if subject::is_literal(filter) {
-            let newest = self.of_subject(filter, from, to, Direction::Backward, FEW).await?;
-            add(filter, newest.first());
+            add(filter, self.newest_of(filter, from, to).await?);
             return Ok(Some(found));
         }
         let KeyRange { mut start, end } = self.filter_range(filter);
@@ -168,11 +183,10 @@ impl Stream {
                 return Ok((all.len() <= most).then_some(all));
             };
             let Some(next) = rows.first().and_then(|(key, _)| read_subject(key)) else { break };
-            if subject::matches(filter, &next) {
-                let newest = self.of_subject(&next, from, to, Direction::Backward, FEW).await?;
-                if !add(&next, newest.first()) {
-                    return Ok(None);
-                }
+            if subject::matches(filter, &next)
+                && !add(&next, self.newest_of(&next, from, to).await?)
+            {
+                return Ok(None);
             }
             // The rest of the subject is stepped over.
             start = KeyRange::prefix(row::subject_key(self.id, &next)).end;
@@ -228,13 +242,7 @@ impl Stream {
                 count = counted.len() as u64;
                 break;
             };
-            let (Some((first, _)), Some((end, _))) = (rows.first(), rows.last()) else { break };
-            let one = first[..first.len() - 8] == end[..end.len() - 8];
-            // The rest of a subject that fills a chunk is stepped over.
-            start = match one {
-                true => KeyRange::prefix(&end[..end.len() - 8]).end,
-                false => Some([&end[..], &[0]].concat()),
-            };
+            let Some((end, _)) = rows.last() else { break };
             for (key, _) in &rows {
                 let sequence = row::sequence(key);
                 let known = self.counts.borrow();
@@ -247,6 +255,11 @@ impl Stream {
                     last = Some(subject);
                 }
             }
+            // The rest of a subject that is counted is stepped over.
+            start = match &last {
+                Some(last) if **last == end[..end.len() - 8] => KeyRange::prefix(&**last).end,
+                _ => Some([&end[..], &[0]].concat()),
+            };
         }
         self.subject_count.set((now, count));
         Ok(count)
