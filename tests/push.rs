@@ -153,7 +153,7 @@ tests! {
             if counts.total().notification_count == 0 && counts.threads.is_empty() {
                 break;
             }
-            server.store.commit(neurite::store::Batch::new()).await.unwrap();
+            neurite::platform::next_turn().await;
         }
     }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::rc::Rc;
 
-use neurite::{Homeserver, store::Batch};
+use neurite::{Homeserver, platform, store::Batch};
 use serde_json::{Value, json};
 use support::{
     client::{Client, server, server_over},
@@ -15,11 +15,13 @@ use support::{
 async fn indexed(server: &Rc<Homeserver>) {
     let consumer = server.queue.consumer("ROOM_EVENTS", "search").unwrap();
     loop {
+        // What it counts as done is on its way to the disk.
         server.store.commit(Batch::new()).await.unwrap();
         let info = consumer.info();
         if info.num_pending == 0 && info.num_ack_pending == 0 {
             break;
         }
+        platform::next_turn().await;
     }
 }
 

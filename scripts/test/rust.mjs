@@ -10,7 +10,7 @@ import { browserPaths } from "../setup.mjs";
 import { Failure, run, step } from "../steps.mjs";
 
 /** Time for one suite in one browser, and for its driver to be there, in seconds. */
-const timeouts = { WASM_BINDGEN_TEST_TIMEOUT: "600", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
+const timeouts = { WASM_BINDGEN_TEST_TIMEOUT: "180", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" };
 
 export async function nativeSuites(results, { suite }) {
   const suites = (await rustSuites()).filter(({ native, name }) => native && (suite ?? name) === name);

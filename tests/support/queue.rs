@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use neurite::{
+    platform,
     queue::{
         CoreMessage, Headers, ManualClock, PubAck, Queue, StoredMessage, StreamConfig, StreamInfo,
         Subscription,
@@ -11,6 +12,8 @@ use neurite::{
 };
 
 pub const SECOND: Duration = Duration::from_secs(1);
+/// How long anything that is to come may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct World {
     pub disk: Disk,
@@ -62,18 +65,19 @@ impl World {
     /// Waits until everything submitted is durable.
     pub async fn settle(&self) {
         self.store.commit(Batch::new()).await.unwrap();
+        platform::next_turn().await;
     }
 
     /// Waits until the condition holds.
     pub async fn until(&self, condition: impl Fn() -> bool) {
-        for _ in 0..10_000 {
-            if condition() {
-                return;
+        let holds = async {
+            while !condition() {
+                // It may be a failure that is waited for.
+                let _ = self.store.commit(Batch::new()).await;
+                platform::next_turn().await;
             }
-            // It may be a failure that is waited for.
-            let _ = self.store.commit(Batch::new()).await;
-        }
-        panic!("it never came");
+        };
+        platform::timeout(PATIENCE, holds).await.expect("it never came");
     }
 
     pub async fn stream(&self, config: StreamConfig) -> StreamInfo {
