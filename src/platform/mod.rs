@@ -12,9 +12,9 @@ mod wasm;
 
 pub use keyed_mutex::{KeyedGuard, KeyedMutex};
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{run, sleep, spawn, utc_offset};
+pub use native::{next_turn, run, sleep, spawn, utc_offset};
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{sleep, spawn, utc_offset};
+pub use wasm::{next_turn, sleep, spawn, utc_offset};
 
 use std::{future::Future, time::Duration};
 

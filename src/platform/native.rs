@@ -24,6 +24,11 @@ pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Resolves once the other tasks that can go on have done so.
+pub async fn next_turn() {
+    tokio::task::yield_now().await;
+}
+
 /// How many seconds the clocks of a time zone are ahead of UTC, so many seconds after the Unix
 /// epoch; `None` when there is no such zone.
 pub fn utc_offset(zone: &str, at: i64) -> Option<i64> {

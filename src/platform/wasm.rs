@@ -1,11 +1,12 @@
 //! The platform in a browser: the event loop of the worker.
 
-use std::{future::Future, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, future::Future, rc::Rc, time::Duration};
 
 use futures::channel::oneshot;
 use gloo::timers::callback::Timeout;
 use js_sys::{Array, Date, Function, Intl::DateTimeFormat, Object, Reflect};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{MessageChannel, MessagePort};
 
 /// Lets `future` run by itself on the event loop.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
@@ -24,6 +25,48 @@ pub async fn sleep(duration: Duration) {
     });
     // The sender is dropped only with the timeout.
     let _ = receiver.await;
+}
+
+thread_local! {
+    static TURNS: Turns = Turns::new();
+}
+
+/// Messages to itself: what a browser puts into the event loop with the least delay.
+struct Turns {
+    sending: Option<MessagePort>,
+    waiting: Rc<RefCell<VecDeque<oneshot::Sender<()>>>>,
+}
+
+impl Turns {
+    fn new() -> Self {
+        let waiting = Rc::new(RefCell::new(VecDeque::<oneshot::Sender<()>>::new()));
+        let begun = waiting.clone();
+        let sending = MessageChannel::new().ok().map(|channel| {
+            let begin = Closure::<dyn FnMut()>::new(move || {
+                let next = begun.borrow_mut().pop_front();
+                // The receiver is gone when nobody waits any longer.
+                next.map(|waiting| waiting.send(()));
+            });
+            channel.port1().set_onmessage(Some(begin.into_js_value().unchecked_ref()));
+            channel.port2()
+        });
+        Self { sending, waiting }
+    }
+
+    fn next(&self) -> Option<oneshot::Receiver<()>> {
+        self.sending.as_ref()?.post_message(&JsValue::UNDEFINED).ok()?;
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().push_back(sender);
+        Some(receiver)
+    }
+}
+
+/// Resolves once the event loop has dealt with what is in it now, such as messages that have come.
+pub async fn next_turn() {
+    if let Some(turn) = TURNS.with(Turns::next) {
+        // The sender stays until its turn has come.
+        let _ = turn.await;
+    }
 }
 
 /// How many seconds the clocks of a time zone are ahead of UTC, so many seconds after the Unix

@@ -105,7 +105,7 @@ mod tests {
         let rows = [(Bytes::copy_from_slice(start.as_bytes()), Bytes::from(vec![0; 1000]))];
         let packed = pack(start.as_bytes(), &rows);
         let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        Rc::new(Leaf::read(bytes(start), bytes(end), packed))
+        Rc::new(Leaf::read(bytes(start), bytes(end), &packed))
     }
 
     #[test]

@@ -185,11 +185,10 @@ impl Engine {
     }
 
     async fn write_chunk(&self, chunk: &Chunk) -> Result<()> {
-        let mut new = chunk.replaced.iter().flat_map(|(_, new)| new);
-        let durability = if new.any(|leaf| leaf.packed_size() > FILE_BYTES) {
-            Durability::Strict
-        } else {
-            Durability::Relaxed
+        let is_large = |change: &Change| matches!(change, Change::Put(_, _, record) if record.len() > FILE_BYTES);
+        let durability = match chunk.changes.iter().any(is_large) {
+            true => Durability::Strict,
+            false => Durability::Relaxed,
         };
         let changes = chunk.changes.clone();
         self.write_to_backend(Transaction {
@@ -267,8 +266,7 @@ impl Engine {
             return Ok((vec![leaf], merged, end));
         }
         let next = self.leaf_to_merge(work, &end).await?;
-        let fits =
-            next.start == end && next.packed_size() + size <= self.options.leaf_bytes * 3 / 4;
+        let fits = next.start == end && next.size() + size <= self.options.leaf_bytes * 3 / 4;
         // A damaged neighbour is left as it is.
         match split::merge(&next, &work.frozen) {
             Ok(more) if fits => {

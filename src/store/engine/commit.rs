@@ -24,6 +24,8 @@ use crate::{
 
 /// A group takes no further batches beyond this size; one batch may be larger.
 const GROUP_BYTES: usize = 1 << 20;
+/// How long a group waits for more at most.
+const GATHERING: Duration = Duration::from_millis(5);
 /// How long a batch that may wait for others waits at most.
 const PATIENCE: Duration = Duration::from_millis(25);
 
@@ -140,12 +142,16 @@ impl Engine {
 
     async fn write(self: Rc<Self>) {
         while self.is_due() {
+            if self.company.get() {
+                self.gather().await;
+            }
             let held_up = self.wait_for_checkpoint().await;
             self.patience_ended.set(false);
             let group = self.next_group();
             if group.is_empty() {
                 break;
             }
+            self.company.set(group.len() > 1);
             let outcome = match held_up {
                 Ok(()) => self.write_group(&group).await,
                 Err(cause) => Err(cause),
@@ -159,6 +165,19 @@ impl Engine {
         self.writing.set(false);
         self.settled.notify();
         self.checkpoint_when_idle();
+    }
+
+    /// Lets more come for the next group, as long as each turn of the event loop brings some.
+    ///
+    /// A transaction costs as much as some requests do. Where many ask at a time, those that were
+    /// answered by the group before ask again in a moment.
+    async fn gather(&self) {
+        let begun = Instant::now();
+        let mut gathered = 0;
+        while self.queue.borrow().len() > gathered && begun.elapsed() < GATHERING {
+            gathered = self.queue.borrow().len();
+            platform::next_turn().await;
+        }
     }
 
     fn next_group(&self) -> VecDeque<Submitted> {
@@ -194,7 +213,7 @@ impl Engine {
         let begun = Instant::now();
         let leased = self.checked.get().is_some_and(|at| begun - at < self.options.lease);
         let transaction = Transaction {
-            changes: vec![Change::Put(self.journal.get(), id.key(), record.bytes().clone())],
+            changes: vec![Change::Put(self.journal.get(), id.key(), record.sealed())],
             durability: self.options.durability,
             owner: self.owner,
             check: if leased { Check::Leased } else { Check::Alongside },

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::codec::{Reader, Writer};
+use super::codec::{self, Reader, Writer};
 use crate::store::{Error, Result, batch::Write};
 
 const FORMAT: u8 = 1;
@@ -37,10 +37,10 @@ impl RecordId {
     }
 }
 
-/// A record: its stored form, and where its rows are in it.
+/// A record: its content, and where its rows are in it.
 #[derive(Debug)]
 pub struct Record {
-    bytes: Bytes,
+    content: Bytes,
     rows: Vec<(Range<usize>, Option<Range<usize>>)>,
 }
 
@@ -51,7 +51,7 @@ impl Record {
             write.key.len() + write.value.as_ref().map_or(0, |value| value.len()) + 12
         };
         let mut rows = Vec::with_capacity(writes.clone().count());
-        let mut writer = Writer::new(FORMAT, writes.clone().map(size).sum::<usize>() + 24);
+        let mut writer = Writer::new(writes.clone().map(size).sum::<usize>() + 24);
         writer.number(u64::from(id.owner));
         writer.number(id.sequence);
         writer.number(rows.capacity() as u64);
@@ -70,17 +70,18 @@ impl Record {
             };
             rows.push((key, value));
         }
-        Self { bytes: writer.finish().into(), rows }
+        Self { content: writer.finish(), rows }
     }
 
     /// Reads a stored record, which must be the one of this id.
-    pub fn read(id: RecordId, bytes: Bytes) -> Result<Self> {
-        let mut reader = Reader::new(FORMAT, &bytes)?;
+    pub fn read(id: RecordId, stored: &Bytes) -> Result<Self> {
+        let content = codec::open(FORMAT, stored)?;
+        let mut reader = Reader::new(&content);
         if reader.number()? != u64::from(id.owner) || reader.number()? != id.sequence {
             return Err(Error::Corrupt("it is in the wrong place".to_owned()));
         }
         let count = reader.length()?;
-        let mut rows = Vec::with_capacity(count.min(bytes.len()));
+        let mut rows = Vec::with_capacity(count.min(content.len()));
         for _ in 0..count {
             let length = reader.length()?;
             let key = reader.range(length)?;
@@ -91,18 +92,23 @@ impl Record {
             rows.push((key, value));
         }
         reader.end()?;
-        Ok(Self { bytes, rows })
+        Ok(Self { content, rows })
     }
 
     /// Its stored form.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn sealed(&self) -> Bytes {
+        codec::seal(FORMAT, &self.content)
+    }
+
+    /// How many bytes its content has, which its rows share.
+    pub fn size(&self) -> usize {
+        self.content.len()
     }
 
     /// Its rows, sharing its memory: full key, and value or none when deleted.
     pub fn rows(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
         self.rows.iter().map(|(key, value)| {
-            (self.bytes.slice(key.clone()), value.clone().map(|value| self.bytes.slice(value)))
+            (self.content.slice(key.clone()), value.clone().map(|value| self.content.slice(value)))
         })
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::codec::{Reader, Writer};
+use super::codec::{self, Reader, Writer};
 use crate::store::{Error, Result};
 
 const FORMAT: u8 = 1;
@@ -23,12 +23,12 @@ pub struct Leaf {
     pub stored: bool,
     /// Why its rows can't be read, when they can't.
     pub damage: Option<Error>,
-    bytes: Bytes,
+    content: Bytes,
     keys: Bytes,
     rows: Vec<Row>,
 }
 
-/// Where the key of a row is in `keys`, and its value in `bytes`.
+/// Where the key of a row is in `keys`, and its value in `content`.
 #[derive(Debug)]
 struct Row {
     key: Range<usize>,
@@ -43,22 +43,24 @@ impl Leaf {
             end,
             stored: false,
             damage: None,
-            bytes: Bytes::new(),
+            content: Bytes::new(),
             keys: Bytes::new(),
             rows: Vec::new(),
         }
     }
 
     /// Takes in the record of a leaf.
-    pub fn read(start: Bytes, end: Bytes, bytes: Bytes) -> Self {
-        let (keys, rows, damage) = match unpack(&start, &bytes) {
-            Ok((keys, rows)) => (keys, rows, None),
+    pub fn read(start: Bytes, end: Bytes, record: &Bytes) -> Self {
+        let content = codec::open(FORMAT, record);
+        let unpacked = content.and_then(|content| Ok((unpack(&start, &content)?, content)));
+        let (keys, rows, content, damage) = match unpacked {
+            Ok(((keys, rows), content)) => (keys, rows, content, None),
             Err(cause) => {
                 let damage = format!("the leaf of key {}: {cause}", start.escape_ascii());
-                (Vec::new(), Vec::new(), Some(Error::Corrupt(damage)))
+                (Vec::new(), Vec::new(), Bytes::new(), Some(Error::Corrupt(damage)))
             }
         };
-        Self { start, end, stored: true, damage, bytes, keys: keys.into(), rows }
+        Self { start, end, stored: true, damage, content, keys: keys.into(), rows }
     }
 
     /// The value of a key.
@@ -68,7 +70,7 @@ impl Leaf {
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.check()?;
         let found = self.rows.binary_search_by(|row| self.keys[row.key.clone()].cmp(key));
-        Ok(found.ok().map(|row| self.bytes.slice(self.rows[row].value.clone())))
+        Ok(found.ok().map(|row| self.content.slice(self.rows[row].value.clone())))
     }
 
     /// The rows from `range`, sharing the memory of the leaf.
@@ -85,7 +87,7 @@ impl Leaf {
         let (start, end) = (first(range.start), first(range.end));
         Ok(self.rows[start..end.max(start)]
             .iter()
-            .map(|row| (self.keys.slice(row.key.clone()), self.bytes.slice(row.value.clone()))))
+            .map(|row| (self.keys.slice(row.key.clone()), self.content.slice(row.value.clone()))))
     }
 
     fn check(&self) -> Result<()> {
@@ -97,14 +99,14 @@ impl Leaf {
         self.rows.len()
     }
 
-    /// The size of its record.
-    pub fn packed_size(&self) -> usize {
-        self.bytes.len()
+    /// The size of its content.
+    pub fn size(&self) -> usize {
+        self.content.len()
     }
 
     /// Roughly what it takes in memory.
     pub fn memory(&self) -> usize {
-        self.bytes.len()
+        self.content.len()
             + self.keys.len()
             + self.start.len()
             + self.end.len()
@@ -113,15 +115,15 @@ impl Leaf {
     }
 }
 
-fn unpack(start: &[u8], bytes: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
-    let mut reader = Reader::new(FORMAT, bytes)?;
+fn unpack(start: &[u8], content: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
+    let mut reader = Reader::new(content);
     let length = reader.length()?;
     if reader.bytes(length)? != start {
         return Err(Error::Corrupt("it is in the wrong place".to_owned()));
     }
     let count = reader.length()?;
-    let mut keys = Vec::with_capacity(bytes.len());
-    let mut rows: Vec<Row> = Vec::with_capacity(count.min(bytes.len()));
+    let mut keys = Vec::with_capacity(content.len());
+    let mut rows: Vec<Row> = Vec::with_capacity(count.min(content.len()));
     for _ in 0..count {
         let shared = reader.length()?;
         let previous = rows.last().map_or(0..0, |row| row.key.clone());
@@ -142,7 +144,7 @@ fn unpack(start: &[u8], bytes: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
 /// Packs rows into the record of the leaf that begins at `start`.
 pub fn pack(start: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
     let size: usize = rows.iter().map(row_size).sum();
-    let mut writer = Writer::new(FORMAT, size + start.len() + 8);
+    let mut writer = Writer::new(size + start.len() + 8);
     writer.number(start.len() as u64);
     writer.bytes(start);
     writer.number(rows.len() as u64);
@@ -156,7 +158,7 @@ pub fn pack(start: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
         writer.bytes(value);
         previous = key;
     }
-    writer.finish().into()
+    codec::seal(FORMAT, &writer.finish())
 }
 
 /// How many bytes `a` and `b` have in common at their beginning.
@@ -183,7 +185,7 @@ mod tests {
         let packed = pack(&[1], &rows);
         let plain: usize = rows.iter().map(|(key, value)| key.len() + value.len()).sum();
         assert!(packed.len() < plain, "prefixes are shared");
-        let leaf = Leaf::read(vec![1].into(), vec![2].into(), packed);
+        let leaf = Leaf::read(vec![1].into(), vec![2].into(), &packed);
         assert_eq!(leaf.range(&[1]..&[2]).unwrap().collect::<Vec<_>>(), rows);
         assert_eq!(leaf.get(&rows[42].0).unwrap().unwrap(), rows[42].1);
         assert_eq!(leaf.get(b"\x01room/").unwrap(), None);
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn a_leaf_in_the_wrong_place_is_corrupt() {
         let packed = pack(&[1], &rows(3));
-        let leaf = Leaf::read(vec![2].into(), vec![3].into(), packed);
+        let leaf = Leaf::read(vec![2].into(), vec![3].into(), &packed);
         assert!(matches!(leaf.get(&[2]), Err(Error::Corrupt(_))));
         assert!(leaf.range(&[2]..&[3]).is_err());
     }

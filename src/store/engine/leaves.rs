@@ -122,5 +122,5 @@ fn unpack(query: LeafQuery<'_>, run: LeafRun) -> Vec<Rc<Leaf>> {
     }
     let ends: Vec<_> = starts.skip(1).chain([end]).collect();
     let records = run.records.into_iter().zip(ends);
-    records.map(|((start, bytes), end)| Rc::new(Leaf::read(start, end, bytes))).collect()
+    records.map(|((start, bytes), end)| Rc::new(Leaf::read(start, end, &bytes))).collect()
 }

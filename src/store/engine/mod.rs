@@ -65,6 +65,8 @@ pub struct Engine {
     submitted: Cell<u64>,
     /// Whether a task works off the queue.
     writing: Cell<bool>,
+    /// Whether the newest group had more than one batch.
+    company: Cell<bool>,
     /// Whether what waits for others has waited long enough.
     patience_ended: Cell<bool>,
     /// Whether a task waits for nothing to be committed for a while.
@@ -116,6 +118,7 @@ impl Engine {
             submitted: Cell::new(0),
             checked: Cell::new(None),
             writing: Cell::new(false),
+            company: Cell::new(false),
             patience_ended: Cell::new(false),
             idling: Cell::new(false),
             checkpointing: Cell::new(false),

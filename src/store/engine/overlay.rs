@@ -25,7 +25,7 @@ impl Overlay {
     pub fn apply(&mut self, sequence: u64, record: &Record) {
         self.sequence = sequence;
         self.records += 1;
-        self.bytes += record.bytes().len();
+        self.bytes += record.size();
         self.rows.extend(record.rows());
     }
 

@@ -46,7 +46,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
         if id.sequence != sequence {
             return Err(Error::Corrupt(format!("journal record {sequence} is missing")));
         }
-        let record = Record::read(id, bytes)
+        let record = Record::read(id, &bytes)
             .map_err(|cause| Error::Corrupt(format!("journal record {sequence}: {cause}")))?;
         match parts.last_mut() {
             Some((last, overlay)) if *last == space => overlay.apply(sequence, &record),
@@ -66,7 +66,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let record = Record::pack(opening, std::iter::empty());
     active.apply(opening.sequence, &record);
     let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
-    changes.push(Change::Put(journal, opening.key(), record.bytes().clone()));
+    changes.push(Change::Put(journal, opening.key(), record.sealed()));
     let overlays = Overlays { active, frozen };
     let sequence = opening.sequence + 1;
     Ok((Recovered { owner, sequence, journal, overlays }, changes))

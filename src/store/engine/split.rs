@@ -79,8 +79,8 @@ pub fn pack(
 }
 
 fn packed(start: Bytes, end: Bytes, rows: &[Row]) -> (Leaf, Bytes) {
-    let bytes = leaf::pack(&start, rows);
-    (Leaf::read(start, end, bytes.clone()), bytes)
+    let record = leaf::pack(&start, rows);
+    (Leaf::read(start, end, &record), record)
 }
 
 /// The shortest key that is above `last` and not above `first`.
