@@ -283,4 +283,12 @@ tests! {
         let response: Value = serde_json::from_str(event["response"].as_str().unwrap()).unwrap();
         assert_eq!(response["did_create"], true);
     }
+
+    async fn there_are_no_domains() {
+        let client = Client::open().await;
+        for subject in ["$JS.other.API.INFO", "$JS.other.API.STREAM.NAMES", "$JS..API.INFO"] {
+            assert_eq!(client.publish(subject, Some("inbox"), &[], ""), 0);
+        }
+        assert_eq!(client.request("INFO", Value::Null).await["domain"], Value::Null);
+    }
 }

@@ -225,4 +225,29 @@ tests! {
         assert!(messages[0].payload.is_empty());
         assert_eq!(messages[0].headers.get("Nats-Msg-Size"), Some("2"));
     }
+
+    async fn a_reset_consumer_begins_with_its_first_number() {
+        let world = World::new("interest").await;
+        world.consumer(json!({})).await;
+        world.store("s.a", 5).await;
+        let request = world.pull(json!({ "batch": 3 }));
+        for _ in 0..2 {
+            world.client.ask(ack_of(&request.next().await), &[], "").await;
+        }
+        let reset = world.client.request("CONSUMER.RESET.S.C", Value::Null).await;
+        assert_eq!((&reset["reset_seq"], &reset["num_pending"]), (&json!(3), &json!(3)));
+        for place in ["delivered", "ack_floor"] {
+            assert_eq!((&reset[place]["consumer_seq"], &reset[place]["stream_seq"]), (&json!(0), &json!(2)));
+        }
+        let message = world.pull(json!({ "batch": 1 })).next().await;
+        assert!(ack_of(&message).starts_with("$JS.ACK.S.C.1.3.1."), "{message:?}");
+        let world = world.again().await;
+        assert_eq!(world.info().await["ack_floor"]["stream_seq"], 2);
+        // What it passes over nobody needs.
+        world.client.request("CONSUMER.RESET.S.C", json!({ "seq": 5 })).await;
+        let message = world.pull(json!({ "batch": 1 })).next().await;
+        assert!(ack_of(&message).starts_with("$JS.ACK.S.C.1.5.1."), "{message:?}");
+        let state = world.client.request("STREAM.INFO.S", Value::Null).await["state"].clone();
+        assert_eq!((&state["messages"], &state["first_seq"]), (&json!(1), &json!(5)));
+    }
 }

@@ -55,4 +55,7 @@ compare! {
     times_to_live
     newer_consumers
     fast_batches
+    lines
+    ends
+    bound
 }

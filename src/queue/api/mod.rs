@@ -17,6 +17,7 @@ use std::{
     rc::Rc,
 };
 
+pub(super) use self::request::is_known_level;
 use self::{
     answer::{Answer, Kind},
     ingest::Ingest,

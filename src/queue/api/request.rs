@@ -12,6 +12,15 @@ use crate::queue::{
 /// The level of the API that the client needs. ADR-44
 const REQUIRED_API_LEVEL: &str = "Nats-Required-Api-Level";
 
+/// Whether the headers of a request ask for no more than there is.
+pub(in crate::queue) fn is_known_level(headers: &[u8]) -> bool {
+    if headers.is_empty() {
+        return true;
+    }
+    let level = Headers::decode(headers).get(REQUIRED_API_LEVEL).map(str::parse::<u32>);
+    level.is_none_or(|level| level.is_ok_and(|level| level <= API_LEVEL))
+}
+
 pub(super) struct Request {
     pub(super) message: CoreMessage,
 }
@@ -28,14 +37,9 @@ impl Request {
 
     /// Refuses what asks for more than there is.
     pub(super) fn check_level(&self) -> Result<()> {
-        if self.message.headers.is_empty() {
-            return Ok(());
-        }
-        let headers = Headers::decode(&self.message.headers);
-        match headers.get(REQUIRED_API_LEVEL).map(str::parse::<u32>) {
-            None => Ok(()),
-            Some(Ok(level)) if level <= API_LEVEL => Ok(()),
-            Some(_) => Err(Error::REQUIRED_API_LEVEL),
+        match is_known_level(&self.message.headers) {
+            true => Ok(()),
+            false => Err(Error::REQUIRED_API_LEVEL),
         }
     }
 

@@ -121,6 +121,14 @@ impl Interest {
         self.root.visit(Some(subject), &mut |listeners| !listeners.is_empty())
     }
 
+    /// Whether somebody listens to just this subject, in that queue group or in none.
+    pub(super) fn has_exactly(&self, subject: &str, group: Option<&str>) -> bool {
+        let is_one = |listener: &Rc<Listener>| {
+            *listener.filter == *subject && listener.group.as_deref() == group
+        };
+        self.root.visit(Some(subject), &mut |listeners| listeners.iter().any(is_one))
+    }
+
     /// Whether one of `clients` listens.
     pub(super) fn has_one_of(&self, clients: &HashSet<ClientId>, subject: &str) -> bool {
         let is_one = |listener: &Rc<Listener>| {

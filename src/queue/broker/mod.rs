@@ -184,6 +184,12 @@ impl Broker {
         self.inner.interest.borrow().has(subject)
     }
 
+    /// Whether anybody listens to `subject` itself and not to a pattern: in that queue group, or in
+    /// none.
+    pub fn has_member(&self, subject: &str, group: Option<&str>) -> bool {
+        self.inner.interest.borrow().has_exactly(subject, group)
+    }
+
     /// Resolves when a subscription comes or goes next. Call it, then look at
     /// [`Broker::has_interest`], then await: nothing is missed in between.
     pub fn watch_interest(&self) -> impl Future<Output = ()> + 'static {

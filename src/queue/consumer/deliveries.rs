@@ -137,7 +137,7 @@ impl Deliveries {
         self.matched.saturating_sub(self.taken)
     }
 
-    /// Begins anew at `cursor`; sequence numbers of the consumer go on.
+    /// Begins anew at `cursor`, and with the consumer's first sequence number.
     pub(super) fn reset(&mut self, cursor: u64) {
         self.pending.clear();
         self.deadlines.clear();

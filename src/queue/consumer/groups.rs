@@ -11,7 +11,7 @@ use crate::{
 /// How long the id of a pinned client is.
 const ID_LENGTH: usize = 22;
 /// The number of the least important requests.
-const LEAST_PRIORITY: u8 = 9;
+const LEAST_PRIORITY: i64 = 9;
 
 /// Who is served in the group.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Inner {
         if !asked.id.is_empty() && policy != PriorityPolicy::PinnedClient {
             return refused("Not a Pinned Client Priority consumer");
         }
-        if asked.priority > LEAST_PRIORITY {
+        if !(0..=LEAST_PRIORITY).contains(&asked.priority) {
             return refused("Priority must be between 0 and 9");
         }
         if policy == PriorityPolicy::None {
@@ -63,8 +63,20 @@ impl Inner {
         Ok(())
     }
 
-    /// The place of the request that is served next.
-    pub(super) fn choose(&self, stream: &Stream) -> Option<usize> {
+    /// Brings the request that is served next to the front, if there is one; those that are passed
+    /// over go to the end.
+    pub(super) fn bring_forward(&self, stream: &Stream) -> bool {
+        let Some(place) = self.choose(stream) else { return false };
+        let requests = &mut self.waiting.borrow_mut().requests;
+        if self.config.borrow().priority_policy != PriorityPolicy::Prioritized {
+            requests.rotate_left(place);
+        } else if let Some(request) = requests.remove(place) {
+            requests.push_front(request);
+        }
+        true
+    }
+
+    fn choose(&self, stream: &Stream) -> Option<usize> {
         match self.config.borrow().priority_policy {
             PriorityPolicy::None => (!self.waiting.borrow().requests.is_empty()).then_some(0),
             PriorityPolicy::Overflow => {

@@ -133,6 +133,8 @@ impl Consumer {
         stream.count_for(inner).await?;
         let mut batch = Batch::new();
         inner.write(stream, &mut batch);
+        // What it passes over may be needed by nobody else.
+        stream.ask_sweep();
         stream.write_counts(&mut batch);
         stream.store.commit(batch).await?;
         inner.wake.wake();

@@ -7,6 +7,7 @@
 mod ack;
 mod acks;
 mod advisory;
+mod deal;
 mod deliveries;
 mod fetch;
 mod groups;

@@ -4,18 +4,12 @@ use std::{collections::VecDeque, rc::Rc};
 
 use bytes::Bytes;
 
-use super::{
-    Consumer, Inner,
-    request::PullRequest,
-    take::{Taken, Wanted},
-};
+use super::{Consumer, Inner, request::PullRequest, take::Taken};
 use crate::queue::{
-    CoreMessage, Queue, Subscription, config::PriorityPolicy, error::Result, headers::Block,
+    CoreMessage, Queue, Subscription, api::is_known_level, config::PriorityPolicy, headers::Block,
     stream::Stream,
 };
 
-/// How many messages are taken at once for a request that waits alone.
-const CHUNK: usize = 256;
 const TOO_MANY: &str = "409 Exceeded MaxWaiting";
 
 /// The pull requests that wait, the next to be served first.
@@ -27,15 +21,17 @@ pub(super) struct Waiting {
 
 /// A pull request that waits.
 pub(super) struct Request {
-    number: u64,
-    reply: Rc<str>,
-    left: u64,
+    pub(super) number: u64,
+    pub(super) reply: Rc<str>,
+    /// How many messages it has still to get, and how many it got.
+    pub(super) left: i64,
+    pub(super) got: u64,
     /// How many bytes are left, where that is limited.
-    bytes: Option<u64>,
-    expires_at: u64,
+    pub(super) bytes: Option<u64>,
+    pub(super) expires_at: u64,
     /// In milliseconds; 0 is none.
-    heartbeat: u64,
-    beat_at: u64,
+    pub(super) heartbeat: u64,
+    pub(super) beat_at: u64,
     pub(super) asked: PullRequest,
 }
 
@@ -54,6 +50,10 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };
     let Ok(consumer) = queue.consumer(stream, name) else { return false };
     let Some(reply) = message.reply.clone() else { return true };
+    if !is_known_level(&message.headers) {
+        consumer.tell(&reply, "412 Required Api Level");
+        return true;
+    }
     match PullRequest::read(&message.payload) {
         Ok(request) => consumer.request(request, reply),
         Err(cause) => consumer.refuse_request(&cause, &reply),
@@ -73,13 +73,20 @@ pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, taken: &Taken) -> R
     .into()
 }
 
-/// At most how many bytes such a subject has.
-pub(super) fn ack_subject_size(stream: &Stream, consumer: &Inner, sequence: u64) -> u64 {
+/// How many bytes such a subject has, of a message that is the next to be delivered.
+pub(super) fn ack_subject_size(
+    stream: &Stream,
+    consumer: &Inner,
+    sequence: u64,
+    times: u64,
+) -> u64 {
     let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or(0) + 1);
     let deliveries = consumer.deliveries.borrow();
-    let numbers = 1 + digits(sequence) + digits(deliveries.consumer_sequence + 1) + 19;
+    let left = deliveries.num_pending().saturating_sub(u64::from(times == 1));
+    let numbers = digits(times) + digits(sequence) + digits(deliveries.consumer_sequence + 1);
     let names = (stream.name().len() + consumer.name.len()) as u64;
-    "$JS.ACK.......".len() as u64 + names + numbers + digits(deliveries.num_pending())
+    // The time has 19 digits until 2286.
+    "$JS.ACK.......".len() as u64 + names + numbers + 19 + digits(left)
 }
 
 impl Consumer {
@@ -129,7 +136,8 @@ impl Consumer {
         let request = Request {
             number: waiting.last_number,
             reply,
-            left: u64::try_from(asked.batch).unwrap_or(1).max(1),
+            left: asked.batch,
+            got: 0,
             bytes: u64::try_from(asked.max_bytes).ok().filter(|bytes| *bytes > 0),
             expires_at: match expires.is_zero() {
                 true => u64::MAX,
@@ -169,109 +177,42 @@ impl Consumer {
         }
         self.inner.admit_to_group(asked, now)?;
         self.forget_gone();
+        if asked.no_wait {
+            self.admit_no_wait(asked, now)?;
+        }
         if self.inner.waiting.borrow().requests.len() as i64 >= config.max_waiting {
             return Err(TOO_MANY.to_owned());
         }
         Ok(())
     }
 
+    /// Who does not wait is refused when nothing is there, or only what others wait for already.
+    fn admit_no_wait(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+        let there = {
+            let deliveries = self.inner.deliveries.borrow();
+            deliveries.num_pending() + deliveries.due(now, usize::MAX).len() as u64
+        };
+        if there == 0 && asked.expires().is_zero() {
+            return Err("404 No Messages".to_owned());
+        }
+        let waiting = self.inner.waiting.borrow();
+        let wanted = waiting.requests.iter().map(|request| request.left);
+        let wanted = u64::try_from(wanted.fold(0, i64::saturating_add)).unwrap_or(0);
+        match there > 0 && there < wanted {
+            true => Err("408 Requests Pending".to_owned()),
+            false => Ok(()),
+        }
+    }
+
     /// Forgets the requests whose clients have left.
-    fn forget_gone(&self) {
+    pub(super) fn forget_gone(&self) {
         let broker = &self.stream.broker;
         let mut waiting = self.inner.waiting.borrow_mut();
         waiting.requests.retain(|request| broker.has_interest(&request.reply));
     }
 
-    /// Serves those who wait as far as there are messages; when to look again.
-    pub(super) async fn serve_requests(&self) -> Result<u64> {
-        let mut again = u64::MAX;
-        loop {
-            self.expire();
-            self.forget_gone();
-            self.end_unpinned();
-            let Some((number, reply, wanted)) = self.next_request() else {
-                self.end_no_wait();
-                break;
-            };
-            let replay_at = self.replay_at().await?;
-            if replay_at > self.stream.clock.now() {
-                again = replay_at;
-                break;
-            }
-            let takings = self.take(wanted).await?;
-            if takings.messages.is_empty() && !takings.is_cut {
-                self.end_no_wait();
-                break;
-            }
-            self.note_replayed(&takings.messages);
-            self.serve(number, &takings.messages, takings.is_cut);
-            self.stream.broker.keep_pace(&reply).await;
-        }
-        let waiting = self.inner.waiting.borrow();
-        let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
-        Ok(times.min().unwrap_or(u64::MAX).min(again))
-    }
-
-    /// The request that is next, and what it wants.
-    fn next_request(&self) -> Option<(u64, Rc<str>, Wanted)> {
-        let place = self.inner.choose(&self.stream)?;
-        let waiting = self.inner.waiting.borrow();
-        let request = waiting.requests.get(place)?;
-        let alone = waiting.requests.len() == 1;
-        let most = if alone { self.at_once(CHUNK) } else { 1 };
-        let messages = usize::try_from(request.left).unwrap_or(most).min(most);
-        let bytes = request.bytes.unwrap_or(u64::MAX);
-        let one_by_one = self.delivers_one_by_one();
-        let messages = if one_by_one { messages.min(1) } else { messages };
-        Some((request.number, request.reply.clone(), Wanted { messages, bytes }))
-    }
-
-    fn serve(&self, number: u64, messages: &[Taken], is_cut: bool) {
-        let found = {
-            let waiting = self.inner.waiting.borrow();
-            waiting.requests.iter().position(|request| request.number == number)
-        };
-        let request = found.and_then(|at| self.inner.waiting.borrow_mut().requests.remove(at));
-        let stream = &self.stream;
-        // Only what serves takes requests out, one at a time.
-        let Some(mut request) = request else {
-            return messages.iter().for_each(|taken| _ = self.nak(taken.stream_sequence, None));
-        };
-        let pin =
-            if messages.is_empty() { None } else { self.inner.pin_to(stream, &mut request.asked) };
-        for (done, taken) in messages.iter().enumerate() {
-            let message = self.message(taken, pin.as_deref());
-            let size = taken.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
-            if stream.broker.publish_to(&request.reply, &message) == 0 {
-                // Nobody is there any more: they are for somebody else.
-                for taken in &messages[done..] {
-                    self.nak(taken.stream_sequence, None);
-                }
-                return;
-            }
-            request.left -= 1;
-            request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
-        }
-        if request.bytes == Some(0) {
-            return;
-        }
-        if request.left == 0 {
-            if request.bytes.is_some() {
-                self.end(&request, "409 Batch Completed");
-            }
-            return;
-        }
-        if is_cut {
-            return self.end(&request, "409 Message Size Exceeds MaxBytes");
-        }
-        if request.heartbeat > 0 {
-            request.beat_at = stream.clock.now() + request.heartbeat;
-        }
-        self.inner.waiting.borrow_mut().requests.push_back(request);
-    }
-
     /// Tells a request that it ends, with what it did not get.
-    fn end(&self, request: &Request, status: &str) {
+    pub(super) fn end(&self, request: &Request, status: &str) {
         let (left, bytes) = (request.left, request.bytes.unwrap_or(0));
         let status =
             format!("{status}\r\nNats-Pending-Messages: {left}\r\nNats-Pending-Bytes: {bytes}");
@@ -279,7 +220,7 @@ impl Consumer {
     }
 
     /// Ends what has waited too long, and lets the others know that they are not forgotten.
-    fn expire(&self) {
+    pub(super) fn expire(&self) {
         let now = self.stream.clock.now();
         let (expired, beating) = {
             let mut waiting = self.inner.waiting.borrow_mut();
@@ -304,17 +245,18 @@ impl Consumer {
         }
     }
 
-    /// The status that tells where the consumer is.
+    /// The status that tells where the consumer is: what it delivered last, and where it looked last.
     pub(super) fn heartbeat(&self) -> String {
         let deliveries = self.inner.deliveries.borrow();
         format!(
             "100 Idle Heartbeat\r\nNats-Last-Consumer: {}\r\nNats-Last-Stream: {}",
-            deliveries.consumer_sequence, deliveries.stream_sequence
+            deliveries.consumer_sequence,
+            deliveries.cursor.saturating_sub(1)
         )
     }
 
     /// Ends those who don't wait for what is not there. What may not be delivered is there.
-    fn end_no_wait(&self) {
+    pub(super) fn end_no_wait(&self) {
         // There is something, for when others have been acknowledged.
         if self.inner.capacity() == 0 && self.inner.deliveries.borrow().num_pending() > 0 {
             return;
@@ -330,7 +272,7 @@ impl Consumer {
     }
 
     /// Ends the requests of clients that are not pinned any longer. ADR-42
-    fn end_unpinned(&self) {
+    pub(super) fn end_unpinned(&self) {
         if self.inner.config.borrow().priority_policy != PriorityPolicy::PinnedClient {
             return;
         }
@@ -358,8 +300,7 @@ impl Consumer {
 impl Request {
     /// Whether it does not wait for more: it never does, or it waited for the first only.
     fn is_content(&self) -> bool {
-        let asked = u64::try_from(self.asked.batch).unwrap_or(1).max(1);
-        self.asked.no_wait && (self.expires_at == u64::MAX || self.left < asked)
+        self.asked.no_wait && (self.expires_at == u64::MAX || self.got > 0)
     }
 }
 

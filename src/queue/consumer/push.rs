@@ -51,10 +51,12 @@ struct Asked {
 }
 
 impl Inner {
-    /// Whether somebody listens to what is pushed.
+    /// Whether somebody listens to what is pushed: in the group that it is for, where that is
+    /// configured. As for nats-server, who listens to a pattern does not count.
     pub(super) fn is_bound(&self, stream: &Stream) -> bool {
         let config = self.config.borrow();
-        config.deliver_subject.as_ref().is_some_and(|to| stream.broker.has_interest(to))
+        let group = config.deliver_group.as_deref();
+        config.deliver_subject.as_ref().is_some_and(|to| stream.broker.has_member(to, group))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct PullRequest {
     /// The pinned client that sends it.
     pub(super) id: String,
     /// How important it is: the lowest number first.
-    pub(super) priority: u8,
+    pub(super) priority: i64,
 }
 
 impl PullRequest {
@@ -40,6 +40,11 @@ impl PullRequest {
         }
         let batch = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
         Ok(Self { batch: batch.unwrap_or(1), ..Self::default() })
+    }
+
+    /// Whether it is served only when much is there.
+    pub(super) fn overflows(&self) -> bool {
+        self.min_pending > 0 || self.min_ack_pending > 0
     }
 
     pub(super) fn expires(&self) -> Duration {

@@ -60,11 +60,17 @@ impl Wanted {
 
 impl Takings {
     /// Whether a message still has room; it is the last that is looked at otherwise.
-    fn admit(&mut self, consumer: &Consumer, sequence: u64, size: u64, wanted: Wanted) -> bool {
+    fn admit(
+        &mut self,
+        consumer: &Consumer,
+        (sequence, times): (u64, u64),
+        size: u64,
+        wanted: Wanted,
+    ) -> bool {
         if wanted.bytes == u64::MAX {
             return true;
         }
-        let size = size + ack_subject_size(&consumer.stream, &consumer.inner, sequence);
+        let size = size + ack_subject_size(&consumer.stream, &consumer.inner, sequence, times);
         self.is_cut = size > wanted.bytes - self.bytes;
         if !self.is_cut {
             self.bytes += size;
@@ -133,7 +139,7 @@ impl Consumer {
                 continue;
             };
             drop(deliveries);
-            if !takings.admit(self, sequence, content.size(), wanted) {
+            if !takings.admit(self, (sequence, times), content.size(), wanted) {
                 return Ok(());
             }
             let mut deliveries = self.inner.deliveries.borrow_mut();
@@ -219,7 +225,7 @@ impl Consumer {
                             next = sequence;
                             break;
                         }
-                        if !takings.admit(self, sequence, content.size(), wanted) {
+                        if !takings.admit(self, (sequence, 1), content.size(), wanted) {
                             next = sequence;
                             stopped = true;
                             break;

@@ -2,8 +2,9 @@
 
 mod consumers;
 mod delivery;
+mod line;
 mod more;
 mod newer;
 mod streams;
 
-pub use self::{consumers::*, delivery::*, more::*, newer::*, streams::*};
+pub use self::{consumers::*, delivery::*, line::*, more::*, newer::*, streams::*};

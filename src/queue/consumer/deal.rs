@@ -1,0 +1,133 @@
+//! Serving pull requests: each message goes to the next of those who wait, as in nats-server.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use super::{
+    Consumer,
+    pull::Request,
+    take::{Taken, Takings, Wanted},
+};
+use crate::queue::{config::PriorityPolicy, error::Result};
+
+/// At most how many messages are taken at once.
+const CHUNK: usize = 256;
+
+impl Consumer {
+    /// Serves those who wait as far as there are messages; when to look again.
+    pub(super) async fn serve_requests(&self) -> Result<u64> {
+        let mut again = u64::MAX;
+        loop {
+            self.expire();
+            self.forget_gone();
+            self.end_unpinned();
+            let Some((number, wanted)) = self.wanted() else {
+                self.end_no_wait();
+                break;
+            };
+            let replay_at = self.replay_at().await?;
+            if replay_at > self.stream.clock.now() {
+                again = replay_at;
+                break;
+            }
+            let takings = self.take(wanted).await?;
+            if takings.messages.is_empty() && !takings.is_cut {
+                self.end_no_wait();
+                break;
+            }
+            self.note_replayed(&takings.messages);
+            for reply in self.deal(takings, number) {
+                self.stream.broker.keep_pace(&reply).await;
+            }
+        }
+        let waiting = self.inner.waiting.borrow();
+        let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
+        Ok(times.min().unwrap_or(u64::MAX).min(again))
+    }
+
+    /// The number of the request that is next, and what can be taken for it and those after it.
+    fn wanted(&self) -> Option<(u64, Wanted)> {
+        if !self.inner.bring_forward(&self.stream) {
+            return None;
+        }
+        let waiting = self.inner.waiting.borrow();
+        let next = waiting.requests.front()?;
+        let all = || waiting.requests.iter();
+        // Whether it is known now who gets what comes after the next message.
+        let is_settled = match self.inner.config.borrow().priority_policy {
+            // That depends on how much is left by then.
+            PriorityPolicy::Overflow => all().all(|request| !request.asked.overflows()),
+            // That depends on who has an id.
+            PriorityPolicy::PinnedClient => waiting.requests.len() == 1,
+            PriorityPolicy::None | PriorityPolicy::Prioritized => true,
+        };
+        // That depends on how large it is.
+        let is_settled = is_settled
+            && (waiting.requests.len() == 1 || all().all(|request| request.bytes.is_none()));
+        let most = match is_settled && !self.delivers_one_by_one() {
+            true => self.at_once(CHUNK),
+            false => 1,
+        };
+        let messages = all().map(|request| usize::try_from(request.left).unwrap_or(0).max(1));
+        let messages = messages.fold(0, usize::saturating_add).min(most);
+        Some((next.number, Wanted { messages, bytes: next.bytes.unwrap_or(u64::MAX) }))
+    }
+
+    /// Gives each message to the request that is next; returns where they went. `number` is the
+    /// request whose bytes were looked at.
+    fn deal(&self, takings: Takings, number: u64) -> BTreeSet<Rc<str>> {
+        let Takings { messages, is_cut, .. } = takings;
+        let mut served = BTreeSet::new();
+        for taken in &messages {
+            match self.next_request(number) {
+                Some(request) => _ = served.insert(self.serve(request, taken)),
+                // Those who waited have left: it is for somebody else.
+                None => _ = self.nak(taken.stream_sequence, None),
+            }
+        }
+        let found = {
+            let requests = &mut self.inner.waiting.borrow_mut().requests;
+            let place = requests.iter().position(|request| request.number == number);
+            place.filter(|_| is_cut).and_then(|place| requests.remove(place))
+        };
+        if let Some(request) = found {
+            self.end(&request, "409 Message Size Exceeds MaxBytes");
+        }
+        served
+    }
+
+    /// The request that is next: `number`, which was chosen, as long as it is there.
+    fn next_request(&self, number: u64) -> Option<Request> {
+        let front = self.inner.waiting.borrow().requests.front().map(|request| request.number);
+        let is_one = front == Some(number) || self.inner.bring_forward(&self.stream);
+        is_one.then(|| self.inner.waiting.borrow_mut().requests.pop_front()).flatten()
+    }
+
+    /// Delivers a message to a request, which waits on if it is to get more; returns where it went.
+    fn serve(&self, mut request: Request, taken: &Taken) -> Rc<str> {
+        let stream = &self.stream;
+        let pin = self.inner.pin_to(stream, &mut request.asked);
+        let message = self.message(taken, pin.as_deref());
+        let size = taken.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
+        let reply = request.reply.clone();
+        if stream.broker.publish_to(&reply, &message) == 0 {
+            // Nobody is there any more.
+            self.nak(taken.stream_sequence, None);
+            return reply;
+        }
+        request.left -= 1;
+        request.got += 1;
+        request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
+        match request.bytes {
+            Some(0) => {}
+            Some(_) if request.left <= 0 => self.end(&request, "409 Batch Completed"),
+            None if request.left <= 0 => {}
+            _ => {
+                if request.heartbeat > 0 {
+                    request.beat_at = stream.clock.now() + request.heartbeat;
+                }
+                self.inner.waiting.borrow_mut().requests.push_back(request);
+            }
+        }
+        reply
+    }
+}
