@@ -219,4 +219,55 @@ tests! {
         assert_eq!(code(StreamConfig { first_seq: 5, ..mirror(source("S")) }).await, 10143);
         assert_eq!(code(StreamConfig { sources: vec![source("S")], ..mirror(source("S")) }).await, 10031);
     }
+
+    async fn a_source_that_is_made_anew_is_copied_from_its_beginning() {
+        for retention in [Retention::Limits, Retention::WorkQueue] {
+            let world = World::new().await;
+            let config = StreamConfig { retention, ..stream("s") };
+            world.stream(config.clone()).await;
+            world.stream(sourcing(vec![source("S")])).await;
+            for payload in ["1", "2", "3"] {
+                world.publish("s.a", payload).await;
+            }
+            reaches(&world, "D", 3).await;
+            world.queue.delete_stream("S").await.unwrap();
+            world.settle().await;
+            world.clock.advance(SECOND);
+            world.stream(config.clone()).await;
+            world.publish("s.a", "4").await;
+            reaches(&world, "D", 4).await;
+            assert_eq!(world.info("D").await.sources[0].error, None);
+            // The same while the other was not there.
+            world.queue.delete_stream("S").await.unwrap();
+            let world = world.killed().await;
+            world.clock.advance(SECOND);
+            world.stream(config).await;
+            world.publish("s.a", "5").await;
+            reaches(&world, "D", 5).await;
+            let world = world.killed().await;
+            world.publish("s.a", "6").await;
+            reaches(&world, "D", 6).await;
+            let payloads: Vec<_> = world.messages("D").await.into_iter().map(|message| message.payload).collect();
+            assert_eq!(payloads, ["1", "2", "3", "4", "5", "6"]);
+        }
+    }
+
+    async fn a_mirror_goes_on_after_its_last_number() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        world.stream(mirror(source("S"))).await;
+        for payload in ["1", "2"] {
+            world.publish("s.a", payload).await;
+        }
+        reaches(&world, "M", 2).await;
+        world.queue.delete_stream("S").await.unwrap();
+        world.clock.advance(SECOND);
+        world.stream(stream("s")).await;
+        for payload in ["new 1", "new 2", "new 3"] {
+            world.publish("s.a", payload).await;
+        }
+        reaches(&world, "M", 3).await;
+        let payloads: Vec<_> = world.messages("M").await.into_iter().map(|message| message.payload).collect();
+        assert_eq!(payloads, ["1", "2", "new 3"]);
+    }
 }

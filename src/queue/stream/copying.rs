@@ -45,6 +45,9 @@ pub(super) struct Copying {
     pub(super) transforms: Vec<Transform>,
     /// Up to where the source was looked at.
     pub(super) position: Cell<u64>,
+    /// When the stream was made that the position is of; 0 until it is looked up. One that is made
+    /// anew under the same name is another, one that is restored of a snapshot is the same.
+    pub(super) made: Cell<u64>,
     pub(super) lag: Cell<u64>,
     /// When something came last, in milliseconds since the Unix epoch; 0 is never.
     pub(super) active: Cell<u64>,
@@ -76,6 +79,7 @@ impl Copying {
             source,
             is_mirror,
             position: Cell::new(0),
+            made: Cell::new(0),
             lag: Cell::new(0),
             active: Cell::new(0),
             error: RefCell::default(),

@@ -53,6 +53,17 @@ pub(in crate::queue) fn decode_size(row: &[u8]) -> u64 {
     Reader(row).number().unwrap_or(0)
 }
 
+/// How far a source was copied, and when that stream was made.
+pub(in crate::queue) fn encode_position(position: u64, made: u64) -> Vec<u8> {
+    Writer::default().number(position).number(made).finish()
+}
+
+/// The same; 0 where it is not known when the stream was made.
+pub(in crate::queue) fn decode_position(row: &[u8]) -> Option<(u64, u64)> {
+    let mut row = Reader(row);
+    Some((row.number()?, row.number().unwrap_or(0)))
+}
+
 /// The bytes that a message counts for, as nats-server's file store counts them.
 pub(in crate::queue) fn message_size(subject: &str, headers: &[u8], payload: &[u8]) -> u64 {
     let headers = if headers.is_empty() { 0 } else { 4 + headers.len() };

@@ -66,7 +66,6 @@ impl Queue {
 
 /// Copies until the source, the stream or the queue is gone.
 async fn copy(copying: Rc<Copying>, target: Weak<Stream>, queue: Weak<Inner>) {
-    let mut opened = false;
     loop {
         let (Some(stream), Some(inner)) = (target.upgrade(), queue.upgrade()) else { return };
         if copying.stopped.get() || stream.deleted.get() {
@@ -80,11 +79,12 @@ async fn copy(copying: Rc<Copying>, target: Weak<Stream>, queue: Weak<Inner>) {
         let mut more = None;
         let settled = origin.as_ref().ok().map(|origin| origin.settled.listen());
         let outcome = match &origin {
-            Ok(origin) => copy_some(&copying, &stream, origin, &mut opened).await,
+            Ok(origin) => copy_some(&copying, &stream, origin).await,
             Err(cause) => Err(cause.clone()),
         };
         match outcome {
             Ok(Some(bell)) => {
+                copying.error.take();
                 more = Some(bell);
                 retry = clock.now().saturating_add(REST);
             }
@@ -118,12 +118,9 @@ async fn copy_some(
     copying: &Rc<Copying>,
     target: &Rc<Stream>,
     origin: &Rc<Stream>,
-    opened: &mut bool,
 ) -> Result<Option<Bell>> {
-    if !std::mem::replace(opened, true) {
-        let begun = target.open_position(copying, origin).await;
-        *opened = begun.is_ok();
-        begun?;
+    if copying.made.get() != origin.created {
+        target.open_position(copying, origin).await?;
     }
     let through = copying.source.consumer.as_ref().map(|consumer| consumer.name.clone());
     let lets_go = origin.config().retention != Retention::Limits;
@@ -154,12 +151,23 @@ impl Stream {
     async fn open_position(&self, copying: &Copying, origin: &Rc<Stream>) -> Result<()> {
         let key = row::subject_key(self.id, &copying.source.index_name());
         let stored = self.store.get(Table::QueueSources, key).await?;
-        let start = match (stored, copying.source.opt_start_seq, copying.source.opt_start_time) {
-            (Some(stored), ..) => row::decode_size(&stored),
-            (None, 0, Some(time)) => origin.first_at(time.millis_up()).await?.saturating_sub(1),
-            (None, start, _) => start.saturating_sub(1),
+        let stored = stored.as_deref().and_then(row::decode_position);
+        // A mirror has the numbers of what it copied, and goes on after these.
+        let is_of = |made| copying.is_mirror || made == 0 || made == origin.created;
+        let start = match stored.filter(|(_, made)| is_of(*made)) {
+            // One that was restored may be shorter than it was.
+            Some((position, _)) => position.min(origin.counts.borrow().last),
+            None => match (copying.source.opt_start_seq, copying.source.opt_start_time) {
+                (0, Some(time)) => origin.first_at(time.millis_up()).await?.saturating_sub(1),
+                (start, _) => start.saturating_sub(1),
+            },
         };
+        if stored.is_some_and(|(_, made)| !is_of(made)) {
+            let (name, source) = (&self.name, &copying.source.name);
+            tracing::info!("stream {name} copies {source} from its beginning: it was made anew");
+        }
         copying.position.set(start);
+        copying.made.set(origin.created);
         Ok(())
     }
 
@@ -298,7 +306,7 @@ impl Stream {
             self.publish(batch, message)?;
         }
         let key = row::subject_key(self.id, &copying.source.index_name());
-        batch.put(Table::QueueSources, key, row::encode_size(end));
+        batch.put(Table::QueueSources, key, row::encode_position(end, copying.made.get()));
         Ok(())
     }
 }
