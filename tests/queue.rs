@@ -2,76 +2,18 @@
 
 mod support;
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use neurite::{
     queue::{
-        AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, Discard, Error, Headers,
-        ManualClock, Message, Purge, Queue, Retention, StreamConfig, StreamInfo,
+        AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Error, Headers, Message, Purge,
+        Retention, StreamConfig,
     },
-    store::{
-        Batch, Options, Store,
-        memory::{Disk, Fault},
-    },
+    store::{Batch, memory::Fault},
 };
+use support::queue::{SECOND, World};
 
-const SECOND: Duration = Duration::from_secs(1);
 const NOTHING: Duration = Duration::ZERO;
-
-/// A queue on a disk in memory, with a clock that stands.
-struct World {
-    disk: Disk,
-    clock: ManualClock,
-    store: Store,
-    queue: Queue,
-}
-
-impl World {
-    async fn new() -> Self {
-        Self::on(Disk::new(), ManualClock::new(1_000_000)).await
-    }
-
-    async fn on(disk: Disk, clock: ManualClock) -> Self {
-        let store = Store::open_memory(&disk, Options::default()).await.unwrap();
-        let queue = Queue::open_with(store.clone(), Rc::new(clock.clone())).await.unwrap();
-        Self { disk, clock, store, queue }
-    }
-
-    /// Ends everything at once and opens what the disk holds.
-    async fn killed(self) -> Self {
-        self.disk.kill();
-        Self::on(self.disk, self.clock).await
-    }
-
-    /// Waits until everything submitted is durable.
-    async fn settle(&self) {
-        self.store.commit(Batch::new()).await.unwrap();
-    }
-
-    async fn publish(&self, subject: &str, payload: &str) -> u64 {
-        self.queue.publish_now(subject, &Headers::new(), payload).await.unwrap().sequence
-    }
-
-    async fn consumer(&self, stream: &str, config: ConsumerConfig) -> neurite::queue::Consumer {
-        self.queue.create_consumer(stream, config).await.unwrap()
-    }
-
-    async fn fetch(&self, stream: &str, consumer: &str, max: usize) -> Vec<Message> {
-        self.queue.consumer(stream, consumer).unwrap().fetch(max, NOTHING).await.unwrap()
-    }
-
-    async fn info(&self, stream: &str) -> StreamInfo {
-        self.queue.stream_info(stream).await.unwrap()
-    }
-
-    fn consumer_info(&self, stream: &str, consumer: &str) -> ConsumerInfo {
-        self.queue.consumer(stream, consumer).unwrap().info()
-    }
-
-    async fn stream(&self, config: StreamConfig) {
-        self.queue.create_stream(config).await.unwrap();
-    }
-}
 
 fn stream(retention: Retention) -> StreamConfig {
     StreamConfig { name: "S".into(), subjects: vec!["s.>".into()], retention, ..Default::default() }
@@ -126,12 +68,12 @@ tests! {
     }
 
     async fn a_failed_commit_takes_back_publishes_and_acknowledgements() {
-        let world = World::new().await;
+        let world = World::on_disk().await;
         world.stream(stream(Retention::WorkQueue)).await;
         let consumer = world.consumer("S", durable("c")).await;
         world.publish("s.x", "a").await;
         let delivered = consumer.fetch(1, NOTHING).await.unwrap();
-        world.disk.fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
+        world.disk().fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
         let mut batch = Batch::new();
         delivered[0].ack(&mut batch);
         world.queue.publish(&mut batch, "s.x", &Headers::new(), "b").unwrap();
@@ -598,6 +540,6 @@ tests! {
         assert_eq!(publish("t", "X", "y").await, Err(0));
         let stored = world.queue.message("S", 1).await.unwrap();
         assert_eq!(stored.headers.get("Nats-Expected-Last-Sequence"), Some("0"));
-        assert_eq!((stored.time, &*stored.subject), (1_000_000, "s.x"));
+        assert_eq!((stored.time, &*stored.subject), (1_000_000_000_000, "s.x"));
     }
 }

@@ -28,7 +28,7 @@ fn durable(name: &str) -> ConsumerConfig {
 /// 6; then every record of `tables` is damaged.
 async fn damaged(tables: &[Table]) -> World {
     let (disk, clock) = (Disk::new(), ManualClock::new(1_000_000));
-    let world = World::with(disk.clone(), clock.clone(), small()).await;
+    let world = World::on(disk.clone(), clock.clone(), small()).await;
     world.stream(interest("s")).await;
     world.stream(stream("t")).await;
     for name in ["fast", "slow"] {
@@ -53,7 +53,7 @@ async fn damaged(tables: &[Table]) -> World {
     for table in tables {
         assert!(disk.damage_leaves(&[*table as u8]) > 0, "{table:?}");
     }
-    World::with(disk, clock, small()).await
+    World::on(disk, clock, small()).await
 }
 
 async fn slow_has(world: &World) -> Vec<u64> {

@@ -5,12 +5,9 @@ mod support;
 use std::{rc::Rc, time::Duration};
 
 use futures::{StreamExt, channel::mpsc};
-use neurite::{
-    queue::{
-        CoreMessage, ManualClock, Queue,
-        protocol::{Connection, MAX_PAYLOAD, Outlet, Server, VERSION},
-    },
-    store::{Options, Store, memory::Disk},
+use neurite::queue::{
+    CoreMessage, ManualClock, Queue,
+    protocol::{Connection, MAX_PAYLOAD, Outlet, Server, VERSION},
 };
 
 /// What the other end of a connection hears.
@@ -47,7 +44,7 @@ struct Client {
 impl World {
     async fn new() -> Self {
         let clock = ManualClock::new(1_000_000);
-        let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+        let store = support::store().await;
         let queue = Queue::open_with(store, Rc::new(clock.clone())).await.unwrap();
         let server = Server::new(&queue);
         Self { clock, queue, server }

@@ -36,7 +36,7 @@ async fn damaged(at_the_end: bool) -> World {
 
 async fn damaged_table(table: Table, at_the_end: bool) -> World {
     let (disk, clock) = (Disk::new(), ManualClock::new(1_000_000));
-    let world = World::with(disk.clone(), clock.clone(), small()).await;
+    let world = World::on(disk.clone(), clock.clone(), small()).await;
     world.stream(stream("s")).await;
     for n in 0..100 {
         world.publish(["s.a", "s.b"][n % 2], "some payload").await;
@@ -51,7 +51,7 @@ async fn damaged_table(table: Table, at_the_end: bool) -> World {
     let damaged = if at_the_end { leaves.len() - 1 } else { leaves.len() / 2 };
     disk.kill();
     assert_eq!(disk.damage_leaves(&leaves[damaged]), 1);
-    World::with(disk, clock, small()).await
+    World::on(disk, clock, small()).await
 }
 
 tests! {

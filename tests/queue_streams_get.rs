@@ -144,7 +144,7 @@ tests! {
     }
 
     async fn a_purge_of_everything_tells_at_once_and_gives_the_space_back() {
-        let world = World::new().await;
+        let world = World::on_disk().await;
         world.stream(stream("s")).await;
         let config = neurite::queue::ConsumerConfig { durable_name: "c".into(), ..Default::default() };
         let consumer = world.queue.create_consumer("S", config).await.unwrap();
@@ -155,16 +155,16 @@ tests! {
         world.store.commit(batch).await.unwrap();
         let delivered = consumer.fetch(10, std::time::Duration::ZERO).await.unwrap();
         // One that fails leaves everything as it was.
-        world.disk.fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
+        world.disk().fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
         assert!(world.queue.purge_stream("S", &Purge::default()).await.is_err());
         let info = consumer.info();
         assert_eq!((info.num_pending, info.num_ack_pending), (4990, 10));
         let state = world.info("S").await.state;
         assert_eq!((state.messages, state.first_seq, state.num_subjects), (5000, 1, 2));
 
-        let operations = world.disk.operations();
+        let operations = world.disk().operations();
         assert_eq!(world.queue.purge_stream("S", &Purge::default()).await.unwrap(), 5000);
-        assert!(world.disk.operations() <= operations + 4);
+        assert!(world.disk().operations() <= operations + 4);
         let info = consumer.info();
         assert_eq!((info.num_pending, info.num_ack_pending), (0, 0));
         delivered[0].ack_now().await.unwrap();

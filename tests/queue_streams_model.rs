@@ -211,7 +211,7 @@ fn config(limit: i64) -> StreamConfig {
 }
 
 async fn run(operations: Vec<Operation>) {
-    let mut world = World::new().await;
+    let mut world = World::on_disk().await;
     world.stream(config(-1)).await;
     let mirror = StreamSource { name: "S".into(), ..StreamSource::default() };
     world
@@ -304,9 +304,9 @@ async fn batch(
             drop(batch);
             return world;
         }
-        Trouble::Fail => world.disk.fault_after(0, Fault::Fail(StoreError::QuotaExceeded)),
-        Trouble::KillBefore => world.disk.fault_after(0, Fault::KillBefore),
-        Trouble::KillAfter => world.disk.fault_after(0, Fault::KillAfter),
+        Trouble::Fail => world.disk().fault_after(0, Fault::Fail(StoreError::QuotaExceeded)),
+        Trouble::KillBefore => world.disk().fault_after(0, Fault::KillBefore),
+        Trouble::KillAfter => world.disk().fault_after(0, Fault::KillAfter),
     }
     let empty = batch.is_empty();
     let committed = world.store.commit(batch).await;

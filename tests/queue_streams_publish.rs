@@ -190,7 +190,7 @@ tests! {
     }
 
     async fn clients_are_answered_when_it_is_durable() {
-        let world = World::new().await;
+        let world = World::on_disk().await;
         world.stream(StreamConfig { max_msg_size: 60, ..stream("s") }).await;
         let (heard, _subscription) = world.listen("inbox.>");
         for n in 0..3 {
@@ -206,7 +206,7 @@ tests! {
         assert_eq!(answers[2]["seq"], 3);
         assert_eq!((&answers[3]["error"]["err_code"], &answers[4]["error"]["err_code"]), (&10054.into(), &10071.into()));
         let full = neurite::store::memory::Fault::Fail(neurite::store::Error::QuotaExceeded);
-        world.disk.fault_after(0, full);
+        world.disk().fault_after(0, full);
         world.send("S", "s.a", "inbox.full", &Headers::new(), "");
         world.until(|| heard.count() == 1).await;
         assert_eq!(heard.json()[0]["error"]["err_code"], 10047);
@@ -231,18 +231,18 @@ tests! {
     }
 
     async fn answers_may_come_before_or_never() {
-        let world = World::new().await;
+        let world = World::on_disk().await;
         world.stream(StreamConfig { persist_mode: PersistMode::Async, ..stream("s") }).await;
         world.stream(StreamConfig { no_ack: true, ..stream("t") }).await;
         let (heard, _subscription) = world.listen("inbox");
         world.send("T", "t.a", "inbox", &Headers::new(), "");
         world.send("S", "s.a", "inbox", &Headers::new(), "");
-        let operations = world.disk.operations();
+        let operations = world.disk().operations();
         while heard.count() == 0 {
             neurite::platform::sleep(Duration::ZERO).await;
         }
         // It did not wait for the store.
-        assert!(world.disk.operations() <= operations + 1);
+        assert!(world.disk().operations() <= operations + 1);
         assert_eq!(heard.json(), [serde_json::json!({ "stream": "S", "seq": 1 })]);
         while world.info("S").await.state.messages == 0 {
             world.settle().await;

@@ -2,37 +2,41 @@
 
 #![allow(dead_code, reason = "not every suite opens a store again")]
 
-use neurite::store::{Options, Store};
+use neurite::store::{Options, Store, memory::Disk};
 
 /// A place in which a store can be opened again and again.
-#[cfg(target_arch = "wasm32")]
-pub struct Place(String);
-
-#[cfg(target_arch = "wasm32")]
-impl Place {
-    pub fn new() -> Self {
-        Self(format!("test-{}", neurite::platform::random_string(16)))
-    }
-
-    /// Opens what is there. Whoever had it open loses it at that moment, as when it is killed.
-    pub async fn open(&self) -> Store {
-        Store::open_indexeddb(&self.0, Options::default()).await.unwrap()
-    }
+pub enum Place {
+    #[cfg(target_arch = "wasm32")]
+    Database(String),
+    /// Also in browsers, for a test that needs a disk that fails when it is told to.
+    Memory(Disk),
 }
 
-/// A place in which a store can be opened again and again.
-#[cfg(not(target_arch = "wasm32"))]
-pub struct Place(neurite::store::memory::Disk);
-
-#[cfg(not(target_arch = "wasm32"))]
 impl Place {
+    #[cfg(target_arch = "wasm32")]
     pub fn new() -> Self {
-        Self(neurite::store::memory::Disk::new())
+        Self::Database(format!("test-{}", neurite::platform::random_string(16)))
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new() -> Self {
+        Self::Memory(Disk::new())
     }
 
     /// Opens what is there. Whoever had it open loses it at that moment, as when it is killed.
     pub async fn open(&self) -> Store {
-        self.0.kill();
-        Store::open_memory(&self.0, Options::default()).await.unwrap()
+        self.open_with(Options::default()).await
+    }
+
+    pub async fn open_with(&self, options: Options) -> Store {
+        let opened = match self {
+            #[cfg(target_arch = "wasm32")]
+            Self::Database(name) => Store::open_indexeddb(name, options).await,
+            Self::Memory(disk) => {
+                disk.kill();
+                Store::open_memory(disk, options).await
+            }
+        };
+        opened.unwrap()
     }
 }

@@ -1,22 +1,24 @@
-//! A queue on a disk in memory, with a clock that stands.
+//! A queue with a clock that stands.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use neurite::{
     platform,
     queue::{
-        CoreMessage, Headers, ManualClock, PubAck, Queue, StoredMessage, StreamConfig, StreamInfo,
-        Subscription,
+        Consumer, ConsumerConfig, ConsumerInfo, CoreMessage, Headers, ManualClock, Message, PubAck,
+        Queue, StoredMessage, StreamConfig, StreamInfo, Subscription,
     },
     store::{Batch, Options, Store, memory::Disk},
 };
+
+use super::place::Place;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 /// How long anything that is to come may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct World {
-    pub disk: Disk,
+    place: Place,
     pub clock: ManualClock,
     pub store: Store,
     pub queue: Queue,
@@ -43,23 +45,38 @@ impl Heard {
 
 impl World {
     pub async fn new() -> Self {
-        Self::on(Disk::new(), ManualClock::new(1_000_000_000_000)).await
+        Self::at(Place::new(), ManualClock::new(1_000_000_000_000), Options::default()).await
     }
 
-    pub async fn on(disk: Disk, clock: ManualClock) -> Self {
-        Self::with(disk, clock, Options::default()).await
+    /// On a disk that fails when it is told to.
+    pub async fn on_disk() -> Self {
+        let clock = ManualClock::new(1_000_000_000_000);
+        Self::on(Disk::new(), clock, Options::default()).await
     }
 
-    pub async fn with(disk: Disk, clock: ManualClock, options: Options) -> Self {
-        let store = Store::open_memory(&disk, options).await.unwrap();
+    /// The disk that it is on.
+    pub fn disk(&self) -> &Disk {
+        match &self.place {
+            Place::Memory(disk) => disk,
+            #[cfg(target_arch = "wasm32")]
+            Place::Database(_) => panic!("it is not on a disk"),
+        }
+    }
+
+    /// On what is on a disk.
+    pub async fn on(disk: Disk, clock: ManualClock, options: Options) -> Self {
+        Self::at(Place::Memory(disk), clock, options).await
+    }
+
+    async fn at(place: Place, clock: ManualClock, options: Options) -> Self {
+        let store = place.open_with(options).await;
         let queue = Queue::open_with(store.clone(), Rc::new(clock.clone())).await.unwrap();
-        Self { disk, clock, store, queue }
+        Self { place, clock, store, queue }
     }
 
-    /// Ends everything at once and opens what the disk holds.
+    /// Ends everything at once and opens what was kept.
     pub async fn killed(self) -> Self {
-        self.disk.kill();
-        Self::on(self.disk, self.clock).await
+        Self::at(self.place, self.clock, Options::default()).await
     }
 
     /// Waits until everything submitted is durable.
@@ -104,6 +121,20 @@ impl World {
 
     pub async fn info(&self, stream: &str) -> StreamInfo {
         self.queue.stream_info(stream).await.unwrap()
+    }
+
+    pub async fn consumer(&self, stream: &str, config: ConsumerConfig) -> Consumer {
+        self.queue.create_consumer(stream, config).await.unwrap()
+    }
+
+    pub fn consumer_info(&self, stream: &str, consumer: &str) -> ConsumerInfo {
+        self.queue.consumer(stream, consumer).unwrap().info()
+    }
+
+    /// What a consumer has to deliver now, so many at most.
+    pub async fn fetch(&self, stream: &str, consumer: &str, max: usize) -> Vec<Message> {
+        let consumer = self.queue.consumer(stream, consumer).unwrap();
+        consumer.fetch(max, Duration::ZERO).await.unwrap()
     }
 
     /// The messages of a stream.
