@@ -1,117 +1,165 @@
-// The queue through the port, beside one IndexedDB put and a nats-server with the same client.
+// The queue: through a port with the official NATS client, and by its Rust API; beside them one
+// IndexedDB put, and a nats-server with the same client.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-import { build } from "esbuild";
-
-import { distDir } from "../../scripts/project.mjs";
-import { serve } from "../../scripts/serve.mjs";
-import { middle } from "../pages/measure.js";
+import { milliseconds, openPage, serveBenches, table, verdict } from "../harness.mjs";
+import { middle } from "../measure.js";
+import { buildBench, bundleClient } from "./build.mjs";
 import { installed, settings, startNatsServer } from "./nats-server.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-
-/** What is measured: the unit, and of how many messages. */
-const measures = {
-  "request p50": { unit: "ms", count: 200 },
-  "publish p50": { unit: "ms", count: 200 },
-  "publish rate": { unit: "a second", count: 10_000 },
-  "fetch and ack": { unit: "a second", count: 5_000 },
-  "fetch and ackAck": { unit: "a second", count: 5_000 },
-};
-
-const titles = {
-  "request p50": "request and answer between clients (core NATS), p50",
-  "publish p50": "publish to a stream, one after the other, p50",
-  "publish rate": "publish to a stream, 256 in flight",
-  "fetch and ack": "fetch 256 and `ack` each",
-  "fetch and ackAck": "fetch 256 and `ackAck` each",
-};
+const CLIENT = "neurite, NATS client";
+const RUST = "neurite, Rust API";
+const notRust = (column) => column !== RUST;
+const onlyRust = (column) => column === RUST;
+const onlyOurs = (column) => column === CLIENT || column === RUST;
 
 /**
- * Measures in turns, so that noise meets all; resolves to the figures by measure and server.
- * `scale` is of the counts; `put()` measures one strict put through a port, in milliseconds.
+ * What is measured: with how many messages, and for which columns of the report, if not for all.
+ * A p50 is in milliseconds, anything else how many a second.
  */
-async function measure(browser, { rounds, scale, put }) {
-  const folder = await mkdtemp(join(tmpdir(), "neurite-bench-"));
-  await build({
-    entryPoints: [join(here, "page.js")],
-    bundle: true,
-    format: "esm",
-    outfile: join(folder, "page.js"),
-    external: ["/queue.js"],
-    logLevel: "warning",
-  });
-  const server = await serve([folder, here, distDir]);
+const measures = {
+  "put p50": {
+    title: "one strict IndexedDB put (client: through a port; Rust: in the worker)",
+    count: 200,
+    of: onlyOurs,
+  },
+  "request p50": {
+    title: "request and answer between clients (core NATS)",
+    count: 200,
+    of: notRust,
+  },
+  "publish p50": { title: "publish to a stream, one after the other", count: 200 },
+  "publish with state p50": {
+    title: "publish with a row of state, one after the other",
+    count: 200,
+    of: onlyRust,
+  },
+  "publish rate": { title: "publish to a stream, 256 in flight", count: 10_000 },
+  "publish with state rate": {
+    title: "publish with a row of state, 256 in flight",
+    count: 10_000,
+    of: onlyRust,
+  },
+  "fetch and ack": { title: "fetch 256 and `ack` each", count: 5_000 },
+  "fetch and ackAck": { title: "fetch 256 and `ackAck` (Rust: `ack_now`) each", count: 5_000 },
+  "fetch and ack with state": {
+    title: "fetch 256 and `ack` each with a row of state",
+    count: 5_000,
+    of: onlyRust,
+  },
+  "fetch and ack all with state": {
+    title: "fetch 256 and `ack_all` with 256 rows of state",
+    count: 5_000,
+    of: onlyRust,
+  },
+};
+const isTime = (measure) => measure.endsWith("p50");
+
+/** Measures the queue; its part of the report. */
+export async function report(browser, { quick }) {
+  await bundleClient();
+  await buildBench();
+  const figures = await inTurns(browser, { rounds: quick ? 2 : 5, scale: quick ? 0.25 : 1 });
+  const columns = Object.keys(figures["publish p50"]);
+  const rows = Object.entries(measures).map(([measure, { title }]) => [
+    `${title}, ${isTime(measure) ? "p50" : "a second"}`,
+    ...columns.map((column) => shown(measure, figures[measure][column])),
+  ]);
+  const notes = [...besideThePut(figures), ...besideNatsServer(figures, columns)];
+  return [
+    "## The queue\n",
+    table(["what", ...columns], rows),
+    "",
+    ...notes.map((note) => `- ${note}.`),
+  ].join("\n");
+}
+
+/** Takes all measures of all in turns, so that noise meets all; the figures by measure and column. */
+async function inTurns(browser, { rounds, scale }) {
+  const results = {};
+  const { pages, close } = await openAll(browser);
+  try {
+    for (let round = 0; round <= rounds; round++) {
+      for (const [measure, { count, of }] of Object.entries(measures)) {
+        for (const [column, page] of Object.entries(pages)) {
+          if (of && !of(column)) continue;
+          await page.bringToFront();
+          const figure = await page.evaluate(
+            (measure, count) => globalThis.measure(measure, count),
+            measure,
+            Math.ceil(count * scale),
+          );
+          // The first round warms up.
+          if (round > 0) ((results[measure] ??= {})[column] ??= []).push(figure);
+        }
+      }
+    }
+  } finally {
+    await close();
+  }
+  return mapped(results, (columns) => mapped(columns, middle));
+}
+
+const mapped = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+
+/** Opens a page for each column. */
+async function openAll(browser) {
+  const server = await serveBenches();
   const natsServers = [];
   const pages = {};
-  try {
-    const open = async (name, url) => {
-      const page = await browser.puppeteer.newPage();
-      page.setDefaultTimeout(0);
-      await page.goto(`${server.url}index.html`);
-      await page.waitForFunction(() => globalThis.loaded);
-      const version = await page.evaluate((url) => open(url), url);
-      pages[url ? `nats-server ${version}, ${name}` : name] = page;
-    };
-    await open("neurite");
-    if (installed()) {
-      for (const setting of Object.keys(settings)) {
-        const natsServer = await startNatsServer(setting);
-        if (!natsServer) continue;
-        natsServers.push(natsServer);
-        await open(setting, natsServer.url);
-      }
-    }
-    const figures = {};
-    const puts = [];
-    for (const [name, { count }] of Object.entries(measures)) {
-      const results = Object.fromEntries(Object.keys(pages).map((page) => [page, []]));
-      for (let round = 0; round <= rounds; round++) {
-        for (const [of, page] of Object.entries(pages)) {
-          await page.bringToFront();
-          const result = await page.evaluate((name, count) => measure(name, count), name, Math.ceil(count * scale));
-          // The first round warms up.
-          if (round > 0) results[of].push(result);
-        }
-        if (name === "publish p50" && round > 0) puts.push(await put());
-      }
-      figures[name] = Object.fromEntries(Object.entries(results).map(([of, all]) => [of, middle(all)]));
-    }
-    return { figures, put: middle(puts) };
-  } finally {
+  const open = async (folder, url) => {
+    const page = await openPage(browser, `${server.url}queue/${folder}/`);
+    return { page, version: await page.evaluate((url) => globalThis.open(url), url) };
+  };
+  const close = async () => {
     for (const page of Object.values(pages)) await page.evaluate(() => finish()).catch(() => {});
     for (const natsServer of natsServers) await natsServer.close();
     await server.close();
-    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    pages[CLIENT] = (await open("client")).page;
+    pages[RUST] = (await open("rust")).page;
+    for (const setting of installed() ? Object.keys(settings) : []) {
+      const natsServer = await startNatsServer(setting);
+      if (!natsServer) continue;
+      natsServers.push(natsServer);
+      const { page, version } = await open("client", natsServer.url);
+      pages[`nats-server ${version}, ${setting}`] = page;
+    }
+    return { pages, close };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
 
-/** The section of the report; `table(head, rows)` and `verdict(met, bar)` are its. */
-export async function queueSection(browser, { table, verdict, ...options }) {
-  const { figures, put } = await measure(browser, options);
-  const names = Object.keys(figures["publish p50"]);
-  const show = (value, unit) => (unit === "ms" ? `${value.toFixed(2)} ms` : Math.round(value).toLocaleString("en"));
-  const rows = Object.entries(measures).map(([measure, { unit }]) => [
-    titles[measure] + (unit === "ms" ? "" : ", a second"),
-    ...names.map((name) => show(figures[measure][name], unit)),
-  ]);
-  const ratio = figures["publish p50"].neurite / put;
-  const notes = [
-    `One publish takes ${ratio.toFixed(2)} times one strict IndexedDB put through a port ` +
-      `(${put.toFixed(2)} ms); ${verdict(ratio <= 1.5, "≤ 1.5")}.`,
-  ];
-  for (const rival of names.filter((name) => name !== "neurite")) {
-    for (const measure of ["publish rate", "fetch and ack"]) {
-      const ratio = figures[measure].neurite / figures[measure][rival];
-      notes.push(`${titles[measure]}: ${ratio.toFixed(2)} times ${rival}; ${verdict(ratio >= 1, "≥ 1")}.`);
+function shown(measure, figure) {
+  if (figure === undefined) return "–";
+  return isTime(measure) ? milliseconds(figure) : Math.round(figure).toLocaleString("en");
+}
+
+function besideThePut(figures) {
+  const { "publish p50": publish, "put p50": put } = figures;
+  return [
+    [CLIENT, "One publish by the client", "a put through a port"],
+    [RUST, "One publish from Rust", "a put in the worker"],
+  ].map(([column, what, than]) => {
+    const ratio = publish[column] / put[column];
+    return `${what} takes ${ratio.toFixed(2)} times ${than}; ${verdict(ratio <= 1.5, "≤ 1.5")}`;
+  });
+}
+
+function besideNatsServer(figures, columns) {
+  if (!installed()) return ["nats-server is not installed here: nothing to compare with"];
+  const notes = [];
+  for (const setting of Object.keys(settings)) {
+    const other = columns.find((column) => column.endsWith(setting));
+    if (!other) notes.push(`The nats-server that is installed has no ${setting}`);
+    for (const measure of other ? ["publish rate", "fetch and ack"] : []) {
+      const ratio = figures[measure][CLIENT] / figures[measure][other];
+      const title = measures[measure].title.replace(/^./, (first) => first.toUpperCase());
+      notes.push(`${title}: ${ratio.toFixed(2)} times ${other}; ${verdict(ratio >= 1, "≥ 1")}`);
     }
   }
-  if (!installed()) notes.push("nats-server is not installed here: nothing to compare with.");
-  const missing = Object.keys(settings).filter((setting) => !names.some((name) => name.endsWith(setting)));
-  if (installed() && missing.length) notes.push(`The nats-server that is installed has no ${missing.join(", no ")}.`);
-  return ["## The queue, with the official NATS client\n", table(["what", ...names], rows), "", ...notes.map((note) => `- ${note}`)].join("\n");
+  return notes;
 }

@@ -1,39 +1,14 @@
 // The floor's page: the same requests as the homeserver's, answered by next to nothing.
 
-import { atATime, median } from "./measure.js";
-
-const worker = new Worker("worker.js");
-
-function openPort() {
-  const { port1, port2 } = new MessageChannel();
-  worker.postMessage(undefined, [port2]);
-  return port1;
-}
-
-const waiting = new Map();
-let next = 0;
-const port = openPort();
-port.onmessage = ({ data }) => {
-  waiting.get(data.id)(data.body);
-  waiting.delete(data.id);
-};
-
-function overPort(put) {
-  const body = new TextEncoder().encode(message).buffer;
-  const id = next++;
-  const answer = new Promise((resolve) => waiting.set(id, resolve));
-  port.postMessage({ id, put, body }, [body]);
-  return answer;
-}
-
-const message = JSON.stringify({ msgtype: "m.text", body: "A message of ordinary length." });
+import { atATime, median } from "../measure.js";
+import { message, openPort, overPort } from "./port.js";
 
 const requests = {
   none: async () => (await fetch("/floor/none")).json(),
   hop: async () => (await fetch("/floor/hop")).json(),
   put: async () => (await fetch("/floor/put", { method: "PUT", body: message })).json(),
-  "port hop": () => overPort(false),
-  "port put": () => overPort(true),
+  "port hop": () => overPort({ put: false }),
+  "port put": () => overPort({ put: true }),
 };
 
 /** The median time of one request of a kind, in milliseconds. */

@@ -1,7 +1,7 @@
 // The homeserver's page: a client's requests, through the service worker and straight.
 
 import { start } from "/index.js";
-import { atATime, median, middle } from "./measure.js";
+import { atATime, median, middle } from "../measure.js";
 
 let homeserver;
 let alice;
@@ -122,4 +122,4 @@ globalThis.fill = async (rooms, events) => {
   await atATime(left, 64, (index) => send("homeserver.fetch", alice, roomIds[index % rooms]));
 };
 
-globalThis.loaded = true;
+globalThis.ready = true;

@@ -4,11 +4,12 @@ import { wsconnect } from "@nats-io/nats-core";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "neurite/nats";
 
+import { overPort } from "/floor/port.js";
 import { start } from "/queue.js";
 
-import { atATime, median } from "../pages/measure.js";
+import { atATime, median } from "../../measure.js";
+import { payload } from "../payload.js";
 
-const payload = new TextEncoder().encode("A message of ordinary length, as many of them are. ".repeat(2));
 const STREAM = "bench";
 const SUBJECT = "bench.message";
 
@@ -17,7 +18,7 @@ let nc;
 let js;
 let manager;
 
-/** Connects to the nats-server at `url`, or to a queue of our own. */
+/** Connects to the nats-server at `url`, or to a queue of our own; its version. */
 globalThis.open = async (url) => {
   if (url) {
     nc = await wsconnect({ servers: url });
@@ -28,7 +29,6 @@ globalThis.open = async (url) => {
   js = jetstream(nc);
   manager = await jetstreamManager(nc);
   nc.subscribe("echo", { callback: (_, message) => message.respond(message.data) });
-  await fresh();
   return nc.info.version;
 };
 
@@ -45,6 +45,7 @@ async function fresh() {
 
 /** Each takes how many, and tells a second's worth, or the median in milliseconds. */
 const measures = {
+  "put p50": (count) => median(count, () => overPort({ put: true })),
   "request p50": (count) => median(count, () => nc.request("echo", payload)),
   "publish p50": async (count) => {
     await fresh();
@@ -60,7 +61,7 @@ const measures = {
 
 globalThis.measure = (name, count) => measures[name](count);
 
-/** Fetches 256 at a time and acknowledges each; done when the consumer has nothing left. */
+/** Fetches 256 at a time and acknowledges each; done when all of that is durable. */
 async function consume(count, acknowledge) {
   await fresh();
   await atATime(count, 256, () => js.publish(SUBJECT, payload));
@@ -70,13 +71,13 @@ async function consume(count, acknowledge) {
   for (let left = count; left > 0; ) {
     const acknowledged = [];
     for await (const message of await consumer.fetch({ max_messages: Math.min(256, left) })) {
-      acknowledged.push(acknowledge(message));
+      // The answer to the last one tells that all before it are stored too.
+      acknowledged.push(--left > 0 ? acknowledge(message) : message.ackAck());
     }
     await Promise.all(acknowledged);
-    left -= acknowledged.length;
   }
   while ((await consumer.info()).num_ack_pending > 0);
   return (count * 1000) / (performance.now() - begin);
 }
 
-globalThis.loaded = true;
+globalThis.ready = true;

@@ -1,0 +1,18 @@
+// A page with a worker that measures the queue by its Rust API.
+
+const worker = new Worker("worker.js", { type: "module" });
+
+/** Has the worker do one thing, the page asking for no other meanwhile. */
+function ask(call, ...args) {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.result));
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ call, args });
+  });
+}
+
+globalThis.open = () => ask("open");
+globalThis.measure = (name, count) => ask("measure", name, count);
+globalThis.finish = () => ask("finish");
+
+globalThis.ready = true;
