@@ -21,6 +21,7 @@ mod old_sync;
 mod openid;
 mod pagination;
 mod presence;
+mod previews;
 mod profile;
 mod push;
 mod push_rules;
@@ -75,6 +76,7 @@ pub(crate) fn router() -> Router {
     old_sync::routes(&mut router);
     openid::routes(&mut router);
     presence::routes(&mut router);
+    previews::routes(&mut router);
     profile::routes(&mut router);
     push::routes(&mut router);
     push_rules::routes(&mut router);

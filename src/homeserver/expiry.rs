@@ -19,6 +19,7 @@ impl Homeserver {
     /// When the store fails.
     pub async fn expire(&self, now: u64) -> Result<()> {
         self.users.expire(now).await?;
+        self.media.expire_previews(now).await?;
         self.rooms.forget_transactions(now).await
     }
 

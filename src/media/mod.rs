@@ -7,6 +7,7 @@
 //! and again after it, so that a worker that ends in between leaves nothing behind that the next
 //! start does not clear away.
 
+mod previews;
 mod thumbnails;
 mod uploads;
 
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     platform::KeyedMutex,
-    store::{Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
+    store::{Batch, Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
 };
 
 pub use self::thumbnails::ThumbnailRequest;
@@ -106,15 +107,32 @@ impl Media {
         Ok(self.inner.store.get_json(Table::Media, file_key(media_id)).await?)
     }
 
+    /// Removes a file, together with what `batch` does.
+    async fn remove(&self, mut batch: Batch, media_id: &str) -> Result<()> {
+        let store = &self.inner.store;
+        batch.delete(Table::Media, file_key(media_id));
+        // Should this end here, the next start takes the blob for one that never was finished.
+        batch.put(Table::MediaUploads, file_key(media_id), []);
+        store.commit(batch).await?;
+        for id in thumbnails::ids(media_id).chain([blob_id(media_id)]) {
+            store.delete_blob(&id).await?;
+        }
+        let mut batch = Batch::new();
+        batch.delete(Table::MediaUploads, file_key(media_id));
+        Ok(store.commit(batch).await?)
+    }
+
     async fn discard_unfinished(&self) -> Result<()> {
         let store = &self.inner.store;
         let unfinished =
             store.scan(Table::MediaUploads, KeyRange::all(), Direction::Forward, usize::MAX);
         for (key, _) in unfinished.await? {
             if let Some(media_id) = KeyReader::new(&key).str() {
-                store.delete_blob(&blob_id(&media_id)).await?;
+                for id in thumbnails::ids(&media_id).chain([blob_id(&media_id)]) {
+                    store.delete_blob(&id).await?;
+                }
             }
-            let mut batch = crate::store::Batch::new();
+            let mut batch = Batch::new();
             batch.delete(Table::MediaUploads, &*key);
             store.commit(batch).await?;
         }

@@ -31,6 +31,15 @@ pub struct ThumbnailRequest {
     pub scaling: Scaling,
 }
 
+fn id(media_id: &str, width: u32, height: u32) -> String {
+    format!("thumbnail/{media_id}/{width}x{height}")
+}
+
+/// The ids of the blobs that the thumbnails of a file may be in.
+pub(super) fn ids(media_id: &str) -> impl Iterator<Item = String> {
+    SIZES.into_iter().map(move |(width, height, _)| id(media_id, width, height))
+}
+
 impl ThumbnailRequest {
     /// The request in the terms of an endpoint.
     pub fn new(width: ruma::UInt, height: ruma::UInt, method: Option<Method>) -> Self {
@@ -78,7 +87,7 @@ impl Media {
         let Some((width, height, scaling)) = request.size().filter(|_| is_image) else {
             return Ok((file, original().await?));
         };
-        let kept_id = format!("thumbnail/{media_id}/{width}x{height}");
+        let kept_id = id(media_id, width, height);
         let _only = self.inner.busy.lock(kept_id.clone()).await;
         let thumbnail = match self.inner.store.blob(&kept_id).await? {
             Some(kept) => Some(kept),

@@ -3,6 +3,8 @@
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
 #[cfg(feature = "homeserver")]
+pub mod http;
+#[cfg(feature = "homeserver")]
 pub mod images;
 mod keyed_mutex;
 #[cfg(not(target_arch = "wasm32"))]

@@ -122,4 +122,6 @@ pub enum Table {
     Media = 140,
     /// Media ids whose blob may be there without being finished.
     MediaUploads = 141,
+    /// URL, time → what the page there says of itself.
+    UrlPreviews = 142,
 }

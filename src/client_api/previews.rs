@@ -1,0 +1,43 @@
+//! spec: client-server §Content repository: URL previews
+
+use ruma::{
+    UserId,
+    api::client::{authenticated_media::get_media_preview, media::get_media_preview as legacy},
+};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Incoming, Router, limits::Limit};
+use crate::{Error, Homeserver, Result};
+
+#[allow(deprecated, reason = "older clients ask at the older path")]
+pub(super) fn routes(router: &mut Router) {
+    router.add(preview);
+    router.add(legacy_preview);
+}
+
+/// `GET /_matrix/client/v1/media/preview_url`
+async fn preview(
+    server: &Homeserver,
+    request: Incoming<get_media_preview::v1::Request>,
+) -> Result<get_media_preview::v1::Response> {
+    let data = data(server, &request.auth.user_id, &request.url).await?;
+    Ok(get_media_preview::v1::Response::from_raw_value(data))
+}
+
+/// `GET /_matrix/media/v3/preview_url`
+#[allow(deprecated, reason = "older clients ask at the older path")]
+async fn legacy_preview(
+    server: &Homeserver,
+    request: Incoming<legacy::v3::Request>,
+) -> Result<legacy::v3::Response> {
+    let data = data(server, &request.auth.user_id, &request.url).await?;
+    Ok(legacy::v3::Response::from_raw_value(data))
+}
+
+/// A page is asked for the newest that it says: nothing older is kept for those who ask for it.
+async fn data(server: &Homeserver, user_id: &UserId, url: &str) -> Result<Box<RawValue>> {
+    // It asks others, though it only reads.
+    server.limits.take(Limit::Changes, Some(user_id))?;
+    let data = server.media.preview(user_id, url).await?;
+    to_raw_value(&data).map_err(Error::internal)
+}

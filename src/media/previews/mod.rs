@@ -1,0 +1,184 @@
+//! What a page says of itself, for a client that shows a link to it.
+//! spec: client-server §GET /_matrix/client/v1/media/preview_url
+//!
+//! A preview is kept for a while, and so is its picture, which is media like any other.
+
+mod page;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use ruma::{UserId, api::error::ErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::Media;
+use crate::{
+    Error, Result,
+    platform::{
+        self,
+        http::{self as outside, Fetched},
+    },
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// How long the same preview is told again.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+/// How long it is kept, with its picture: clients may show what they were told before.
+const KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// How long a page, or its picture, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of a page is read, in bytes: what it says of itself stands at its beginning.
+const PAGE: u64 = 512 * 1024;
+/// The largest picture that is kept, in bytes.
+const PICTURE: u64 = 10 * 1024 * 1024;
+
+/// The row of a preview.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    data: Map<String, Value>,
+    /// The media id of its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+}
+
+impl Media {
+    /// What there is to say of a URL, by the names of OpenGraph; nothing is said of what is no
+    /// page and no picture.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` for what is no web address, 502 `M_UNKNOWN` when it can't be had.
+    pub async fn preview(&self, user_id: &UserId, url: &str) -> Result<Map<String, Value>> {
+        self.preview_by(user_id, url, outside::get).await
+    }
+
+    async fn preview_by(
+        &self,
+        user_id: &UserId,
+        url: &str,
+        get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
+    ) -> Result<Map<String, Value>> {
+        let url = address(url)?;
+        let key = Key::new().str(url.as_str());
+        let _only = self.inner.busy.lock(format!("preview/{url}")).await;
+        let now = platform::unix_millis();
+        let range = KeyRange::prefix(key.clone());
+        let store = &self.inner.store;
+        let last = store.scan(Table::UrlPreviews, range, Direction::Backward, 1).await?.pop();
+        if let Some((key, row)) = last
+            && now.saturating_sub(fetched(&key)) < FRESH.as_millis() as u64
+        {
+            let row: Row = serde_json::from_slice(&row).map_err(Error::internal)?;
+            return Ok(row.data);
+        }
+        let page = patiently(get(url.as_str(), PAGE)).await.map_err(unreachable)?;
+        let row = self.describe(user_id, &url, page, get).await?;
+        let mut batch = Batch::new();
+        batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
+        store.commit(batch).await?;
+        Ok(row.data)
+    }
+
+    async fn describe(
+        &self,
+        user_id: &UserId,
+        url: &Url,
+        found: Fetched,
+        get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
+    ) -> Result<Row> {
+        let content_type = found.content_type.clone().unwrap_or_default();
+        let (essence, encoding) = page::content_type(&content_type);
+        let mut data = Map::new();
+        let mut picture = None;
+        if essence == "text/html" || essence == "application/xhtml+xml" {
+            let bytes = found.content.bytes().await?;
+            let encoding = encoding.or_else(|| page::declared_encoding(&bytes));
+            let html = outside::text(&bytes, encoding.as_deref().unwrap_or("utf-8"));
+            data = page::read(&html);
+            // Where redirects led to is what relative addresses are relative to.
+            let base = Url::parse(&found.url).unwrap_or_else(|_| url.clone());
+            let link = page::take_picture(&mut data).and_then(|link| base.join(&link).ok());
+            if let Some(link) = link.filter(is_web) {
+                picture = patiently(get(link.as_str(), PICTURE)).await.ok();
+            }
+        } else if essence.starts_with("image/") {
+            picture = match found.cut {
+                // There is more of it than was read for a page.
+                true => patiently(get(url.as_str(), PICTURE)).await.ok(),
+                false => Some(found),
+            };
+        }
+        let picture = picture.filter(|picture| {
+            let content_type = picture.content_type.as_deref().unwrap_or_default();
+            !picture.cut && page::content_type(content_type).0.starts_with("image/")
+        });
+        let Some(picture) = picture else {
+            page::drop_picture(&mut data);
+            return Ok(Row { data, picture: None });
+        };
+        let content_type = picture.content_type.unwrap_or_default();
+        data.insert("matrix:image:size".to_owned(), picture.content.len().into());
+        data.insert("og:image:type".to_owned(), page::content_type(&content_type).0.into());
+        let uri = self.upload(user_id, Some(content_type), None, picture.content).await?;
+        data.insert("og:image".to_owned(), uri.as_str().into());
+        Ok(Row { data, picture: uri.media_id().ok().map(ToOwned::to_owned) })
+    }
+
+    /// Removes the previews that are old enough at `now`, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn expire_previews(&self, now: u64) -> Result<()> {
+        let store = &self.inner.store;
+        // They are those of two days, so they are read through.
+        let rows = store.scan(Table::UrlPreviews, KeyRange::all(), Direction::Forward, usize::MAX);
+        for (key, row) in rows.await? {
+            if now.saturating_sub(fetched(&key)) < KEPT.as_millis() as u64 {
+                continue;
+            }
+            let mut batch = Batch::new();
+            batch.delete(Table::UrlPreviews, key);
+            match serde_json::from_slice::<Row>(&row).ok().and_then(|row| row.picture) {
+                Some(media_id) => self.remove(batch, &media_id).await?,
+                None => store.commit(batch).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A web address, without what is not sent.
+fn address(url: &str) -> Result<Url> {
+    let invalid = || Error::invalid_param("The url is not the address of a page");
+    let mut url = Url::parse(url).ok().filter(is_web).ok_or_else(invalid)?;
+    url.set_fragment(None);
+    // Browsers refuse to ask for addresses with a name and password in them.
+    let stripped = url.set_username("").and_then(|()| url.set_password(None));
+    stripped.map_err(|()| invalid())?;
+    Ok(url)
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+async fn patiently(
+    answer: impl Future<Output = Result<Fetched, String>>,
+) -> Result<Fetched, String> {
+    let answer = platform::timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|| Err("it took too long".to_owned()))
+}
+
+fn unreachable(cause: String) -> Error {
+    let message = format!("The page can't be had: {cause}");
+    Error::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, message)
+}
+
+/// When the preview of a key was fetched, in milliseconds since the Unix epoch.
+fn fetched(key: &[u8]) -> u64 {
+    let mut key = KeyReader::new(key);
+    key.str().and_then(|_| key.u64()).unwrap_or_default()
+}
