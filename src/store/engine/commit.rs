@@ -142,20 +142,19 @@ impl Engine {
 
     async fn write(self: Rc<Self>) {
         while self.is_due() {
-            if self.company.get() {
-                self.gather().await;
-            }
+            self.gather().await;
             let held_up = self.wait_for_checkpoint().await;
             self.patience_ended.set(false);
             let group = self.next_group();
             if group.is_empty() {
                 break;
             }
-            self.company.set(group.len() > 1);
+            let size = group.len();
             let outcome = match held_up {
                 Ok(()) => self.write_group(&group).await,
                 Err(cause) => Err(cause),
             };
+            self.under_way.set(size + self.queue.borrow().len());
             match outcome {
                 Ok(()) => settle(group),
                 Err(cause) => self.fail(group, &cause),
@@ -169,14 +168,18 @@ impl Engine {
 
     /// Lets more come for the next group, as long as each turn of the event loop brings some.
     ///
-    /// A transaction costs as much as some requests do. Where many ask at a time, those that were
-    /// answered by the group before ask again in a moment.
+    /// A transaction costs as much as some requests do. Where many ask at a time, those that the
+    /// group before answered ask again in a moment; half of them are enough, since the others come
+    /// while that half is written.
     async fn gather(&self) {
         let begun = Instant::now();
-        let mut gathered = 0;
-        while self.queue.borrow().len() > gathered && begun.elapsed() < GATHERING {
-            gathered = self.queue.borrow().len();
+        let waiting = || self.queue.borrow().len();
+        while waiting() < self.under_way.get() / 2 && begun.elapsed() < GATHERING {
+            let before = waiting();
             platform::next_turn().await;
+            if waiting() == before {
+                break;
+            }
         }
     }
 

@@ -65,8 +65,8 @@ pub struct Engine {
     submitted: Cell<u64>,
     /// Whether a task works off the queue.
     writing: Cell<bool>,
-    /// Whether the newest group had more than one batch.
-    company: Cell<bool>,
+    /// How many batches were being written or waited when the newest group was settled.
+    under_way: Cell<usize>,
     /// Whether what waits for others has waited long enough.
     patience_ended: Cell<bool>,
     /// Whether a task waits for nothing to be committed for a while.
@@ -118,7 +118,7 @@ impl Engine {
             submitted: Cell::new(0),
             checked: Cell::new(None),
             writing: Cell::new(false),
-            company: Cell::new(false),
+            under_way: Cell::new(0),
             patience_ended: Cell::new(false),
             idling: Cell::new(false),
             checkpointing: Cell::new(false),
