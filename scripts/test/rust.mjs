@@ -34,19 +34,22 @@ export async function browserSuites(results, { suite }) {
   );
   const webdriver = await webdriverFile();
   for (const { name } of suites) {
-    for (const browser of testBrowsers()) {
-      const args = ["test", "--headless", browser.flag, "--mode", "no-install", root];
-      const env = { ...browser.env, ...timeouts, WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver };
-      await results.suite(name, browser.place, async () => {
-        const ended = await run("wasm-pack", [...args, "--test", name], { env, check: false });
-        const totals = cargoTotals({ ...ended, output: withoutGlue(ended.output) });
-        if (totals.passed && !totals.output.includes(`Running headless tests in ${browser.title}`)) {
-          throw new Failure(`not run in ${browser.title}:\n${totals.output}`);
-        }
-        return totals;
-      });
-    }
+    // Side by side: most of the time goes into loading the browsers.
+    await Promise.all(testBrowsers().map((browser) => browserSuite(results, name, browser, webdriver)));
   }
+}
+
+function browserSuite(results, name, browser, webdriver) {
+  const args = ["test", "--headless", browser.flag, "--mode", "no-install", root, "--test", name];
+  const env = { ...browser.env, ...timeouts, WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriver };
+  return results.suite(name, browser.place, async () => {
+    const ended = await run("wasm-pack", args, { env, check: false });
+    const totals = cargoTotals({ ...ended, output: withoutGlue(ended.output) });
+    if (totals.passed && !totals.output.includes(`Running headless tests in ${browser.title}`)) {
+      throw new Failure(`not run in ${browser.title}:\n${totals.output}`);
+    }
+    return totals;
+  });
 }
 
 /** The runner takes the first driver that the environment names: each gets its own alone. */
