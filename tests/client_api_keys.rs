@@ -5,6 +5,10 @@ mod support;
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use neurite::{
+    Homeserver,
+    feed::{Change, Position},
+};
 use ruma::{
     device_id,
     serde::{Base64, base64::Standard},
@@ -66,6 +70,21 @@ async fn query(client: &Client, of: &str) -> Value {
     client.post("/v3/keys/query", json!({ "device_keys": { of: [] } })).await.ok()
 }
 
+/// What the feed tells of devices and their keys since a position.
+async fn told(server: &Homeserver, since: Position) -> Vec<Change> {
+    let changes = server.feed.since(since, server.feed.current()).await.unwrap();
+    let mut changes: Vec<_> = changes.into_iter().map(|(_, change)| change).collect();
+    changes.retain(|change| {
+        matches!(change, Change::DeviceList { .. } | Change::UserSignature { .. })
+    });
+    changes
+}
+
+/// That the devices of a user changed.
+fn own_devices(client: &Client) -> Change {
+    Change::DeviceList { user_id: client.user_id.as_str().try_into().unwrap() }
+}
+
 tests! {
     async fn device_keys_are_published_with_the_name_of_the_device() {
         let store = support::store().await;
@@ -77,10 +96,7 @@ tests! {
         let answer = alice.post("/v3/keys/upload", json!({ "device_keys": keys })).await.ok();
         assert_eq!(answer, json!({ "one_time_key_counts": { "signed_curve25519": 0 } }));
         let changed = server.feed.current();
-        assert_eq!(
-            server.users.device_list_changes(before, changed).await.unwrap(),
-            [user_id!("@alice:neurite.test")]
-        );
+        assert_eq!(told(&server, before).await, [own_devices(&alice)]);
         // The same keys again change nothing.
         alice.post("/v3/keys/upload", json!({ "device_keys": keys })).await.ok();
         assert_eq!(server.feed.current(), changed);
@@ -100,8 +116,7 @@ tests! {
         let before = server.feed.current();
         alice.post("/v3/logout", json!({})).await.ok();
         assert_eq!(query(&bob, &alice.user_id).await["device_keys"][&alice.user_id], json!({}));
-        let changes = server.users.device_list_changes(before, server.feed.current()).await;
-        assert_eq!(changes.unwrap().len(), 1);
+        assert_eq!(told(&server, before).await, [own_devices(&alice)]);
     }
 
     async fn one_time_keys_are_claimed_once_oldest_first_then_the_fallback_key() {
@@ -227,10 +242,11 @@ tests! {
         });
         let answer = alice.post("/v3/keys/signatures/upload", body).await.ok();
         assert_eq!(answer, json!({}));
-        let now = server.feed.current();
-        let alice_owned = user_id!("@alice:neurite.test");
-        assert_eq!(server.users.device_list_changes(before, now).await.unwrap(), [alice_owned]);
-        assert_eq!(server.users.signed_users(alice_owned, before, now).await.unwrap(), [user_id!("@bob:neurite.test")]);
+        let signed = Change::UserSignature {
+            user_id: user_id!("@alice:neurite.test").to_owned(),
+            of: user_id!("@bob:neurite.test").to_owned(),
+        };
+        assert_eq!(told(&server, before).await, [own_devices(&alice), signed]);
 
         let by = |key: &SigningKey| format!("ed25519:{}", key.public);
         let seen = query(&bob, alice_id).await;

@@ -1,23 +1,21 @@
 //! spec: client-server §End-to-End Encryption, key management API, cross-signing
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ruma::{
-    OwnedOneTimeKeyId, OwnedUserId,
+    OwnedOneTimeKeyId,
     api::client::keys::{
         claim_keys, get_key_changes, get_keys, upload_keys, upload_signatures, upload_signing_keys,
     },
     encryption::{CrossSigningKey, OneTimeKey},
-    events::room::member::MembershipState,
     serde::{JsonObject, Raw},
 };
 use serde_json::{Value, json, value::to_raw_value};
 
-use super::{Incoming, Router, uia};
+use super::{Incoming, Router, pagination::Token, uia};
 use crate::{
     Error, Homeserver, Result,
-    feed::{Change, Position},
-    users::{CrossSigningKeys, KeysById, Session, SignatureFailure, Usage},
+    users::{CrossSigningKeys, KeysById, SignatureFailure, Usage},
 };
 
 pub(super) fn routes(router: &mut Router) {
@@ -138,52 +136,9 @@ async fn get_changes(
     server: &Homeserver,
     request: Incoming<get_key_changes::v3::Request>,
 ) -> Result<get_key_changes::v3::Response> {
-    let token = |token: &str| {
-        let position = token.strip_prefix('s').and_then(|position| position.parse().ok());
-        position.ok_or_else(|| Error::invalid_param("That is no sync token"))
-    };
-    let (from, to) = (token(&request.from)?, token(&request.to)?);
-    let (changed, left) = device_lists(server, &request.auth, from, to).await?;
-    Ok(get_key_changes::v3::Response::new(
-        changed.into_iter().collect(),
-        left.into_iter().collect(),
-    ))
-}
-
-/// Whose devices a client has to look at again since `from`, and whose no longer.
-async fn device_lists(
-    server: &Homeserver,
-    sender: &Session,
-    from: Position,
-    to: Position,
-) -> Result<(BTreeSet<OwnedUserId>, BTreeSet<OwnedUserId>)> {
-    let own = &sender.user_id;
-    let (users, rooms) = (&server.users, &server.rooms);
-    let mut changed: BTreeSet<_> = users.signed_users(own, from, to).await?.into_iter().collect();
-    for user_id in users.device_list_changes(from, to).await? {
-        if user_id == *own || rooms.shares_room(own, &user_id).await? {
-            changed.insert(user_id);
-        }
-    }
-    // Who came to share a room with the sender, or ceased to.
-    let mut met = BTreeSet::new();
-    let memberships = rooms.memberships(own).await?;
-    for (_, change) in server.feed.since(from, to).await? {
-        let Change::Event { room_id, member: Some(member), .. } = change else { continue };
-        let Some(room) = memberships.get(&room_id) else { continue };
-        if member == *own {
-            met.extend(rooms.room(&room_id).await?.joined_members().await?);
-        } else if room.membership == MembershipState::Join {
-            met.insert(member);
-        }
-    }
-    met.remove(own);
-    let mut left = BTreeSet::new();
-    for user_id in met {
-        let shares = rooms.shares_room(own, &user_id).await?;
-        if shares { &mut changed } else { &mut left }.insert(user_id);
-    }
-    Ok((changed, left))
+    let (from, to) = (Token::parse(&request.from)?.0, Token::parse(&request.to)?.0);
+    let lists = server.sync.device_list_changes(&request.auth, from, to).await?;
+    Ok(get_key_changes::v3::Response::new(lists.changed, lists.left))
 }
 
 /// `POST /_matrix/client/v3/keys/device_signing/upload`

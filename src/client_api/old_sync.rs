@@ -22,7 +22,7 @@ use ruma::{
     serde::Raw,
 };
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 
 use super::{
     Authenticate, Body, Router, guests, json_response,
@@ -37,7 +37,7 @@ use crate::{
     rooms::{Format, UserRoom},
     store::Direction,
     sync::SyncRequest,
-    users::Session,
+    users::{AccountData, Session},
 };
 
 /// How many messages of a room are told, when the client does not say.
@@ -87,13 +87,6 @@ struct Messages {
     start: String,
     end: String,
     chunk: Vec<Raw<AnyTimelineEvent>>,
-}
-
-#[derive(Serialize)]
-struct AccountData {
-    #[serde(rename = "type")]
-    event_type: String,
-    content: Box<RawValue>,
 }
 
 /// `GET /_matrix/client/v3/events`, of all rooms of the user, or of one that they may read.
@@ -237,10 +230,7 @@ async fn info(server: &Homeserver, session: &Session, room_id: &RoomId) -> Resul
         messages: None,
         state: Vec::new(),
         visibility: if public { Visibility::Public } else { Visibility::Private },
-        account_data: account_data
-            .into_iter()
-            .map(|data| AccountData { event_type: data.event_type, content: data.content })
-            .collect(),
+        account_data,
     })
 }
 

@@ -73,7 +73,7 @@ async fn get_members(
     let mut chunk = Vec::new();
     for (_, event_id) in state.of_type(&StateEventType::RoomMember) {
         let Some(event) = readable.viewer.room().event(event_id).await? else { continue };
-        let membership = event.pdu.content_as::<Membership>().map(|content| content.membership);
+        let membership = event.pdu.membership();
         let wanted = request
             .membership
             .as_ref()
@@ -84,11 +84,6 @@ async fn get_members(
         }
     }
     Ok(get_member_events::v3::Response::new(chunk))
-}
-
-#[derive(serde::Deserialize)]
-struct Membership {
-    membership: MembershipState,
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`

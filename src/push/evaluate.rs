@@ -3,7 +3,7 @@
 use ruma::{
     Int, OwnedEventId, OwnedUserId,
     events::{
-        StateEventType, TimelineEventType,
+        StateEventType,
         room::{
             create::RoomCreateEventContent, member::MembershipState,
             power_levels::RoomPowerLevelsEventContent,
@@ -13,8 +13,6 @@ use ruma::{
     room_version_rules::RoomPowerLevelsRules,
     serde::Raw,
 };
-
-use serde::Deserialize;
 
 use super::{Push, counts::unread_key};
 use crate::{
@@ -136,15 +134,7 @@ impl Push {
 
 /// Whom a membership event takes out of the room.
 fn gone(pdu: &Pdu) -> Option<OwnedUserId> {
-    #[derive(Deserialize)]
-    struct Content {
-        membership: MembershipState,
-    }
-    if pdu.kind != TimelineEventType::RoomMember {
-        return None;
-    }
-    let Content { membership } = pdu.content_as()?;
-    let gone = matches!(membership, MembershipState::Leave | MembershipState::Ban);
+    let gone = matches!(pdu.membership()?, MembershipState::Leave | MembershipState::Ban);
     OwnedUserId::try_from(pdu.state_key.as_deref()?).ok().filter(|_| gone)
 }
 

@@ -7,7 +7,7 @@
 use ruma::{
     EventId, OwnedUserId, RoomId, UserId,
     events::{
-        StateEventType, TimelineEventType,
+        StateEventType,
         room::{
             create::RoomCreateEventContent, member::MembershipState,
             tombstone::RoomTombstoneEventContent,
@@ -113,19 +113,8 @@ impl Push {
 
 /// Who joins by an event.
 fn joined(event: &Event) -> Option<OwnedUserId> {
-    if event.pdu.kind != TimelineEventType::RoomMember || !is_join(event) {
-        return None;
-    }
-    OwnedUserId::try_from(event.pdu.state_key.as_deref()?).ok()
-}
-
-fn is_join(event: &Event) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Content {
-        membership: MembershipState,
-    }
-    let content = event.pdu.content_as::<Content>();
-    content.is_some_and(|content| content.membership == MembershipState::Join)
+    let user_id = OwnedUserId::try_from(event.pdu.state_key.as_deref()?).ok();
+    user_id.filter(|_| event.pdu.membership() == Some(MembershipState::Join))
 }
 
 /// Whether the user of a membership event was joined at any time before it.
@@ -133,7 +122,7 @@ async fn was_joined_before(room: &Room, event: &Event) -> Result<bool> {
     let mut before = event.replaces_state.clone();
     while let Some(event_id) = before {
         let Some(event) = room.event(&event_id).await? else { break };
-        if is_join(&event) {
+        if event.pdu.membership() == Some(MembershipState::Join) {
             return Ok(true);
         }
         before = event.replaces_state.clone();

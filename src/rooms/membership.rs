@@ -1,7 +1,7 @@
 //! Joining, leaving, inviting and the rest. spec: client-server §Room membership
 
 use ruma::{
-    OwnedEventId, OwnedMxcUri, OwnedUserId, RoomId, UserId,
+    OwnedMxcUri, OwnedUserId, RoomId, UserId,
     events::{StateEventType, room::member::MembershipState},
     room::{AllowRule, JoinRule},
     state_res::events::RoomPowerLevelsIntField,
@@ -78,8 +78,7 @@ impl Rooms {
         profile: Profile,
         reason: Option<String>,
     ) -> Result<()> {
-        let room = self.room(room_id).await?;
-        let current = room.membership_of(user_id).await?.map(|member| member.membership);
+        let current = self.current_membership(room_id, user_id).await?;
         if current == Some(MembershipState::Join) {
             return Ok(());
         }
@@ -87,10 +86,9 @@ impl Rooms {
             MemberContent::new(MembershipState::Join).with_profile(profile).with_reason(reason);
         if current != Some(MembershipState::Invite) {
             content.join_authorised_via_users_server =
-                self.join_authorised_by(&room, user_id).await?;
+                self.join_authorised_by(&self.room(room_id).await?, user_id).await?;
         }
-        self.append(room_id, user_id, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(user_id, room_id, user_id, content).await
     }
 
     /// Who vouches for the join of a user to a restricted room; `None` when nobody has to.
@@ -151,8 +149,7 @@ impl Rooms {
     ) -> Result<()> {
         let content =
             MemberContent::new(MembershipState::Invite).with_profile(profile).with_reason(reason);
-        self.append(room_id, sender, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(sender, room_id, user_id, content).await
     }
 
     /// Asks to be invited. spec: client-server §Knocking on rooms
@@ -168,8 +165,7 @@ impl Rooms {
     ) -> Result<()> {
         let content =
             MemberContent::new(MembershipState::Knock).with_profile(profile).with_reason(reason);
-        self.append(room_id, user_id, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(user_id, room_id, user_id, content).await
     }
 
     /// Leaves a room, rejects an invite or takes back a knock; does nothing for one who left.
@@ -182,13 +178,11 @@ impl Rooms {
         room_id: &RoomId,
         reason: Option<String>,
     ) -> Result<()> {
-        let room = self.room(room_id).await?;
-        if self.membership_is(&room, user_id, &MembershipState::Leave).await? {
+        if self.current_membership(room_id, user_id).await? == Some(MembershipState::Leave) {
             return Ok(());
         }
         let content = MemberContent::new(MembershipState::Leave).with_reason(reason);
-        self.append(room_id, user_id, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(user_id, room_id, user_id, content).await
     }
 
     /// Removes a user from a room.
@@ -202,9 +196,7 @@ impl Rooms {
         user_id: &UserId,
         reason: Option<String>,
     ) -> Result<()> {
-        let room = self.room(room_id).await?;
-        let current = room.membership_of(user_id).await?.map(|member| member.membership);
-        match current {
+        match self.current_membership(room_id, user_id).await? {
             None | Some(MembershipState::Leave) => {
                 return Err(Error::forbidden("The user is not in the room"));
             }
@@ -215,8 +207,7 @@ impl Rooms {
             _ => {}
         }
         let content = MemberContent::new(MembershipState::Leave).with_reason(reason);
-        self.append(room_id, sender, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(sender, room_id, user_id, content).await
     }
 
     /// Bans a user from a room.
@@ -231,8 +222,7 @@ impl Rooms {
         reason: Option<String>,
     ) -> Result<()> {
         let content = MemberContent::new(MembershipState::Ban).with_reason(reason);
-        self.append(room_id, sender, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(sender, room_id, user_id, content).await
     }
 
     /// Lifts a ban.
@@ -246,13 +236,11 @@ impl Rooms {
         user_id: &UserId,
         reason: Option<String>,
     ) -> Result<()> {
-        let room = self.room(room_id).await?;
-        if !self.membership_is(&room, user_id, &MembershipState::Ban).await? {
+        if self.current_membership(room_id, user_id).await? != Some(MembershipState::Ban) {
             return Err(Error::forbidden("The user is not banned from the room"));
         }
         let content = MemberContent::new(MembershipState::Leave).with_reason(reason);
-        self.append(room_id, sender, content.event(user_id)?).await?;
-        Ok(())
+        self.set_membership(sender, room_id, user_id, content).await
     }
 
     /// Forgets a room that the user is no longer in. spec: client-server §POST forget
@@ -319,16 +307,25 @@ impl Rooms {
             };
         }
         let event = NewEvent::state_of(StateEventType::RoomMember, user_id.as_str(), &content)?;
-        self.append(room_id, user_id, event).await.map(|_: OwnedEventId| ())
+        self.append(room_id, user_id, event).await.map(drop)
     }
 
-    async fn membership_is(
+    async fn set_membership(
         &self,
-        room: &Room,
+        sender: &UserId,
+        room_id: &RoomId,
         user_id: &UserId,
-        membership: &MembershipState,
-    ) -> Result<bool> {
-        let member = room.membership_of(user_id).await?;
-        Ok(member.is_some_and(|member| member.membership == *membership))
+        content: MemberContent,
+    ) -> Result<()> {
+        self.append(room_id, sender, content.event(user_id)?).await.map(drop)
+    }
+
+    async fn current_membership(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+    ) -> Result<Option<MembershipState>> {
+        let member = self.room(room_id).await?.membership_of(user_id).await?;
+        Ok(member.map(|member| member.membership))
     }
 }

@@ -3,7 +3,7 @@
 use ruma::{
     CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId,
     OwnedUserId, RoomId, UserId,
-    events::{StateEventType, TimelineEventType},
+    events::{StateEventType, TimelineEventType, room::member::MembershipState},
     room_version_rules::RoomVersionRules,
 };
 use serde::Deserialize;
@@ -111,6 +111,18 @@ impl Pdu {
     /// The content as a type; `None` when it has another form.
     pub fn content_as<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
         serde_json::from_str(self.content.get()).ok()
+    }
+
+    /// The membership that it sets, for a membership event that says one.
+    pub fn membership(&self) -> Option<MembershipState> {
+        #[derive(Deserialize)]
+        struct Content {
+            membership: MembershipState,
+        }
+        if self.kind != TimelineEventType::RoomMember {
+            return None;
+        }
+        Some(self.content_as::<Content>()?.membership)
     }
 
     /// The event as a canonical JSON object.

@@ -15,7 +15,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{Event, Pdu, Room, Rooms, StateId};
+use super::{Event, Room, Rooms, StateId};
 use crate::{Result, feed::Position};
 
 /// A user, perhaps by one of their devices, who looks at a room. Remembers what it found out:
@@ -41,15 +41,6 @@ struct Sight {
 #[derive(Deserialize)]
 struct VisibilityContent {
     history_visibility: HistoryVisibility,
-}
-
-#[derive(Deserialize)]
-struct MembershipContent {
-    membership: MembershipState,
-}
-
-fn membership(pdu: &Pdu) -> Option<MembershipState> {
-    Some(pdu.content_as::<MembershipContent>()?.membership)
 }
 
 impl Room {
@@ -79,7 +70,7 @@ impl Room {
         while let Some(event) = next {
             let Some(before) = &event.replaces_state else { return Ok(0) };
             next = self.event(before).await?;
-            let joined = next.as_ref().and_then(|event| membership(&event.pdu))
+            let joined = next.as_ref().and_then(|event| event.pdu.membership())
                 == Some(MembershipState::Join);
             if joined {
                 return Ok(event.position);
@@ -132,7 +123,7 @@ impl Viewer {
     /// When the store can't be read.
     pub async fn membership_at(&self, event: &Event) -> Result<MembershipState> {
         if self.is_own_membership(event)
-            && let Some(membership) = membership(&event.pdu)
+            && let Some(membership) = event.pdu.membership()
         {
             return Ok(membership);
         }
@@ -210,7 +201,7 @@ impl Viewer {
             .await?;
         let sight = Sight {
             visibility: self.room.history_visibility_at(id).await?,
-            membership: own.and_then(|pdu| membership(&pdu)),
+            membership: own.and_then(|pdu| pdu.membership()),
         };
         self.seen.borrow_mut().insert(id, sight.clone());
         Ok(sight)

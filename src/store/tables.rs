@@ -1,4 +1,5 @@
 //! The tables of the store. Numbers are part of the stored format: never reuse one.
+//! Databases of before have rows of 93, 94 and 100.
 
 /// An ordered table of byte keys to byte values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,10 +101,6 @@ pub enum Table {
     CrossSigningKeys = 91,
     /// User, key, signing user, signing key → signature.
     Signatures = 92,
-    /// User → position at which the user's devices or their keys changed last.
-    DeviceListPositions = 93,
-    /// Position → user whose devices or their keys changed there last.
-    DeviceListChanges = 94,
     /// User, device, position → to-device message.
     ToDevice = 95,
     /// User, device, 0, transaction id → nothing; user, device, 1, place → transaction id.
@@ -114,8 +111,6 @@ pub enum Table {
     BackupKeys = 98,
     /// Hash of an OpenID token → whose it is.
     OpenIdTokens = 99,
-    /// User, position → user whose key the user signed there.
-    SignedUsers = 100,
     /// Room, user, receipt type, thread → receipt.
     Receipts = 120,
     /// Media id → what is known of the file.

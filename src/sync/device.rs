@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{OwnedUserId, events::room::member::MembershipState};
+use ruma::{UserId, events::room::member::MembershipState};
 
 use super::{
     Sync, SyncRequest,
@@ -37,6 +37,22 @@ impl Sync {
         response.device_one_time_keys_count = counts.one_time_keys.clone();
         response.device_unused_fallback_key_types = counts.unused_fallback_keys.clone();
         Ok(())
+    }
+
+    /// Whose devices a client has to look at again because of what came after `from` up to `to`,
+    /// and whose no longer. spec: client-server §GET /keys/changes
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn device_list_changes(
+        &self,
+        session: &Session,
+        from: Position,
+        to: Position,
+    ) -> Result<DeviceLists> {
+        let rooms = self.inner.rooms.memberships(&session.user_id).await?;
+        let changes = Changes::of(self.inner.feed.since(from, to).await?, session, &rooms);
+        self.device_lists(session, &rooms, &changes, from).await
     }
 
     /// Users whose devices changed or who came to share a room, and those who share none any more.
@@ -83,7 +99,8 @@ impl Sync {
         Ok(lists)
     }
 
-    async fn shares(&self, own: &OwnedUserId, other: &OwnedUserId) -> Result<bool> {
+    /// Whether a user is told of another: they share a room, or are the same.
+    pub(super) async fn shares(&self, own: &UserId, other: &UserId) -> Result<bool> {
         Ok(own == other || self.inner.rooms.shares_room(own, other).await?)
     }
 }

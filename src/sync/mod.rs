@@ -6,6 +6,7 @@
 //! reads of what they name; nothing goes through all rooms or all members but the first sync. The
 //! same token gives the same answer, or one with more in it.
 
+mod account_data;
 mod changes;
 mod device;
 mod events;
@@ -32,21 +33,21 @@ use serde_json::value::to_raw_value;
 pub(crate) use self::filter::event_passes;
 use self::{
     changes::{Changes, RoomChanges},
-    response::{Events, JoinedRoom, Json, LeftRoom, StrippedRoom},
+    response::{Events, JoinedRoom, LeftRoom, StrippedRoom},
     room::Span,
     told_members::ToldMembers,
 };
 pub use self::{
     presence::{Presence, UserPresence},
     receipts::{Receipt, Receipts},
-    response::{Response, StateForm},
+    response::{DeviceLists, Response, StateForm},
     typing::Typing,
 };
 use crate::{
     Error, Result,
     feed::{Feed, Position},
     platform,
-    push::{PUSH_RULES, Push},
+    push::Push,
     rooms::{Room, Rooms, UserRoom, UserRooms, Viewer},
     store::Store,
     users::{Session, Users},
@@ -311,7 +312,8 @@ impl Sync {
             && (changed.typing || (whole && !typists.is_empty()))
         {
             let content = serde_json::json!({ "user_ids": typists });
-            joined.ephemeral.events.push(event("m.typing", &content)?);
+            let typing = serde_json::json!({ "type": "m.typing", "content": content });
+            joined.ephemeral.events.push(to_raw_value(&typing).map_err(Error::internal)?);
         }
         if !filter::kind_passes(filter, "m.receipt") {
             return Ok(());
@@ -328,29 +330,6 @@ impl Sync {
             joined.ephemeral.events.push(to_raw_value(&receipts).map_err(Error::internal)?);
         }
         Ok(())
-    }
-
-    async fn room_account_data(
-        &self,
-        room: &Room,
-        span: &Span<'_>,
-        changed: &RoomChanges,
-        whole: bool,
-    ) -> Result<Vec<Json>> {
-        let filter = &span.filter.account_data;
-        let mut events = Vec::new();
-        if (!whole && changed.account_data.is_empty()) || !filter::room_passes(filter, room.id()) {
-            return Ok(events);
-        }
-        let user_id = &span.session.user_id;
-        for data in self.inner.users.all_account_data(user_id, Some(room.id())).await? {
-            if (whole || changed.account_data.contains(&data.event_type))
-                && filter::kind_passes(filter, &data.event_type)
-            {
-                events.push(event(&data.event_type, &data.content)?);
-            }
-        }
-        Ok(events)
     }
 
     /// What a user who is not in a room is shown of it; `None` for an invite from somebody whom
@@ -380,33 +359,6 @@ impl Sync {
         Ok(LeftRoom { events: part.events, ..LeftRoom::default() })
     }
 
-    async fn add_account_data(
-        &self,
-        response: &mut Response,
-        session: &Session,
-        request: &SyncRequest,
-        changes: &Changes,
-    ) -> Result<()> {
-        let first = request.since.is_none();
-        if !first && changes.account_data.is_empty() {
-            return Ok(());
-        }
-        let passes = |kind: &str| filter::passes(&request.filter.account_data, kind, None);
-        if (first || changes.account_data.contains(PUSH_RULES)) && passes(PUSH_RULES) {
-            let rules = self.inner.push.rules_content(&session.user_id).await?;
-            response.account_data.events.push(event(PUSH_RULES, &rules)?);
-        }
-        for data in self.inner.users.all_account_data(&session.user_id, None).await? {
-            if (first || changes.account_data.contains(&data.event_type))
-                && data.event_type != PUSH_RULES
-                && passes(&data.event_type)
-            {
-                response.account_data.events.push(event(&data.event_type, &data.content)?);
-            }
-        }
-        Ok(())
-    }
-
     async fn add_presence(
         &self,
         response: &mut Response,
@@ -422,8 +374,7 @@ impl Sync {
             if !filter::passes(&request.filter.presence, "m.presence", Some(&user_id)) {
                 continue;
             }
-            let is_own = user_id == session.user_id;
-            if !is_own && !self.inner.rooms.shares_room(&session.user_id, &user_id).await? {
+            if !self.shares(&session.user_id, &user_id).await? {
                 continue;
             }
             if let Some(presence) = self.inner.presence.get(&user_id) {
@@ -439,15 +390,4 @@ impl Sync {
         let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
         Ok(viewer.ignoring(self.inner.users.ignored_users(&session.user_id).await?))
     }
-}
-
-/// An event that has only a type and a content.
-fn event(kind: &str, content: &impl serde::Serialize) -> Result<Json> {
-    #[derive(serde::Serialize)]
-    struct Event<'a, T> {
-        #[serde(rename = "type")]
-        kind: &'a str,
-        content: &'a T,
-    }
-    to_raw_value(&Event { kind, content }).map_err(Error::internal)
 }

@@ -242,13 +242,8 @@ impl Sync {
     }
 
     async fn is_joined_at(&self, room: &Room, state: StateId, user: &OwnedUserId) -> Result<bool> {
-        #[derive(serde::Deserialize)]
-        struct Content {
-            membership: MembershipState,
-        }
         let member = room.state_event_at(state, &StateEventType::RoomMember, user.as_str()).await?;
-        let content = member.and_then(|member| member.content_as::<Content>());
-        Ok(content.is_some_and(|content| content.membership == MembershipState::Join))
+        Ok(member.and_then(|member| member.membership()) == Some(MembershipState::Join))
     }
 
     /// From what a client makes the room's name.

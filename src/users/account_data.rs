@@ -1,6 +1,7 @@
 //! Account data, global and for a room. spec: client-server §Client Config
 
 use ruma::{RoomId, UserId};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Users;
@@ -10,10 +11,11 @@ use crate::{
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
-/// One type of a user's account data.
-#[derive(Clone, Debug)]
+/// One type of a user's account data; as JSON the event that clients get.
+#[derive(Clone, Debug, Serialize)]
 pub struct AccountData {
     /// The type of the event.
+    #[serde(rename = "type")]
     pub event_type: String,
     /// Its content, an object.
     pub content: Box<RawValue>,

@@ -150,7 +150,6 @@ impl Users {
                 return Err(Error::invalid_signature(message));
             }
         }
-        let place = self.device_list_place(user_id).await?;
         let mut batch = Batch::new();
         if keys.master.is_some() && stored.as_ref().and_then(public_key) != public_key(master) {
             // A new master key has not signed the old keys.
@@ -160,7 +159,7 @@ impl Users {
         for (usage, key) in keys.iter() {
             batch.put_json(Table::CrossSigningKeys, row_key(user_id, usage), key)?;
         }
-        self.record_device_list(&mut batch, user_id, place);
+        self.record_device_list(&mut batch, user_id);
         Ok(self.inner.store.commit(batch).await?)
     }
 

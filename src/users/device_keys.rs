@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 use serde_json::{Map, Value};
 
-use super::{Users, device_lists::DeviceListPlace, sessions::Session};
+use super::{Users, sessions::Session};
 use crate::{
     Error, Result,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
@@ -41,10 +41,9 @@ impl Users {
         if self.is_cross_signing_key(&sender.user_id, sender.device_id.as_str()).await? {
             return Err(Error::forbidden("The device has the id of a cross-signing key"));
         }
-        let place = self.device_list_place(&sender.user_id).await?;
         let mut batch = Batch::new();
         batch.put_json(Table::DeviceKeys, device_key(&sender.user_id, &sender.device_id), &keys)?;
-        self.record_device_list(&mut batch, &sender.user_id, place);
+        self.record_device_list(&mut batch, &sender.user_id);
         Ok(self.inner.store.commit(batch).await?)
     }
 
@@ -106,7 +105,7 @@ impl Users {
         batch: &mut Batch,
         user_id: &UserId,
         device_id: &DeviceId,
-    ) -> Result<Option<DeviceListPlace>> {
+    ) -> Result<bool> {
         let store = &self.inner.store;
         for table in [
             Table::OneTimeKeys,
@@ -122,9 +121,9 @@ impl Users {
         }
         self.forget_key_counts(batch, user_id, device_id);
         if self.stored_device_keys(user_id, device_id).await?.is_none() {
-            return Ok(None);
+            return Ok(false);
         }
         batch.delete(Table::DeviceKeys, device_key(user_id, device_id));
-        self.device_list_place(user_id).await.map(Some)
+        Ok(true)
     }
 }

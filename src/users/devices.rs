@@ -76,11 +76,10 @@ impl Users {
         let mut record = record.ok_or_else(no_such_device)?;
         record.display_name = Some(display_name);
         let shown = self.stored_device_keys(user_id, device_id).await?.is_some();
-        let place = self.device_list_place(user_id).await?;
         let mut batch = Batch::new();
         self.put_device(&mut batch, user_id, device_id, &record)?;
         if shown {
-            self.record_device_list(&mut batch, user_id, place);
+            self.record_device_list(&mut batch, user_id);
         }
         Ok(self.inner.store.commit(batch).await?)
     }
@@ -126,18 +125,18 @@ impl Users {
         user_id: &UserId,
         devices: &[OwnedDeviceId],
     ) -> Result<()> {
-        let mut place = None;
+        let mut shown = false;
         for device_id in devices {
             let Some(record) = self.device_record(user_id, device_id).await? else { continue };
             for pair in &record.tokens {
                 self.revoke(batch, pair);
             }
             batch.delete(Table::Devices, device_key(user_id, device_id));
-            place = self.remove_device_keys(batch, user_id, device_id).await?.or(place);
+            shown |= self.remove_device_keys(batch, user_id, device_id).await?;
         }
         // Last, since nothing may be waited for from here to the submission.
-        if let Some(place) = place {
-            self.record_device_list(batch, user_id, place);
+        if shown {
+            self.record_device_list(batch, user_id);
         }
         Ok(())
     }

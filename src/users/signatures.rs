@@ -66,9 +66,8 @@ impl Users {
                 others.push(user_id);
             }
         }
-        let place = self.device_list_place(&sender.user_id).await?;
         if own {
-            self.record_device_list(&mut batch, &sender.user_id, place);
+            self.record_device_list(&mut batch, &sender.user_id);
         }
         for user_id in others {
             self.record_signature(&mut batch, &sender.user_id, &user_id);
