@@ -360,7 +360,7 @@ async fn run(retention: Retention, operations: Vec<Operation>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: support::queue::cases(200), max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_confirmed_never_comes_again_and_everything_else_does(

@@ -1,6 +1,8 @@
 //! The queue against a plain model of it, with random operations, failures and kills.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod support;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
@@ -400,7 +402,7 @@ async fn check(world: &World, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: support::queue::cases(300), ..ProptestConfig::default() })]
 
     #[test]
     fn the_queue_does_what_the_model_does(

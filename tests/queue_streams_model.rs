@@ -397,7 +397,7 @@ async fn check(world: &World, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: support::queue::cases(200), ..ProptestConfig::default() })]
 
     #[test]
     fn streams_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..50)) {

@@ -9,6 +9,10 @@ impl Writer {
         Self(Vec::with_capacity(bytes))
     }
 
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.0.reserve(bytes);
+    }
+
     pub(super) fn number(&mut self, mut number: u64) -> &mut Self {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);

@@ -194,3 +194,10 @@ pub fn stream(name: &str) -> StreamConfig {
 pub fn header(name: &str, value: impl ToString) -> Headers {
     Headers::new().with(name, value.to_string())
 }
+
+/// How many cases a model is tried with: `PROPTEST_CASES`, or else so many.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn cases(usually: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    asked.unwrap_or(usually)
+}

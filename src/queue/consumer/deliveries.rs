@@ -5,7 +5,10 @@ use std::{
     rc::Rc,
 };
 
-use super::row::{self, DeliveriesRow};
+use super::{
+    chunks::Chunks,
+    row::{self, DeliveriesRow, Entry},
+};
 
 #[derive(Default)]
 pub(in crate::queue) struct Deliveries {
@@ -18,6 +21,7 @@ pub(in crate::queue) struct Deliveries {
     pub(super) consumer_sequence: u64,
     pub(super) stream_sequence: u64,
     pub(in crate::queue) pending: BTreeMap<u64, Pending>,
+    pub(super) chunks: Chunks,
     /// Acknowledged by batches that are not durable yet.
     pub(super) acking: BTreeMap<u64, Pending>,
     /// When each of `pending` is delivered again, except those that are held.
@@ -43,6 +47,14 @@ pub(in crate::queue) struct Pending {
     pub(super) about: Option<(Rc<str>, u64)>,
 }
 
+impl Pending {
+    /// What is stored of it.
+    pub(super) fn entry(&self) -> Entry {
+        let delayed = self.delayed.then_some(self.deadline);
+        (self.deliveries, self.consumer_sequence, delayed)
+    }
+}
+
 impl Deliveries {
     /// Of a consumer that starts at `cursor`.
     pub(super) fn starting(cursor: u64) -> Self {
@@ -58,10 +70,13 @@ impl Deliveries {
             taken: row.taken,
             consumer_sequence: row.consumer_sequence,
             stream_sequence: row.stream_sequence,
+            chunks: (row.chunks)
+                .map(|(generation, stored)| Chunks::restored(generation, stored))
+                .unwrap_or_default(),
             ..Self::default()
         };
         for (sequence, (times, consumer_sequence, delayed)) in row.pending {
-            deliveries.insert(
+            deliveries.put(
                 sequence,
                 Pending {
                     deliveries: times,
@@ -77,35 +92,47 @@ impl Deliveries {
         deliveries
     }
 
-    /// Its row. Written with each acknowledgement, however much is pending.
+    /// Its row. Written with each acknowledgement.
     pub(super) fn encode(&self) -> Vec<u8> {
         let head = [self.cursor, self.taken, self.consumer_sequence, self.stream_sequence];
-        let pending = self.pending.iter().map(|(sequence, pending)| {
-            let delayed = pending.delayed.then_some(pending.deadline);
-            (*sequence, (pending.deliveries, pending.consumer_sequence, delayed))
-        });
-        row::encode(head, pending)
+        let pending = self.pending.iter().map(|(sequence, pending)| (*sequence, pending.entry()));
+        row::encode(head, self.chunks.generation().map_or(Ok(pending), Err))
     }
 
     pub(in crate::queue) fn insert(&mut self, sequence: u64, pending: Pending) {
+        self.chunks.note(sequence);
+        self.put(sequence, pending);
+    }
+
+    pub(in crate::queue) fn remove(&mut self, sequence: u64) -> Option<Pending> {
+        let pending = self.take(sequence)?;
+        self.chunks.note(sequence);
+        Some(pending)
+    }
+
+    /// Changes the entry of a message that is pending.
+    pub(super) fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Pending)) -> bool {
+        let Some(mut pending) = self.take(sequence) else { return false };
+        let before = pending.entry();
+        change(&mut pending);
+        if pending.entry() != before {
+            self.chunks.note(sequence);
+        }
+        self.put(sequence, pending);
+        true
+    }
+
+    fn put(&mut self, sequence: u64, pending: Pending) {
         if !pending.held {
             self.deadlines.insert((pending.deadline, sequence));
         }
         self.pending.insert(sequence, pending);
     }
 
-    pub(in crate::queue) fn remove(&mut self, sequence: u64) -> Option<Pending> {
+    fn take(&mut self, sequence: u64) -> Option<Pending> {
         let pending = self.pending.remove(&sequence)?;
         self.deadlines.remove(&(pending.deadline, sequence));
         Some(pending)
-    }
-
-    /// Changes the entry of a message that is pending.
-    pub(super) fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Pending)) -> bool {
-        let Some(mut pending) = self.remove(sequence) else { return false };
-        change(&mut pending);
-        self.insert(sequence, pending);
-        true
     }
 
     /// At most `limit` messages that are to be delivered again by now, lowest sequence number
@@ -140,6 +167,7 @@ impl Deliveries {
     /// Begins anew at `cursor`, and with the consumer's first sequence number.
     pub(super) fn reset(&mut self, cursor: u64) {
         self.pending.clear();
+        self.chunks.note_all();
         self.deadlines.clear();
         self.cursor = cursor;
         self.consumer_sequence = 0;

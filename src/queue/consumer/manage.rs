@@ -382,6 +382,9 @@ impl Stream {
         let mut batch = Batch::new();
         configurations::delete_consumer(&mut batch, self.id, consumer.id);
         batch.delete(Table::QueueConsumerStates, row::consumer_key(self.id, consumer.id));
+        for key in consumer.deliveries.borrow().chunks.keys(self.id, consumer.id) {
+            batch.delete(Table::QueueConsumerStates, key);
+        }
         self.ask_sweep();
         self.write_counts(&mut batch);
         if let Err(cause) = self.store.commit(batch).await {

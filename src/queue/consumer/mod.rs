@@ -7,6 +7,7 @@
 mod ack;
 mod acks;
 mod advisory;
+mod chunks;
 mod deal;
 mod deliveries;
 mod fetch;
@@ -169,6 +170,8 @@ impl Inner {
         if self.deleted.get() || self.is_in_memory(stream) {
             return;
         }
+        let (consumer, id) = (self.clone(), stream.id);
+        batch.on_submit(move |batch| consumer.write_chunks(id, batch));
         let consumer = self.clone();
         let key = row::consumer_key(stream.id, self.id);
         batch.put_at_submit(Table::QueueConsumerStates, key, move || {

@@ -1,14 +1,15 @@
 //! The rows of consumers: keys, and values in their compact form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     queue::codec::{Reader, Writer},
     store::Key,
 };
 
-/// What the format of a value is known by.
-const FORMAT: u64 = 1;
+/// What the formats of a value are known by: in the second, what is pending has rows of its own.
+const WHOLE: u64 = 1;
+const SPLIT: u64 = 2;
 /// About how many bytes the parts of a row take.
 const ROW_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 8;
@@ -26,21 +27,51 @@ pub(in crate::queue) struct DeliveriesRow {
     pub(in crate::queue) stream_sequence: u64,
     /// By sequence number.
     pub(in crate::queue) pending: BTreeMap<u64, Entry>,
+    /// The rows that have what is pending, when it is not in this one: their generation, and which
+    /// these are.
+    pub(in crate::queue) chunks: Option<(u64, BTreeSet<u64>)>,
 }
 
 /// Deliveries, the consumer sequence of the first of them, and until when the next was put off.
-type Entry = (u64, u64, Option<u64>);
+pub(in crate::queue) type Entry = (u64, u64, Option<u64>);
 
-/// A row of cursor, taken, consumer and stream sequence, and of what is pending.
+/// The row of some of what a consumer has pending.
+pub(super) fn chunk_key(stream: u64, consumer: u64, generation: u64, chunk: u64) -> Key {
+    chunks_key(stream, consumer, generation).u64(chunk)
+}
+
+/// What the keys of all these begin with.
+pub(in crate::queue) fn chunks_key(stream: u64, consumer: u64, generation: u64) -> Key {
+    consumer_key(stream, consumer).u64(generation)
+}
+
+/// A row of cursor, taken, consumer and stream sequence, and of what is pending; or else of the
+/// generation of the rows that have that.
 pub(super) fn encode(
     head: [u64; 4],
-    pending: impl ExactSizeIterator<Item = (u64, Entry)>,
+    pending: Result<impl ExactSizeIterator<Item = (u64, Entry)>, u64>,
 ) -> Vec<u8> {
-    let mut row = Writer::with_capacity(ROW_BYTES + pending.len() * ENTRY_BYTES);
-    row.number(FORMAT);
+    let mut row = Writer::with_capacity(ROW_BYTES);
+    row.number(if pending.is_ok() { WHOLE } else { SPLIT });
     for number in head {
         row.number(number);
     }
+    match pending {
+        Ok(pending) => write_entries(&mut row, pending),
+        Err(generation) => _ = row.number(generation),
+    }
+    row.finish()
+}
+
+/// A row of some of what is pending.
+pub(super) fn encode_entries(pending: impl ExactSizeIterator<Item = (u64, Entry)>) -> Vec<u8> {
+    let mut row = Writer::default();
+    write_entries(&mut row, pending);
+    row.finish()
+}
+
+fn write_entries(row: &mut Writer, pending: impl ExactSizeIterator<Item = (u64, Entry)>) {
+    row.reserve(pending.len() * ENTRY_BYTES);
     row.number(pending.len() as u64);
     // Differences of neighbours are small numbers.
     let mut before = 0;
@@ -51,28 +82,45 @@ pub(super) fn encode(
             .number(delayed.unwrap_or(0));
         before = sequence;
     }
-    row.finish()
 }
 
 impl DeliveriesRow {
     pub(in crate::queue) fn decode(row: &[u8]) -> Option<Self> {
         let mut row = Reader(row);
-        (row.number()? == FORMAT).then_some(())?;
+        let format = row.number()?;
+        [WHOLE, SPLIT].contains(&format).then_some(())?;
         let mut deliveries = Self {
             cursor: row.number()?,
             taken: row.number()?,
             consumer_sequence: row.number()?,
             stream_sequence: row.number()?,
             pending: BTreeMap::new(),
+            chunks: None,
         };
+        if format == WHOLE {
+            deliveries.read_entries(row)?;
+        } else {
+            deliveries.chunks = Some((row.number()?, BTreeSet::new()));
+        }
+        Some(deliveries)
+    }
+
+    /// Adds what another row has of what is pending.
+    pub(in crate::queue) fn add(&mut self, key: &[u8], row: &[u8]) -> Option<()> {
+        let chunk = u64::from_be_bytes(*key.last_chunk()?);
+        self.chunks.as_mut()?.1.insert(chunk);
+        self.read_entries(Reader(row))
+    }
+
+    fn read_entries(&mut self, mut row: Reader<'_>) -> Option<()> {
         let mut sequence = 0u64;
         for _ in 0..row.number()? {
             sequence = sequence.checked_add(row.number()?)?;
             let entry = (row.number()?, row.number()?, row.number()?);
             let delayed = (entry.2 != 0).then_some(entry.2);
-            deliveries.pending.insert(sequence, (entry.0, entry.1, delayed));
+            self.pending.insert(sequence, (entry.0, entry.1, delayed));
         }
-        Some(deliveries)
+        Some(())
     }
 }
 
@@ -88,9 +136,16 @@ mod tests {
             consumer_sequence: 12,
             stream_sequence: 9,
             pending: [(4, (1, 4, None)), (9, (3, 9, Some(77)))].into(),
+            chunks: None,
         };
-        let pending = deliveries.pending.clone().into_iter();
-        let row = encode([10, 9, 12, 9], pending);
-        assert_eq!(DeliveriesRow::decode(&row), Some(deliveries));
+        let head = [10, 9, 12, 9];
+        let pending = || deliveries.pending.clone().into_iter();
+        let row = encode(head, Ok(pending()));
+        assert_eq!(DeliveriesRow::decode(&row).as_ref(), Some(&deliveries));
+        let mut split =
+            DeliveriesRow::decode(&encode(head, Err::<std::vec::IntoIter<_>, _>(5))).unwrap();
+        assert!(split.pending.is_empty());
+        split.add(&chunk_key(1, 2, 5, 3), &encode_entries(pending())).unwrap();
+        assert_eq!((&split.pending, split.chunks), (&deliveries.pending, Some((5, [3].into()))));
     }
 }

@@ -19,7 +19,10 @@ use crate::{
         clock::Clock,
         config::StreamConfig,
         configurations::{self, Stored},
-        consumer::{self, ConsumerRow, row::DeliveriesRow},
+        consumer::{
+            self, ConsumerRow,
+            row::{DeliveriesRow, chunks_key},
+        },
         error::Result,
     },
     store::{self, Batch, Direction, KeyRange, KeyReader, Store, Table},
@@ -219,10 +222,7 @@ impl Stream {
                     continue;
                 }
             };
-            let key = row::message_key(self.id, id);
-            let state = self.store.get(Table::QueueConsumerStates, key).await;
-            let state = self.unless_damaged(state)?;
-            let state = state.as_deref().and_then(DeliveriesRow::decode);
+            let state = self.deliveries_of(id).await?;
             let since = (self.counts.borrow().first, self.clock.now());
             let matched = matched.get(&id).copied();
             let consumer = consumer::Inner::restored(id, &row, state, matched, since);
@@ -230,6 +230,22 @@ impl Stream {
             self.consumers.borrow_mut().insert(consumer.name.to_string(), Rc::new(consumer));
         }
         Ok(())
+    }
+
+    /// What a consumer was delivered; `None` when it can't be read.
+    async fn deliveries_of(&self, consumer: u64) -> Result<Option<DeliveriesRow>> {
+        let (key, table) = (row::message_key(self.id, consumer), Table::QueueConsumerStates);
+        let state = self.unless_damaged(self.store.get(table, key).await)?;
+        let Some(mut state) = state.as_deref().and_then(DeliveriesRow::decode) else {
+            return Ok(None);
+        };
+        let Some((generation, _)) = state.chunks else { return Ok(Some(state)) };
+        let range = KeyRange::prefix(chunks_key(self.id, consumer, generation));
+        let rows = self.store.scan(table, range, Direction::Forward, usize::MAX).await;
+        let rows = self.unless_damaged(rows.map(Some))?;
+        let Some(rows) = rows else { return Ok(None) };
+        let complete = rows.iter().all(|(key, row)| state.add(key, row).is_some());
+        Ok(complete.then_some(state))
     }
 
     async fn open_ids(&self) -> Result<()> {

@@ -1,0 +1,135 @@
+//! Where what is pending is stored. As long as it is little, in the consumer's row. When it is much,
+//! in rows of its own, each for a stretch of sequence numbers, of which only those are written that
+//! have changed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::{Inner, Pending, row};
+use crate::store::{Batch, Key, Table};
+
+/// With more than so many, what is pending gets rows of its own; with fewer than the least it goes
+/// back.
+const MOST_INLINE: usize = 512;
+const LEAST_SPLIT: usize = 128;
+/// How many sequence numbers a row is for.
+const SPAN: u64 = 512;
+
+/// Which rows there are, and which of them have to be written.
+#[derive(Default)]
+pub(super) struct Chunks {
+    is_split: bool,
+    /// What these rows are told by from those of another time that could not be read.
+    generation: u64,
+    stored: BTreeSet<u64>,
+    changed: BTreeSet<u64>,
+}
+
+impl Chunks {
+    /// As they are in the store.
+    pub(super) fn restored(generation: u64, stored: BTreeSet<u64>) -> Self {
+        Self { is_split: true, generation, stored, changed: BTreeSet::new() }
+    }
+
+    /// The generation of the rows that have what is pending, when the consumer's has not.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.is_split.then_some(self.generation)
+    }
+
+    /// The keys of all that are stored.
+    pub(super) fn keys(&self, stream: u64, consumer: u64) -> impl Iterator<Item = Key> + '_ {
+        let key = move |chunk: &u64| row::chunk_key(stream, consumer, self.generation, *chunk);
+        self.stored.iter().map(key)
+    }
+
+    /// Something about this message is to be stored.
+    pub(super) fn note(&mut self, sequence: u64) {
+        if self.is_split {
+            self.changed.insert(sequence / SPAN);
+        }
+    }
+
+    /// Everything is to be stored.
+    pub(super) fn note_all(&mut self) {
+        self.changed.extend(&self.stored);
+    }
+
+    /// The rows that have to be written, and those that have to go; from here on they count as
+    /// stored.
+    fn take(&mut self, pending: &BTreeMap<u64, Pending>) -> Vec<(u64, Option<Vec<u8>>)> {
+        if !self.is_split && pending.len() > MOST_INLINE {
+            self.is_split = true;
+            if self.generation == 0 {
+                self.generation = rand::random_range(1..=u64::from(u32::MAX));
+            }
+            self.changed.extend(pending.keys().map(|sequence| sequence / SPAN));
+        } else if self.is_split && pending.len() < LEAST_SPLIT {
+            self.is_split = false;
+        }
+        let mut rows = Vec::new();
+        if !self.is_split {
+            self.changed.clear();
+            rows.extend(std::mem::take(&mut self.stored).into_iter().map(|chunk| (chunk, None)));
+            return rows;
+        }
+        for chunk in std::mem::take(&mut self.changed) {
+            let mut entries = pending.range(chunk * SPAN..(chunk + 1) * SPAN).peekable();
+            if entries.peek().is_some() {
+                let entries: Vec<_> =
+                    entries.map(|(sequence, one)| (*sequence, one.entry())).collect();
+                self.stored.insert(chunk);
+                rows.push((chunk, Some(row::encode_entries(entries.into_iter()))));
+            } else if self.stored.remove(&chunk) {
+                rows.push((chunk, None));
+            }
+        }
+        rows
+    }
+
+    /// It is not known any longer what is in these rows.
+    fn doubt(&mut self, chunks: &[u64]) {
+        self.stored.extend(chunks);
+        self.changed.extend(chunks);
+    }
+}
+
+/// Rows that are being written; when that fails, they have to be written again.
+struct Writing {
+    consumer: Rc<Inner>,
+    chunks: Vec<u64>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.consumer.deliveries.borrow_mut().chunks.doubt(&self.chunks);
+    }
+}
+
+impl Inner {
+    /// Writes what has changed of the rows of what is pending.
+    pub(super) fn write_chunks(self: &Rc<Self>, stream: u64, batch: &mut Batch) {
+        let (rows, generation) = {
+            let deliveries = &mut *self.deliveries.borrow_mut();
+            let rows = deliveries.chunks.take(&deliveries.pending);
+            (rows, deliveries.chunks.generation)
+        };
+        if rows.is_empty() {
+            return;
+        }
+        let mut writing = Writing { consumer: self.clone(), chunks: Vec::new() };
+        for (chunk, row) in rows {
+            writing.chunks.push(chunk);
+            let key = row::chunk_key(stream, self.id, generation, chunk);
+            match row {
+                Some(row) => batch.put(Table::QueueConsumerStates, key, row),
+                None => batch.delete(Table::QueueConsumerStates, key),
+            }
+        }
+        batch.on_durable(move || {
+            let mut writing = writing;
+            writing.chunks.clear();
+        });
+    }
+}
