@@ -1,0 +1,167 @@
+//! How far a fast batch is, and at what pace it is acknowledged.
+
+use super::place::{Operation, Place};
+
+/// How many messages of all batches together are acknowledged at once.
+const MOST_FLOW: u64 = 500;
+
+/// A fast batch.
+#[derive(Default)]
+pub(super) struct FastBatch {
+    gap_ok: bool,
+    /// How many messages at most are acknowledged at once, and how many are now.
+    most: u64,
+    flow: u64,
+    /// The batch's sequence numbers of the last message that came, that is durable, and that was
+    /// acknowledged.
+    last: u64,
+    durable: u64,
+    acknowledged: u64,
+    /// How many messages are not durable yet.
+    pub(super) pending: u64,
+    /// The stream's sequence number of the last durable message.
+    stored: u64,
+    ends: bool,
+    pub(super) deadline: u64,
+}
+
+/// What is done with a message of a batch.
+pub(super) struct Step {
+    /// What is missing before it: from where, and up to where.
+    pub(super) gap: Option<(u64, u64)>,
+    pub(super) then: Then,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Store,
+    /// The client is told how far its messages are.
+    Tell,
+    /// Nothing.
+    Skip,
+    /// The batch ends before it.
+    End,
+}
+
+/// What a client is told as its messages become durable.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) acknowledged: u64,
+    pub(super) flow: u64,
+}
+
+impl FastBatch {
+    /// The batch that begins with this message, beside `others`.
+    pub(super) fn new(place: Place<'_>, others: usize, deadline: u64) -> Self {
+        Self {
+            deadline,
+            gap_ok: place.gap_ok,
+            most: place.flow,
+            // Who is not alone begins slowly.
+            flow: if others == 0 { place.flow.min(MOST_FLOW) } else { 1 },
+            ..Self::default()
+        }
+    }
+
+    /// Goes on to a message that has come.
+    pub(super) fn step(&mut self, place: Place<'_>) -> Step {
+        let expected = self.last + 1;
+        if place.operation == Operation::Ping {
+            // It names the last message that was sent.
+            let gap = (place.sequence > self.last).then_some((expected, place.sequence + 1));
+            if gap.is_none() {
+                return Step { gap, then: Then::Tell };
+            }
+            if self.gap_ok {
+                self.last = place.sequence;
+                self.settle();
+            }
+            return Step { gap, then: if self.gap_ok { Then::Tell } else { Then::End } };
+        }
+        if self.ends {
+            return Step { gap: None, then: Then::Skip };
+        }
+        let gap = (place.sequence > expected).then_some((expected, place.sequence));
+        if place.sequence < expected || (gap.is_some() && !self.gap_ok) {
+            return Step { gap, then: Then::End };
+        }
+        if place.operation == Operation::End {
+            self.last = place.sequence - 1;
+            self.settle();
+            return Step { gap, then: Then::End };
+        }
+        self.last = place.sequence;
+        self.ends = place.operation == Operation::Commit;
+        Step { gap, then: Then::Store }
+    }
+
+    /// The last message is not stored, since it is there already; tells whether the batch has no
+    /// other.
+    pub(super) fn skip(&mut self, place: Place<'_>) -> bool {
+        self.settle();
+        self.is_alone(place)
+    }
+
+    /// The last message is not stored, since it was refused: it is a gap if the batch goes on, and
+    /// no part of it otherwise. Tells whether the batch has no other.
+    pub(super) fn refuse(&mut self, place: Place<'_>, goes_on: bool) -> bool {
+        let is_alone = self.is_alone(place);
+        if !goes_on {
+            self.last -= 1;
+            self.settle();
+        }
+        is_alone
+    }
+
+    fn is_alone(&self, place: Place<'_>) -> bool {
+        !place.gap_ok && self.last == 1
+    }
+
+    /// Where nothing is on its way, everything that came counts as durable.
+    fn settle(&mut self) {
+        if self.pending == 0 {
+            self.durable = self.last;
+        }
+    }
+
+    /// The message at this place is durable, under this sequence number of the stream.
+    pub(super) fn note_durable(&mut self, place: u64, sequence: u64) {
+        self.pending = self.pending.saturating_sub(1);
+        self.stored = sequence;
+        self.durable = place;
+        self.settle();
+    }
+
+    /// No more comes.
+    pub(super) fn end(&mut self) {
+        self.ends = true;
+    }
+
+    /// When it has ended and everything is durable: the stream's last sequence number, and how many
+    /// messages it had.
+    pub(super) fn outcome(&self) -> Option<(u64, u64)> {
+        (self.ends && self.durable == self.last).then_some((self.stored, self.last))
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        Pace { acknowledged: self.acknowledged, flow: self.flow }
+    }
+
+    /// What is to be acknowledged now, if it is enough; beside so many others.
+    pub(super) fn acknowledge(&mut self, batches: usize) -> Option<Pace> {
+        if self.durable < self.acknowledged + self.flow {
+            return None;
+        }
+        let steps = (self.durable - self.acknowledged) / self.flow;
+        self.acknowledged += steps * self.flow;
+        // All get their share.
+        let share = (MOST_FLOW / batches.max(1) as u64).max(1);
+        let most = share.min(self.most);
+        self.flow = match self.flow {
+            slow if slow < most => (slow * 2).min(most),
+            fast if fast > most => (fast / 2).max(most),
+            right => right,
+        };
+        Some(self.pace())
+    }
+}

@@ -1,0 +1,208 @@
+//! Fast batches: messages that are acknowledged several at a time, over a channel that tells the
+//! client how many. ADR-50
+
+mod batch;
+mod place;
+
+use std::{collections::HashMap, rc::Rc};
+
+use serde::Serialize;
+
+pub(super) use self::place::Place;
+use self::{
+    batch::{FastBatch, Pace, Step, Then},
+    place::Operation,
+};
+use super::{
+    PubAck, Stream,
+    atomic::{MAX_ID_LENGTH, PATIENCE},
+    ingest::ErrorBody,
+    publish::Incoming,
+};
+use crate::{
+    queue::{
+        broker::CoreMessage,
+        error::{Error, Result},
+    },
+    store::Batch,
+};
+
+/// JetStream's own limit.
+const MOST_BATCHES: usize = 1000;
+
+/// The fast batches of a stream.
+#[derive(Default)]
+pub(super) struct FastBatches {
+    batches: HashMap<Rc<str>, FastBatch>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Flow<'a> {
+    Ack { seq: u64, msgs: u64 },
+    Gap { last_seq: u64, seq: u64 },
+    Err { seq: u64, error: ErrorBody<'a> },
+}
+
+impl Stream {
+    /// Takes in a message of a fast batch; returns its answer if it joins the store's batch.
+    pub(super) fn take_in_fast(
+        self: &Rc<Self>,
+        store_batch: &mut Batch,
+        message: &CoreMessage,
+        place: Place<'_>,
+    ) -> Result<Option<u64>> {
+        let config = self.config();
+        let reply = message.reply.as_deref().unwrap_or_default();
+        if config.sealed {
+            return Err(Error::STREAM_SEALED);
+        }
+        if !config.allow_batched {
+            return Err(Error::BATCH_DISABLED);
+        }
+        if place.id.len() > MAX_ID_LENGTH {
+            return Err(Error::BATCH_INVALID_ID);
+        }
+        self.begin_fast(place)?;
+        let Some(Step { gap, then }) = self.with_fast(place.id, |batch| batch.step(place)) else {
+            return Ok(None);
+        };
+        if let Some((last_seq, seq)) = gap {
+            self.tell_flow(reply, &Flow::Gap { last_seq, seq });
+        }
+        match then {
+            Then::Store => {}
+            Then::Tell => {
+                if !self.check_flow(place.id, reply) {
+                    self.repeat_flow(place.id, reply);
+                }
+                return Ok(None);
+            }
+            Then::Skip => return Ok(None),
+            Then::End => {
+                self.end_fast(place.id, reply);
+                return Ok(None);
+            }
+        }
+        let commits = place.operation == Operation::Commit;
+        if place.sequence == 1 && !commits {
+            self.repeat_flow(place.id, reply);
+        }
+        let incoming = Incoming::new(&message.subject, &message.headers, &message.payload);
+        match self.publish(store_batch, incoming) {
+            Ok(ack) if ack.duplicate => self.skip_fast(reply, place, commits, ack),
+            Ok(ack) => {
+                self.with_fast(place.id, |batch| batch.pending += 1);
+                return Ok(Some(ack.sequence));
+            }
+            Err(cause) => self.refuse_fast(reply, place, commits, &cause),
+        }
+        Ok(None)
+    }
+
+    /// A message of a fast batch is not stored, since it is there already.
+    fn skip_fast(&self, reply: &str, place: Place<'_>, commits: bool, ack: PubAck) {
+        let is_alone = self.with_fast(place.id, |batch| batch.skip(place)).unwrap_or_default();
+        self.check_flow(place.id, reply);
+        if commits && is_alone {
+            self.fast.borrow_mut().batches.remove(place.id);
+            let batch = Some((place.id.into(), place.sequence));
+            self.answer(reply, &PubAck { batch, ..ack });
+        } else if commits {
+            self.end_fast(place.id, reply);
+        }
+    }
+
+    /// A message of a fast batch is not stored, for this reason.
+    fn refuse_fast(&self, reply: &str, place: Place<'_>, commits: bool, cause: &Error) {
+        let goes_on = place.gap_ok && !commits;
+        let is_alone = self.with_fast(place.id, |batch| batch.refuse(place, goes_on));
+        if is_alone.unwrap_or_default() {
+            self.fast.borrow_mut().batches.remove(place.id);
+            return self.tell_refusal(reply, cause);
+        }
+        self.tell_flow(reply, &Flow::Err { seq: place.sequence, error: cause.into() });
+        if !goes_on {
+            self.end_fast(place.id, reply);
+        }
+    }
+
+    /// A message of a fast batch is durable under this sequence number.
+    pub(super) fn fast_durable(&self, id: &str, place: u64, sequence: u64, reply: &str) {
+        self.with_fast(id, |batch| batch.note_durable(place, sequence));
+        if !self.acknowledge_fast(id, reply) {
+            self.check_flow(id, reply);
+        }
+    }
+
+    /// A message of a fast batch could not be written: the batch is over.
+    pub(super) fn fast_failed(&self, id: &str, reply: &str, cause: &Error) {
+        if self.fast.borrow_mut().batches.remove(id).is_some() {
+            self.tell_refusal(reply, cause);
+        }
+    }
+
+    fn begin_fast(&self, place: Place<'_>) -> Result<()> {
+        let now = self.clock.now();
+        let mut fast = self.fast.borrow_mut();
+        fast.batches.retain(|_, batch| batch.deadline > now || batch.pending > 0);
+        if let Some(batch) = fast.batches.get_mut(place.id) {
+            batch.deadline = now + PATIENCE;
+            return Ok(());
+        }
+        if place.sequence != 1 || place.operation == Operation::Ping {
+            return Err(Error::BATCH_UNKNOWN_ID);
+        }
+        if fast.batches.len() >= MOST_BATCHES {
+            return Err(Error::BATCH_TOO_MANY);
+        }
+        let batch = FastBatch::new(place, fast.batches.len(), now + PATIENCE);
+        fast.batches.insert(place.id.into(), batch);
+        Ok(())
+    }
+
+    /// Ends a batch: it is acknowledged when all that came of it is durable.
+    fn end_fast(&self, id: &str, reply: &str) {
+        self.with_fast(id, FastBatch::end);
+        self.acknowledge_fast(id, reply);
+    }
+
+    /// Acknowledges a batch that has ended; tells whether it had.
+    fn acknowledge_fast(&self, id: &str, reply: &str) -> bool {
+        let Some((sequence, count)) = self.with_fast(id, |batch| batch.outcome()).flatten() else {
+            return false;
+        };
+        self.fast.borrow_mut().batches.remove(id);
+        let batch = Some((id.into(), count));
+        self.answer(reply, &PubAck { batch, ..self.ack(sequence, false) });
+        true
+    }
+
+    /// Acknowledges what is due, at the pace that is right now; tells whether anything was.
+    fn check_flow(&self, id: &str, reply: &str) -> bool {
+        let batches = self.fast.borrow().batches.len();
+        let due = self.with_fast(id, |batch| batch.acknowledge(batches)).flatten();
+        self.tell_pace(reply, due)
+    }
+
+    fn repeat_flow(&self, id: &str, reply: &str) {
+        self.tell_pace(reply, self.with_fast(id, |batch| batch.pace()));
+    }
+
+    fn with_fast<T>(&self, id: &str, then: impl FnOnce(&mut FastBatch) -> T) -> Option<T> {
+        self.fast.borrow_mut().batches.get_mut(id).map(then)
+    }
+
+    fn tell_pace(&self, reply: &str, pace: Option<Pace>) -> bool {
+        if let Some(Pace { acknowledged, flow }) = pace {
+            self.tell_flow(reply, &Flow::Ack { seq: acknowledged, msgs: flow });
+        }
+        pace.is_some()
+    }
+
+    fn tell_flow(&self, reply: &str, flow: &Flow<'_>) {
+        // Strings and numbers have a JSON form.
+        let flow = serde_json::to_vec(flow).unwrap_or_default();
+        self.broker.publish(&CoreMessage::new(reply, flow));
+    }
+}
