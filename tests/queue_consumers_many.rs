@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use neurite::{
     queue::{Consumer, ConsumerConfig, Headers, Message, Purge, StreamConfig},
-    store::{Batch, Direction, Error, Key, KeyRange, Table, memory::Fault},
+    store::{
+        Batch, Direction, Error, Key, KeyRange, Options, Table,
+        memory::{Disk, Fault},
+    },
 };
 use support::queue::{World, stream};
 
@@ -22,7 +25,7 @@ async fn fill(world: &World, count: usize) {
 
 /// A consumer that `count` messages are delivered of, and acknowledged none.
 async fn delivered(count: usize) -> (World, Vec<Message>) {
-    let world = World::new().await;
+    let world = World::on_disk().await;
     world.stream(StreamConfig { max_bytes: -1, ..stream("s") }).await;
     fill(&world, count).await;
     let config = ConsumerConfig {
@@ -72,7 +75,7 @@ tests! {
         let (world, messages) = delivered(MANY).await;
         messages[0].ack_now().await.unwrap();
         for at in [600, 1200, 1800] {
-            world.disk.fault_after(0, Fault::Fail(Error::QuotaExceeded));
+            world.disk().fault_after(0, Fault::Fail(Error::QuotaExceeded));
             assert!(messages[at].ack_now().await.is_err());
             fill(&world, 1).await;
             // Delivered since, and not told to the store before.
@@ -92,7 +95,7 @@ tests! {
         messages[0].ack_now().await.unwrap();
         assert!(rows(&world).await > 3);
         // The way back fails at first.
-        world.disk.fault_after(0, Fault::Fail(Error::QuotaExceeded));
+        world.disk().fault_after(0, Fault::Fail(Error::QuotaExceeded));
         let mut batch = Batch::new();
         Message::ack_all(&messages[..MANY - 100], &mut batch);
         assert!(world.store.commit(batch).await.is_err());
