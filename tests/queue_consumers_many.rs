@@ -6,10 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use neurite::{
     queue::{Consumer, ConsumerConfig, Headers, Message, Purge, StreamConfig},
-    store::{
-        Batch, Direction, Error, Key, KeyRange, Options, Table,
-        memory::{Disk, Fault},
-    },
+    store::{Batch, Direction, Error, Key, KeyRange, Table, memory::Fault},
 };
 use support::queue::{World, stream};
 

@@ -1,5 +1,7 @@
 //! Points in time as JetStream's JSON and headers have them: RFC 3339, in UTC, with nanoseconds.
 
+use std::time::Duration;
+
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 const DAY: u64 = 86_400;
@@ -125,6 +127,19 @@ pub(super) fn date(days: u64) -> (u32, u32, u32) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
     (year as u32, month as u32, day as u32)
+}
+
+/// A duration as Go writes it.
+pub(in crate::queue) fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = f64::from(duration.subsec_nanos()) / 1e9;
+    let seconds = (seconds % 60) as f64 + fraction;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
 }
 
 #[cfg(test)]

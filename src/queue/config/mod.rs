@@ -4,6 +4,7 @@ mod check;
 mod check_copies;
 mod consumer;
 mod consumer_check;
+mod consumer_update;
 mod stream;
 mod update;
 

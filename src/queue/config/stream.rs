@@ -326,6 +326,14 @@ impl StreamConfig {
     pub(in crate::queue) fn limits_subjects(&self) -> bool {
         self.max_msgs_per_subject > 0
     }
+
+    /// The shortest time to live of a message in seconds, where subjects have marks of their end.
+    pub(in crate::queue) fn least_ttl(&self) -> u64 {
+        match self.max_msgs_per_subject {
+            1 => 0,
+            _ => self.subject_delete_marker_ttl.as_secs(),
+        }
+    }
 }
 
 impl PersistMode {

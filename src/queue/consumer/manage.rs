@@ -1,4 +1,4 @@
-//! Making, changing, pausing, putting back and deleting consumers.
+//! Making, changing and deleting consumers.
 
 use std::rc::Rc;
 
@@ -9,12 +9,11 @@ use crate::{
     platform,
     queue::{
         Queue,
-        config::{ConsumerConfig, DeliverPolicy, Retention, limit},
+        config::{ConsumerConfig, Retention, limit},
         configurations,
         error::{Error, Result},
-        stream::{Stream, or_zero},
+        stream::Stream,
         subject,
-        time::Timestamp,
     },
     store::{Batch, Table},
 };
@@ -40,24 +39,6 @@ pub(in crate::queue) enum Action {
     Any,
     Create,
     Update,
-}
-
-/// Whether a consumer is paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Pause {
-    /// Whether it is.
-    pub paused: bool,
-    /// Until when.
-    #[serde(serialize_with = "or_zero")]
-    pub pause_until: Option<Timestamp>,
-    /// For how long from now on, in nanoseconds.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub pause_remaining: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Queue {
@@ -86,82 +67,6 @@ impl Queue {
     /// 10059 and 10014 when there is no such stream or consumer.
     pub async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()> {
         self.stream(stream)?.delete_consumer(name).await
-    }
-}
-
-impl Consumer {
-    /// Delivers nothing until then; an instant that has passed lets it go on.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub async fn pause(&self, until: Timestamp) -> Result<Pause> {
-        let Self { stream, inner } = self;
-        let _admin = stream.admin.lock().await;
-        let now = stream.clock.now();
-        let mut config = (*inner.config()).clone();
-        config.pause_until = (until.nanos() > 0).then_some(until);
-        stream.reconfigure(inner, config).await?;
-        self.pump_if_needed();
-        Ok(inner.pause(now))
-    }
-
-    /// Begins anew at `sequence`, or at what is not acknowledged when there is none; returns where
-    /// that is.
-    ///
-    /// # Errors
-    /// 10204 for a place that the consumer's deliver policy rules out.
-    pub async fn reset(&self, sequence: u64) -> Result<u64> {
-        let Self { stream, inner } = self;
-        let _admin = stream.admin.lock().await;
-        let config = inner.config();
-        let floor = inner.deliveries.borrow().ack_floor().1;
-        let to = match (sequence, config.deliver_policy) {
-            (0, _) => floor + 1,
-            (to, DeliverPolicy::All) => to,
-            (to, DeliverPolicy::ByStartSequence) if Some(to) >= config.opt_start_seq => to,
-            (_, DeliverPolicy::ByStartSequence) => {
-                return Err(Error::invalid_reset("below start seq"));
-            }
-            (to, DeliverPolicy::ByStartTime) if to >= stream.start_of(&config).await?.0 => to,
-            (_, DeliverPolicy::ByStartTime) => {
-                return Err(Error::invalid_reset("below start time"));
-            }
-            _ => return Err(Error::invalid_reset("not allowed")),
-        };
-        let _turn = inner.turn.lock().await;
-        inner.deliveries.borrow_mut().reset(to);
-        stream.count_for(inner).await?;
-        let mut batch = Batch::new();
-        inner.write(stream, &mut batch);
-        // What it passes over may be needed by nobody else.
-        stream.ask_sweep();
-        stream.write_counts(&mut batch);
-        stream.store.commit(batch).await?;
-        inner.wake.wake();
-        Ok(to)
-    }
-
-    /// Lets another client of a group be served.
-    ///
-    /// # Errors
-    /// 10160 when the consumer has no such group.
-    pub fn unpin(&self, group: &str) -> Result<()> {
-        if !self.inner.config.borrow().priority_groups.iter().any(|own| own == group) {
-            return Err(Error::NO_SUCH_GROUP);
-        }
-        self.inner.unpin(&self.stream, "admin");
-        self.inner.wake.wake();
-        Ok(())
-    }
-}
-
-impl Inner {
-    pub(super) fn pause(&self, now: u64) -> Pause {
-        let pause_until = self.config.borrow().pause_until;
-        let left =
-            |until: Timestamp| until.nanos().saturating_sub(Timestamp::from_millis(now).nanos());
-        let pause_remaining = pause_until.map_or(0, left);
-        Pause { paused: pause_remaining > 0, pause_until, pause_remaining }
     }
 }
 
@@ -290,7 +195,7 @@ impl Stream {
     }
 
     /// Gives a consumer another configuration, which was checked.
-    async fn reconfigure(
+    pub(super) async fn reconfigure(
         self: &Rc<Self>,
         consumer: &Rc<Inner>,
         config: ConsumerConfig,
@@ -331,37 +236,7 @@ impl Stream {
         if *before == config {
             return Ok(());
         }
-        let refused = match (&*before, &config) {
-            (old, new) if old.deliver_policy != new.deliver_policy => {
-                "deliver policy can not be updated"
-            }
-            (old, new) if old.opt_start_seq != new.opt_start_seq => {
-                "start sequence can not be updated"
-            }
-            (old, new) if old.opt_start_time != new.opt_start_time => {
-                "start time can not be updated"
-            }
-            (old, new) if old.ack_policy != new.ack_policy => "ack policy can not be updated",
-            (old, new) if old.replay_policy != new.replay_policy => {
-                "replay policy can not be updated"
-            }
-            (old, new) if old.idle_heartbeat != new.idle_heartbeat => {
-                "heart beats can not be updated"
-            }
-            (old, new) if old.flow_control != new.flow_control => "flow control can not be updated",
-            (old, new) if old.is_push() && !new.is_push() => {
-                "can not update push consumer to pull based"
-            }
-            (old, new) if !old.is_push() && new.is_push() => {
-                "can not update pull consumer to push based"
-            }
-            (old, new) if old.max_waiting != new.max_waiting => "max waiting can not be updated",
-            (old, new) if old.mem_storage != new.mem_storage => "storage can not be updated",
-            _ => "",
-        };
-        if !refused.is_empty() {
-            return Err(Error::consumer_create(refused));
-        }
+        config.check_update(&before)?;
         if before.deliver_subject != config.deliver_subject && consumer.is_bound(self) {
             return Err(Error::CONSUMER_NAME_IN_USE);
         }

@@ -21,6 +21,7 @@ mod push;
 mod request;
 pub(super) mod row;
 mod start;
+mod steer;
 mod take;
 mod work;
 
@@ -41,8 +42,8 @@ pub(super) use self::{
 pub use self::{
     fetch::Consumer,
     info::{ConsumerInfo, PriorityGroupState, SequenceInfo},
-    manage::Pause,
     message::Message,
+    steer::Pause,
     work::work,
 };
 use super::{config::ConsumerConfig, notify::Notify, stream::Stream};

@@ -168,7 +168,7 @@ impl Consumer {
         }
         let longest = config.max_request_expires;
         if !longest.is_zero() && asked.expires() > longest {
-            let longest = crate::queue::stream::go_duration(longest);
+            let longest = crate::queue::time::go_duration(longest);
             return Err(format!("409 Exceeded MaxRequestExpires of {longest}"));
         }
         if config.max_request_max_bytes > 0 && asked.max_bytes > config.max_request_max_bytes {

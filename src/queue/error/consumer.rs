@@ -119,7 +119,7 @@ impl Error {
 
     /// It would stay longer than the stream lets its consumers.
     pub(in crate::queue) fn inactive_threshold_excess(limit: Duration) -> Self {
-        let limit = crate::queue::stream::go_duration(limit);
+        let limit = crate::queue::time::go_duration(limit);
         Self::told(
             400,
             10153,

@@ -22,10 +22,12 @@ mod ingest;
 mod lookup;
 mod manage;
 mod open;
+mod pub_ack;
 mod publish;
 mod publishes;
 mod purge;
 mod remove;
+mod republish;
 pub(super) mod row;
 mod schedule;
 mod snapshot;
@@ -51,7 +53,7 @@ pub use self::{
     direct::{DirectReply, DirectRequest},
     get::{MessageRequest, StoredMessage},
     info::{LostState, StreamInfo, StreamState},
-    publish::PubAck,
+    pub_ack::PubAck,
     purge::Purge,
 };
 pub(super) use self::{
@@ -60,7 +62,7 @@ pub(super) use self::{
     info::or_zero,
     manage::StreamRow,
     open::Parts,
-    publish::{Incoming, go_duration},
+    publish::Incoming,
     snapshot::{Restore, Snapshot},
 };
 use super::{

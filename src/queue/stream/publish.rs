@@ -1,12 +1,9 @@
 //! Publishing: what a message is checked for, and what its batch then does to the stream.
 
-use std::{rc::Rc, time::Duration};
-
-use bytes::Bytes;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::{borrow::Cow, rc::Rc};
 
 use super::{
-    Stream,
+    PubAck, Stream,
     expectations::{Directives, Rollup, Ttl},
     publishes::Publish,
     purge::PurgeRow,
@@ -15,52 +12,16 @@ use super::{
 };
 use crate::{
     queue::{
-        broker::CoreMessage,
         config::{Discard, Retention, StreamConfig, limit},
         error::{Error, Result},
         headers::{Block, names},
         subject,
-        time::Timestamp,
     },
     store::{Batch, Table},
 };
 
 /// The largest header block.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-
-/// The answer to a publish, true once its batch is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PubAck {
-    /// The stream.
-    pub stream: Rc<str>,
-    /// The sequence number of the message.
-    pub sequence: u64,
-    /// Whether a message of that id was stored before; `sequence` is its number then.
-    pub duplicate: bool,
-    /// What the counter counts now. ADR-49
-    pub value: Option<String>,
-    /// The atomic or fast batch that ends with the message, and how many messages that has. ADR-50
-    pub batch: Option<(Rc<str>, u64)>,
-}
-
-impl Serialize for PubAck {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("stream", &self.stream)?;
-        map.serialize_entry("seq", &self.sequence)?;
-        if self.duplicate {
-            map.serialize_entry("duplicate", &true)?;
-        }
-        if let Some(value) = &self.value {
-            map.serialize_entry("val", value)?;
-        }
-        if let Some((batch, count)) = &self.batch {
-            map.serialize_entry("batch", batch)?;
-            map.serialize_entry("count", count)?;
-        }
-        map.end()
-    }
-}
 
 /// A message on its way into a stream.
 #[derive(Clone, Copy)]
@@ -99,7 +60,7 @@ impl<'a> Incoming<'a> {
 
 impl Stream {
     /// The subject under which a message is stored.
-    pub(super) fn stored_subject<'s>(&self, published: &'s str) -> std::borrow::Cow<'s, str> {
+    pub(super) fn stored_subject<'s>(&self, published: &'s str) -> Cow<'s, str> {
         let transform = self.transform.borrow();
         match transform.as_ref().and_then(|transform| transform.apply(published)) {
             Some(subject) if subject::is_literal(&subject) => subject.into(),
@@ -154,22 +115,13 @@ impl Stream {
             self.check_last_directives(&config, &directives)?;
         }
         let mut value = None;
-        let (mut headers, mut payload) = (
-            std::borrow::Cow::Borrowed(message.headers),
-            std::borrow::Cow::Borrowed(message.payload),
-        );
+        let (mut headers, mut payload) =
+            (Cow::Borrowed(message.headers), Cow::Borrowed(message.payload));
         let mut total = None;
         if let (Some(increment), true, false) =
             (directives.increment, config.allow_msg_counter, mirrored)
         {
-            let subjects = self.subjects.borrow();
-            let before = subjects.get(subject).ok_or(Error::EXPECTATION_NOT_READY)?;
-            let before = match before.total() {
-                Some(total) => total.clone(),
-                None if before.last() == 0 => Rc::default(),
-                None => return Err(Error::EXPECTATION_NOT_READY),
-            };
-            let added = before.add(increment, &headers, &payload, subject)?;
+            let added = self.count(increment, subject, &headers, &payload)?;
             (value, total) = (Some(added.value), Some(added.total));
             payload = added.payload.into();
             headers = added.headers.map_or(headers, Into::into);
@@ -183,14 +135,13 @@ impl Stream {
         }
         let mut expires = None;
         if let (Some(Ttl::Seconds(seconds)), true) = (directives.ttl, config.allow_msg_ttl) {
-            let least = config.subject_delete_marker_ttl.as_secs();
-            let longer = seconds < least && config.max_msgs_per_subject != 1;
-            let seconds = if longer { least } else { seconds };
-            if longer {
+            let least = config.least_ttl();
+            if seconds < least {
                 // Otherwise the mark of the subject's end could be missed.
                 let plain = Block(&headers).without(|name| name == names::TTL);
-                headers = Block(&plain).with(names::TTL, &seconds.to_string()).into();
+                headers = Block(&plain).with(names::TTL, &least.to_string()).into();
             }
+            let seconds = seconds.max(least);
             expires = Some(now.saturating_add(seconds.saturating_mul(1000)));
         }
         let size = row::message_size(subject, &headers, &payload);
@@ -205,22 +156,7 @@ impl Stream {
         if config.discard == Discard::New && stored {
             self.check_room(&config, subject, size, rollup)?;
         }
-        let sequence = {
-            let mut counts = self.counts.borrow_mut();
-            let next = counts.last + 1;
-            let sequence = match message.origin {
-                // What the origin has not any longer is left out.
-                Origin::Mirror { sequence, .. } => sequence.max(next),
-                _ => next,
-            };
-            counts.last = sequence;
-            counts.in_flight.insert(sequence);
-            if stored {
-                counts.prepared.0 += 1;
-                counts.prepared.1 += size;
-            }
-            sequence
-        };
+        let sequence = self.next_sequence(message.origin, stored.then_some(size));
         let mut publish = Publish {
             sequence,
             subject: subject.into(),
@@ -259,6 +195,24 @@ impl Stream {
         self.keep_id(batch, &publish, oldest);
         self.put_under_way(batch, publish);
         Ok(PubAck { value, ..self.ack(sequence, false) })
+    }
+
+    /// The number of a message that is on its way, and of which so many bytes are to be stored.
+    fn next_sequence(&self, origin: Origin, stored: Option<u64>) -> u64 {
+        let mut counts = self.counts.borrow_mut();
+        let next = counts.last + 1;
+        let sequence = match origin {
+            // What the origin has not any longer is left out.
+            Origin::Mirror { sequence, .. } => sequence.max(next),
+            _ => next,
+        };
+        counts.last = sequence;
+        counts.in_flight.insert(sequence);
+        if let Some(size) = stored {
+            counts.prepared.0 += 1;
+            counts.prepared.1 += size;
+        }
+        sequence
     }
 
     pub(super) fn ack(&self, sequence: u64, duplicate: bool) -> PubAck {
@@ -348,54 +302,5 @@ impl Stream {
             let key = row::id_key(self.id, publish.time, publish.sequence);
             batch.put(Table::QueueMessageIds, key, id.as_bytes());
         }
-    }
-
-    /// The message as it is published again once it is durable.
-    fn republication(
-        &self,
-        publish: &Publish,
-        headers: &[u8],
-        payload: &[u8],
-    ) -> Option<Box<CoreMessage>> {
-        let republish = self.republish.borrow();
-        let target = republish.as_ref()?.apply(&publish.subject)?;
-        if !subject::is_literal(&target) {
-            return None;
-        }
-        let config = self.config();
-        let headers_only =
-            config.republish.as_ref().is_some_and(|republish| republish.headers_only);
-        let last = self.subjects.borrow().get(&publish.subject).map_or(0, |known| known.last());
-        let mut block = Block(headers).with(names::STREAM, &config.name);
-        for (name, value) in [
-            (names::SUBJECT, publish.subject.to_string()),
-            (names::SEQUENCE, publish.sequence.to_string()),
-            (names::TIME_STAMP, Timestamp::from_millis(publish.time).to_string()),
-            (names::LAST_SEQUENCE, last.to_string()),
-        ] {
-            block = Block(&block).with(name, &value);
-        }
-        if headers_only {
-            block = Block(&block).with(names::MESSAGE_SIZE, &payload.len().to_string());
-        }
-        Some(Box::new(CoreMessage {
-            subject: target.into(),
-            reply: None,
-            headers: block.into(),
-            payload: if headers_only { Bytes::new() } else { Bytes::copy_from_slice(payload) },
-        }))
-    }
-}
-
-/// A duration as Go writes it.
-pub(in crate::queue) fn go_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let fraction = f64::from(duration.subsec_nanos()) / 1e9;
-    let seconds = (seconds % 60) as f64 + fraction;
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}s"),
-        (0, _) => format!("{minutes}m{seconds}s"),
-        _ => format!("{hours}h{minutes}m{seconds}s"),
     }
 }

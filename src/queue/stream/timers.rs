@@ -9,13 +9,14 @@ use super::{
     Stream,
     expectations::{Directives, Ttl},
     lookup::Admin,
-    publish::{Incoming, Origin, go_duration},
+    publish::{Incoming, Origin},
     row::{self, MessageRow},
 };
 use crate::{
     queue::{
         error::Result,
         headers::{Block, Headers, names},
+        time::go_duration,
     },
     store::{Batch, Direction, KeyRange, KeyReader, Table},
 };
