@@ -173,7 +173,6 @@ tests! {
                     answered += 1;
                 }
             }
-            neurite::platform::next_turn().await;
         }
         assert_eq!(world.info(&name).await["ack_floor"]["stream_seq"], 2);
         assert!(answered > 0);

@@ -119,7 +119,9 @@ impl World {
         self.publish_with(subject, headers, "").await.unwrap_err().err_code
     }
 
+    /// How a stream is; who asks again and again lets the rest go on.
     pub async fn info(&self, stream: &str) -> StreamInfo {
+        platform::next_turn().await;
         self.queue.stream_info(stream).await.unwrap()
     }
 
