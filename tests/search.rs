@@ -15,14 +15,14 @@ use support::{
 async fn indexed(server: &Rc<Homeserver>) {
     let consumer = server.queue.consumer("ROOM_EVENTS", "search").unwrap();
     loop {
-        // What it counts as done is on its way to the disk.
-        server.store.commit(Batch::new()).await.unwrap();
         let info = consumer.info();
         if info.num_pending == 0 && info.num_ack_pending == 0 {
             break;
         }
         platform::next_turn().await;
     }
+    // What it counts as done is on its way to the disk.
+    server.store.commit(Batch::new()).await.unwrap();
 }
 
 async fn create(client: &Client, body: Value) -> String {
