@@ -21,7 +21,8 @@ const all = async (iterable) => {
 const held = async (jsm, stream) => {
   const { first_seq, last_seq } = await state(jsm, stream);
   const found = [];
-  for (let seq = first_seq; seq <= last_seq; seq++) {
+  // A stream that nothing was ever in is at 0, which no message has.
+  for (let seq = Math.max(first_seq, 1); seq <= last_seq; seq++) {
     const message = await jsm.streams.getMessage(stream, { seq });
     if (message) found.push(`${seq} ${message.subject} ${message.string()}`);
   }
