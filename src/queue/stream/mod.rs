@@ -115,6 +115,8 @@ pub(super) struct Stream {
     /// When the next message is too old, or something is due; [`u64::MAX`] is never, 0 is not
     /// known yet.
     pub(super) next_expiry: Cell<u64>,
+    /// Whether what is too old or due is being seen to.
+    expiring: Cell<bool>,
     /// Rings when a publish or a removal has become durable or failed.
     pub(super) settled: Notify,
     /// Rings when there may be messages to let go of.

@@ -78,6 +78,7 @@ impl Stream {
             atomic: RefCell::default(),
             fast: RefCell::default(),
             next_expiry: Cell::new(0),
+            expiring: Cell::new(false),
             settled: Default::default(),
             untidy: Default::default(),
             admin: Mutex::new(()),

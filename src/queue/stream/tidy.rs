@@ -53,6 +53,7 @@ impl Stream {
             || counts.bytes > limit(config.max_bytes)
             || !self.purges.borrow().is_empty()
             || self.damage.borrow().is_new()
+            || self.expiring.get()
             || self.next_expiry.get() <= self.clock.now()
     }
 
@@ -111,9 +112,12 @@ impl Stream {
 
     /// Removes what is too old, does what is due, and finds out when there is more of that.
     async fn expire(self: &Rc<Self>) -> Result<()> {
+        // Who asks meanwhile waits, and does not see what is half done.
+        self.expiring.set(true);
         self.next_expiry.set(u64::MAX);
         let timers = self.run_timers().await;
         let aged = self.expire_aged().await;
+        self.expiring.set(false);
         match (timers, aged) {
             (Ok(next), Ok(age)) => {
                 // Something may have been published meanwhile.
