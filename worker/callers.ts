@@ -20,8 +20,8 @@ const ANSWER_WITHIN = 10_000;
 
 interface Caller {
   channel: HomeserverChannel;
-  /** What it has asked and may abort. */
-  underWay: Map<number, AbortController>;
+  /** What it has asked and may abort: the engine's number of each. */
+  underWay: Map<number, number>;
   /** Ends what was begun for it. */
   gone: AbortController;
   /** Called when it has left. */
@@ -31,6 +31,8 @@ interface Caller {
 export class Callers {
   #callers = new Set<Caller>();
   #requests: RequestStatus[] = [];
+  /** The engine's number of the last request. */
+  #last = 0;
   /** What comes now is refused. */
   #ended = false;
 
@@ -83,10 +85,10 @@ export class Callers {
         return serve(this.engine, client as Parameters<typeof serve>[1], caller.gone.signal);
       }
       case "abort":
-        return caller.underWay.get(message.id)?.abort();
+        return this.#abort(caller, message.id);
       case "request":
         if (this.#ended || !this.engine.fetch) return caller.channel.post({ kind: "refused", id: message.id });
-        return void this.#answer(caller, message, this.engine.fetch.bind(this.engine));
+        return void this.#answer(caller, message);
       default:
         return void this.#command(caller, message.kind)
           .then(
@@ -97,16 +99,16 @@ export class Callers {
     }
   }
 
-  async #answer(caller: Caller, request: RequestMessage, fetch: NonNullable<Engine["fetch"]>): Promise<void> {
+  async #answer(caller: Caller, request: RequestMessage): Promise<void> {
     const { id, method, path, headers, body, mediaElement } = request;
     const at = Date.now();
     const begun = performance.now();
-    const abort = new AbortController();
-    caller.underWay.set(id, abort);
+    const number = ++this.#last;
+    caller.underWay.set(id, number);
     let status = 500;
     try {
       const trusted = withMediaElement(headers, mediaElement === true);
-      const response = await fetch(method, path, trusted, body, abort.signal);
+      const response = await this.engine.fetch!(number, method, path, trusted, body);
       status = response.status;
       // Bytes are ours alone and can be given away.
       const transfer = response.body instanceof Uint8Array ? [response.body.buffer] : undefined;
@@ -114,7 +116,7 @@ export class Callers {
       const closed = status >= 500 && !this.#ended ? this.engine.closed() : undefined;
       if (closed !== undefined) this.actions.fail(new Error(closed));
     } catch (error) {
-      if (abort.signal.aborted) return;
+      if (!caller.underWay.has(id)) return;
       caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });
       console.error(`${method} ${path}:`, error);
     } finally {
@@ -122,6 +124,13 @@ export class Callers {
       this.#requests.push({ method, path, status, at, duration: performance.now() - begun });
       if (this.#requests.length > REMEMBERED) this.#requests.shift();
     }
+  }
+
+  #abort(caller: Caller, id: number): void {
+    const number = caller.underWay.get(id);
+    if (number === undefined) return;
+    caller.underWay.delete(id);
+    this.engine.abort?.(number);
   }
 
   async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
@@ -156,7 +165,7 @@ export class Callers {
     caller.gone.abort();
     this.#callers.delete(caller);
     caller.onleft?.();
-    for (const abort of caller.underWay.values()) abort.abort();
+    for (const id of [...caller.underWay.keys()]) this.#abort(caller, id);
     caller.channel.close();
   }
 }

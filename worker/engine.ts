@@ -11,12 +11,13 @@ export interface Engine {
   /** Why it can't go on, if that is so. */
   closed(): string | undefined;
   stop(): Promise<void>;
-  /** The homeserver's. */
+  /** The homeserver's; `number` is what it can be aborted by. */
   fetch?(
+    number: number,
     method: string,
     path: string,
     headers: HeaderList,
     body: Body | undefined,
-    signal: AbortSignal,
   ): Promise<FetchResponse>;
+  abort?(number: number): void;
 }

@@ -6,6 +6,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashMap,
     future::Future,
     panic,
     pin::Pin,
@@ -36,57 +37,49 @@ pub(super) fn watch_for_panics() {
     }));
 }
 
-/// A promise for what `future` gives, rejected with the reason of `signal` when that aborts, upon
-/// which the future is dropped.
-pub(super) fn promise(
-    signal: Option<web_sys::AbortSignal>,
-    future: impl Future<Output = JsValue> + 'static,
-) -> Promise {
-    let mut future = Some(future);
-    let mut signal = Some(signal);
-    Promise::new(&mut |resolve, reject| {
-        // The executor of a promise is called once, at once.
-        let (Some(future), Some(signal)) = (future.take(), signal.take()) else { return };
-        let (handle, registration) = AbortHandle::new_pair();
-        let listening = signal.map(|signal| Listening::new(signal, handle));
-        let reject = Rc::new(reject);
-        let watched = Watched { future: Box::pin(future), reject: reject.clone() };
-        platform::spawn(async move {
-            let outcome = Abortable::new(watched, registration).await;
-            let settled = match (outcome, &listening) {
-                (Ok(value), _) => resolve.call1(&JsValue::UNDEFINED, &value),
-                (Err(_), Some(listening)) => {
-                    reject.call1(&JsValue::UNDEFINED, &listening.signal.reason())
-                }
-                // Without a signal nothing aborts.
-                (Err(_), None) => return,
-            };
-            // Functions that settle a promise do not throw.
-            let _ = settled;
-        });
-    })
-}
+/// The requests under way, by the number that who asked gave each. A number and not an
+/// `AbortSignal`: to listen to a signal costs more than a small request, and hardly any is aborted.
+#[derive(Default)]
+pub(super) struct UnderWay(Rc<RefCell<HashMap<u32, AbortHandle>>>);
 
-/// Aborts when a signal does, as long as this exists.
-struct Listening {
-    signal: web_sys::AbortSignal,
-    _listener: Closure<dyn FnMut()>,
-}
+impl UnderWay {
+    /// A promise for what `future` gives, rejected with an `AbortError` when request `number` is
+    /// aborted, upon which the future is dropped.
+    pub(super) fn promise(
+        &self,
+        number: u32,
+        future: impl Future<Output = JsValue> + 'static,
+    ) -> Promise {
+        let mut future = Some(future);
+        Promise::new(&mut |resolve, reject| {
+            // The executor of a promise is called once, at once.
+            let Some(future) = future.take() else { return };
+            let (handle, registration) = AbortHandle::new_pair();
+            self.0.borrow_mut().insert(number, handle);
+            let under_way = self.0.clone();
+            let reject = Rc::new(reject);
+            let watched = Watched { future: Box::pin(future), reject: reject.clone() };
+            platform::spawn(async move {
+                let outcome = Abortable::new(watched, registration).await;
+                under_way.borrow_mut().remove(&number);
+                let settled = match outcome {
+                    Ok(value) => resolve.call1(&JsValue::UNDEFINED, &value),
+                    Err(aborted) => {
+                        let error = named("AbortError", &aborted.to_string());
+                        reject.call1(&JsValue::UNDEFINED, &error)
+                    }
+                };
+                // Functions that settle a promise do not throw.
+                let _ = settled;
+            });
+        })
+    }
 
-impl Listening {
-    fn new(signal: web_sys::AbortSignal, handle: AbortHandle) -> Self {
-        if signal.aborted() {
+    /// Aborts request `number`, if it is under way.
+    pub(super) fn abort(&self, number: u32) {
+        if let Some(handle) = self.0.borrow().get(&number) {
             handle.abort();
         }
-        let listener = Closure::once(move || handle.abort());
-        signal.set_onabort(Some(listener.as_ref().unchecked_ref()));
-        Self { signal, _listener: listener }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.signal.set_onabort(None);
     }
 }
 

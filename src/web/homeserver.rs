@@ -6,7 +6,8 @@ use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 
 use super::{
-    errors, exchange,
+    errors,
+    exchange::{self, UnderWay},
     nats::{self, NatsConnection},
     options::Options,
     request,
@@ -29,6 +30,7 @@ export interface FetchResponse {
 pub struct Homeserver {
     server: Rc<crate::Homeserver>,
     nats: Server,
+    under_way: UnderWay,
 }
 
 #[wasm_bindgen]
@@ -48,29 +50,35 @@ impl Homeserver {
         let server =
             crate::Homeserver::start(config, store).await.map_err(errors::from_homeserver)?;
         let nats = Server::new(&server.queue);
-        Ok(Self { server, nats })
+        Ok(Self { server, nats, under_way: UnderWay::default() })
     }
 
     /// Answers a request for a path and query below the base URL. `headers` are names and values
-    /// in turn; `body` is text, a Uint8Array, a Blob or undefined. Rejects with the reason of
-    /// `signal` when that aborts, and with an Error named `Panic` when the homeserver is broken.
+    /// in turn; `body` is text, a Uint8Array, a Blob or undefined. `number` is no other request's
+    /// that is under way. Rejects with an Error named `AbortError` when it is aborted, and with one
+    /// named `Panic` when the homeserver is broken.
     #[wasm_bindgen(unchecked_return_type = "Promise<FetchResponse>")]
     pub fn fetch(
         &self,
+        number: u32,
         method: String,
         path: String,
         headers: Vec<String>,
         body: JsValue,
-        signal: Option<web_sys::AbortSignal>,
     ) -> Promise {
         let server = self.server.clone();
-        exchange::promise(signal, async move {
+        self.under_way.promise(number, async move {
             let response = match request::read(&method, &path, &headers, &body) {
                 Ok(request) => server.fetch(request).await,
                 Err(error) => error.into_response().map(Into::into),
             };
             request::write(response)
         })
+    }
+
+    /// Ends request `number`: nobody waits for its answer any longer.
+    pub fn abort(&self, number: u32) {
+        self.under_way.abort(number);
     }
 
     /// Serves a NATS client of the queue; see [`nats::connect`].
