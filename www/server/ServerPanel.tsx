@@ -37,7 +37,7 @@ export function ServerPanel({ homeserver, onClose, onErase }: Properties) {
       {status ? (
         <>
           <Facts status={status} />
-          <Streams streams={status.streams} />
+          <Streams streams={status.streams} offline={status.offline} />
           <Requests requests={status.requests} />
           <footer class="server-foot">
             <button type="button" class="button danger small" onClick={() => setErasing(true)}>

@@ -1,14 +1,14 @@
-import type { ConsumerStatus, StreamStatus } from "neurite";
+import type { ConsumerStatus, OfflineStatus, Status } from "neurite";
 
 import { bytes, number } from "../ui/format.js";
 import { Moving } from "./Moving.js";
 
 /** The queue: what was published, and how far each consumer has come. */
-export function Streams({ streams }: { streams: StreamStatus[] }) {
+export function Streams({ streams, offline }: Pick<Status, "streams" | "offline">) {
   return (
     <section class="panel-section" aria-labelledby="streams">
       <h3 id="streams">Streams</h3>
-      {streams.length === 0 && <p class="quiet">None yet.</p>}
+      {streams.length + offline.length === 0 && <p class="quiet">None yet.</p>}
       {streams.map((stream) => (
         <article key={stream.name} class="stream" aria-label={`Stream ${stream.name}`}>
           <header>
@@ -21,7 +21,17 @@ export function Streams({ streams }: { streams: StreamStatus[] }) {
             {stream.consumers.map((consumer) => (
               <Consumer key={consumer.name} consumer={consumer} lastSeq={stream.lastSeq} />
             ))}
+            {stream.offlineConsumers.map((consumer) => (
+              <li key={consumer.name} class="consumer">
+                <Offline what={consumer} />
+              </li>
+            ))}
           </ul>
+        </article>
+      ))}
+      {offline.map((stream) => (
+        <article key={stream.name} class="stream offline" aria-label={`Stream ${stream.name}`}>
+          <Offline what={stream} />
         </article>
       ))}
     </section>
@@ -39,6 +49,16 @@ function Consumer({ consumer, lastSeq }: { consumer: ConsumerStatus; lastSeq: nu
         <Moving value={consumer.delivered} /> delivered · <Moving value={ackFloor} /> acknowledged
       </span>
     </li>
+  );
+}
+
+function Offline({ what: { name, cause } }: { what: OfflineStatus }) {
+  return (
+    <>
+      <span class="mono">{name}</span>
+      <span class="tag bad">offline</span>
+      <span class="quiet offline-cause">{cause}</span>
+    </>
   );
 }
 
