@@ -30,7 +30,7 @@ export function Streams({ streams, offline }: Pick<Status, "streams" | "offline"
         </article>
       ))}
       {offline.map((stream) => (
-        <article key={stream.name} class="stream offline" aria-label={`Stream ${stream.name}`}>
+        <article key={stream.name} class="stream unreadable" aria-label={`Stream ${stream.name}`}>
           <Offline what={stream} />
         </article>
       ))}
