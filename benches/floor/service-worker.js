@@ -12,12 +12,14 @@ addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 
 addEventListener("message", (event) => {
-  port = event.ports[0];
+  const [given, taken] = event.ports;
+  port = given;
   waiting = new Map();
   port.onmessage = ({ data }) => {
     waiting.get(data.id)(data.body);
     waiting.delete(data.id);
   };
+  taken.postMessage(undefined);
 });
 
 addEventListener("fetch", (event) => {

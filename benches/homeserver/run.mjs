@@ -22,7 +22,7 @@ export async function report(browser, { quick, fill }) {
     const floor = await openPage(browser, `${floorServer.url}floor/`);
     const home = await openHome();
     await home.evaluate(() => startUp("bench").then(() => prepare()));
-    const pages = { floor, home, samples: quick ? 50 : 200, rounds: quick ? 2 : 5 };
+    const pages = { floor, home, samples: quick ? 50 : 100, rounds: quick ? 2 : 15 };
     const latency = await latencies(pages);
     const rates = await throughput(pages);
     const whole = await wholes(pages);
@@ -122,7 +122,7 @@ async function wholes({ home, samples }) {
   await home.bringToFront();
   const rows = [];
   for (const { door } of doors) {
-    const latency = await home.evaluate((by, count) => sendToSync(by, count), door, samples / 5);
+    const latency = await home.evaluate((by, count) => sendToSync(by, count), door, samples / 2);
     rows.push(["send until another's sync has it", door, milliseconds(latency)]);
   }
   for (const { door } of doors) {
