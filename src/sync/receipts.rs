@@ -135,12 +135,15 @@ pub(super) fn event(receipts: &[Receipt], reader: &UserId) -> Option<Value> {
         if let Some(thread) = receipt.thread.as_str() {
             data["thread_id"] = thread.into();
         }
-        content
+        let users = content
             .entry(&receipt.event_id)
             .or_default()
             .entry(receipt.receipt_type.as_str())
-            .or_default()
-            .insert(&receipt.user_id, data);
+            .or_default();
+        // The form has place for one receipt of a user at an event: that which says most.
+        if is_unthreaded(&receipt.thread) || !users.contains_key(&*receipt.user_id) {
+            users.insert(&receipt.user_id, data);
+        }
     }
     (!content.is_empty()).then(|| json!({ "type": "m.receipt", "content": content }))
 }
