@@ -189,6 +189,8 @@ tests! {
         let bob = Client::register(&server, "bob").await;
         let carol = Client::register(&server, "carol").await;
         let room = alice.room(&[&bob, &carol]).await;
+        let name = format!("/v3/rooms/{room}/state/m.room.name");
+        alice.put(&name, json!({ "name": "Room" })).await.ok();
         for _ in 0..10 {
             alice.say(&room, "x").await;
         }
@@ -211,6 +213,29 @@ tests! {
         bob.say(&room, "z").await;
         let last = carol.sync(&format!("filter={lazy}&since={}", token(&next))).await;
         assert!(members(&last).is_empty());
+        // Of a gap everybody who changed is told, without a word from them.
+        bob.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        for _ in 0..11 {
+            alice.say(&room, "w").await;
+        }
+        let gap = carol.sync(&format!("filter={lazy}&since={}", token(&last))).await;
+        assert_eq!(gap["rooms"]["join"][&room]["timeline"]["limited"], true);
+        assert_eq!(members(&gap), std::slice::from_ref(&bob.user_id));
+        // Without a name the room goes by its members: they are told with the summary.
+        let bare = carol.sync(&format!("filter={lazy}")).await;
+        assert_eq!(bare["rooms"]["join"][&room]["summary"]["m.heroes"], Value::Null);
+        alice.put(&name, json!({ "name": "" })).await.ok();
+        let unnamed = carol.sync(&format!("filter={lazy}&since={}", token(&bare))).await;
+        let heroes = &unnamed["rooms"]["join"][&room]["summary"]["m.heroes"];
+        assert_eq!(*heroes, json!([alice.user_id]));
+        let dave = Client::register(&server, "dave").await;
+        dave.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        for _ in 0..11 {
+            carol.say(&room, "v").await;
+        }
+        let mut told = members(&carol.sync(&format!("filter={lazy}")).await);
+        told.sort();
+        assert_eq!(told, [alice.user_id.clone(), carol.user_id.clone(), dave.user_id.clone()]);
     }
 
     async fn receipts_and_typing_are_told_and_private_receipts_only_to_their_owner() {
@@ -244,6 +269,15 @@ tests! {
         let stopped = alice.sync(&format!("since={}", token(&seen))).await;
         let ephemeral = &stopped["rooms"]["join"][&room]["ephemeral"];
         assert_eq!(ephemeral["events"][0]["content"]["user_ids"], json!([]));
+        // One receipt of a user at an event has place: that for all threads.
+        let third = alice.say(&room, "three").await;
+        for thread in [json!({}), json!({ "thread_id": "main" })] {
+            bob.post(&receipt("m.read", &third), thread).await.ok();
+        }
+        let seen = alice.sync("").await;
+        let events = seen["rooms"]["join"][&room]["ephemeral"]["events"].as_array().unwrap();
+        let data = &events.last().unwrap()["content"][&third]["m.read"][&bob.user_id];
+        assert!(data["ts"].is_u64() && data["thread_id"].is_null(), "{events:?}");
         alice.post(&receipt("m.nonsense", &second), json!({})).await.fails(400, "M_INVALID_PARAM");
         alice.post(&receipt("m.read", "$nothing"), json!({})).await.fails(404, "M_NOT_FOUND");
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{UserId, events::room::member::MembershipState};
+use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
 
 use super::{
     Sync, SyncRequest,
@@ -11,6 +11,15 @@ use super::{
     response::{DeviceLists, Response},
 };
 use crate::{Result, feed::Position, rooms::UserRooms, users::Session};
+
+/// Who came into and left the rooms of a user, and with whom the user came or left.
+#[derive(Default)]
+pub(super) struct Moves {
+    /// Those who are in one of the user's rooms now.
+    pub(super) came: BTreeSet<OwnedUserId>,
+    /// Those who are no longer in some room that the user is or was in.
+    pub(super) left: BTreeSet<OwnedUserId>,
+}
 
 impl Sync {
     pub(super) async fn add_device(
@@ -64,8 +73,31 @@ impl Sync {
         since: Position,
     ) -> Result<DeviceLists> {
         let own = &session.user_id;
-        let mut candidates = BTreeSet::new();
-        let mut left = BTreeSet::new();
+        let Moves { came, left } = self.moves(session, rooms, changes, since).await?;
+        let mut lists = DeviceLists::default();
+        for user_id in changes.device_lists.union(&came) {
+            if self.shares(own, user_id).await? {
+                lists.changed.push(user_id.clone());
+            }
+        }
+        for user_id in left {
+            if user_id != *own && !self.shares(own, &user_id).await? {
+                lists.left.push(user_id);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Who came and left in what a user's rooms have new after `since`.
+    pub(super) async fn moves(
+        &self,
+        session: &Session,
+        rooms: &UserRooms,
+        changes: &Changes,
+        since: Position,
+    ) -> Result<Moves> {
+        let own = &session.user_id;
+        let mut moves = Moves::default();
         for (room_id, changed) in &changes.rooms {
             let Some(membership) = rooms.get(room_id) else { continue };
             let joined = membership.membership == MembershipState::Join;
@@ -80,23 +112,12 @@ impl Sync {
             };
             for user_id in others {
                 match joined && room.is_joined(&user_id).await? {
-                    true => candidates.insert(user_id),
-                    false => left.insert(user_id),
+                    true => moves.came.insert(user_id),
+                    false => moves.left.insert(user_id),
                 };
             }
         }
-        let mut lists = DeviceLists::default();
-        for user_id in changes.device_lists.union(&candidates) {
-            if self.shares(own, user_id).await? {
-                lists.changed.push(user_id.clone());
-            }
-        }
-        for user_id in left {
-            if user_id != *own && !self.shares(own, &user_id).await? {
-                lists.left.push(user_id);
-            }
-        }
-        Ok(lists)
+        Ok(moves)
     }
 
     /// Whether a user is told of another: they share a room, or are the same.

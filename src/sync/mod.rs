@@ -15,6 +15,7 @@ mod presence;
 mod receipts;
 mod response;
 mod room;
+mod summary;
 mod told_members;
 mod typing;
 mod unread;
@@ -22,7 +23,7 @@ mod unread;
 use std::{rc::Rc, time::Duration};
 
 use ruma::{
-    OwnedUserId, RoomId, UserId,
+    RoomId, UserId,
     api::client::filter::{EventFormat, FilterDefinition},
     events::room::member::MembershipState,
     presence::PresenceState,
@@ -196,7 +197,7 @@ impl Sync {
         let mut response = Response { next_batch: format!("s{to}"), ..Response::default() };
         self.add_rooms(&mut response, session, request, &rooms, &changes, to).await?;
         self.add_account_data(&mut response, session, request, &changes).await?;
-        self.add_presence(&mut response, session, request, &changes).await?;
+        self.add_presence(&mut response, session, request, &rooms, &changes).await?;
         self.add_device(&mut response, session, request, &rooms, &changes, to).await?;
         Ok(response)
     }
@@ -220,11 +221,13 @@ impl Sync {
             let changed = changes.rooms.get(room_id);
             // After the moment that this answer is of: the next one tells it.
             let whole = request.since.is_none() || request.full_state;
-            if membership.forgotten || (changed.is_none() && !whole) {
+            let is_new = request.since.is_none_or(|since| membership.position > since);
+            // Of a room left and forgotten since, other devices still have to learn the leaving.
+            let untold = request.since.is_some() && is_new;
+            if (membership.forgotten && !untold) || (changed.is_none() && !whole) {
                 continue;
             }
             let changed = changed.unwrap_or(&nothing);
-            let is_new = request.since.is_none_or(|since| membership.position > since);
             let span = Span {
                 session,
                 filter,
@@ -256,7 +259,7 @@ impl Sync {
                 MembershipState::Leave | MembershipState::Ban
                     if is_new && (request.since.is_some() || filter.include_leave) =>
                 {
-                    let room = self.left_room(membership, span).await?;
+                    let room = self.left_room(membership, span, changed).await?;
                     response.rooms.leave.insert(room_id.clone(), room);
                 }
                 _ => {}
@@ -276,21 +279,24 @@ impl Sync {
         let viewer = self.viewer(span.session, &room).await?;
         let mut joined = JoinedRoom::default();
         let mut whole = span.since.is_none() || span.full_state;
+        // Before the state, which tells the members that the summary names.
+        if whole || !changed.members.is_empty() || self.is_renamed(&room, span, changed).await? {
+            joined.summary = Some(self.summary(&room, user_id).await?);
+        }
         if whole || changed.events {
-            let part = self.room_events(&viewer, span).await?;
+            let heroes = joined.summary.as_ref().and_then(|summary| summary.heroes.as_deref());
+            let part = self.room_events(&viewer, span, heroes.unwrap_or_default()).await?;
             whole |= part.whole;
             joined.events = part.events;
         } else {
             joined.events.state_form = span.state_form;
         }
-        if whole || !changed.members.is_empty() {
-            joined.summary = Some(self.summary(&room, user_id).await?);
-        }
-        if whole || changed.unread {
-            self.add_unread(&mut joined, room_id, span).await?;
-        }
         self.add_ephemeral(&mut joined, &room, span, changed, whole).await?;
         joined.account_data.events = self.room_account_data(&room, span, changed, whole).await?;
+        // With whatever else is told: clients take counts that are absent for zero.
+        if whole || changed.unread || !joined.is_empty() {
+            self.add_unread(&mut joined, room_id, span).await?;
+        }
         Ok(joined)
     }
 
@@ -349,40 +355,20 @@ impl Sync {
         Ok(Some(StrippedRoom { name, state: Events { events } }))
     }
 
-    async fn left_room(&self, membership: &UserRoom, span: Span<'_>) -> Result<LeftRoom> {
+    async fn left_room(
+        &self,
+        membership: &UserRoom,
+        span: Span<'_>,
+        changed: &RoomChanges,
+    ) -> Result<LeftRoom> {
         let room = self.inner.rooms.room(&membership.room_id).await?;
         let session = span.session;
         let viewer = self.viewer(session, &room).await?;
         // Nothing after the leaving.
         let span = Span { to: membership.position.min(span.to), ..span };
-        let part = self.room_events(&viewer, &span).await?;
-        Ok(LeftRoom { events: part.events, ..LeftRoom::default() })
-    }
-
-    async fn add_presence(
-        &self,
-        response: &mut Response,
-        session: &Session,
-        request: &SyncRequest,
-        changes: &Changes,
-    ) -> Result<()> {
-        let users: Vec<OwnedUserId> = match request.since {
-            Some(_) => changes.presence.iter().cloned().collect(),
-            None => self.inner.presence.known_users(),
-        };
-        for user_id in users {
-            if !filter::passes(&request.filter.presence, "m.presence", Some(&user_id)) {
-                continue;
-            }
-            if !self.shares(&session.user_id, &user_id).await? {
-                continue;
-            }
-            if let Some(presence) = self.inner.presence.get(&user_id) {
-                let event = presence.event(&user_id);
-                response.presence.events.push(to_raw_value(&event).map_err(Error::internal)?);
-            }
-        }
-        Ok(())
+        let part = self.room_events(&viewer, &span, &[]).await?;
+        let account_data = self.room_account_data(&room, &span, changed, part.whole).await?;
+        Ok(LeftRoom { events: part.events, account_data: Events { events: account_data } })
     }
 
     /// How the user of a session sees a room.

@@ -2,14 +2,24 @@
 //!
 //! Only in memory: when the server starts, nobody is online until they say or sync.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedUserId, UserId, presence::PresenceState};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
+use super::{Sync, SyncRequest, changes::Changes, filter, response::Response};
 use crate::{
+    Error, Result,
     feed::{Change, Feed},
-    platform, store,
+    platform,
+    rooms::UserRooms,
+    store,
+    users::Session,
 };
 
 /// How long after the end of their last sync a user is still online.
@@ -74,7 +84,7 @@ impl Presence {
     }
 
     /// Everybody whose presence is known.
-    pub(super) fn known_users(&self) -> Vec<OwnedUserId> {
+    pub(super) fn known_users(&self) -> BTreeSet<OwnedUserId> {
         self.users.borrow().keys().cloned().collect()
     }
 
@@ -142,6 +152,41 @@ impl Presence {
 
     async fn announce(&self, user_id: &UserId) -> store::Result<()> {
         self.feed.announce(Change::Presence { user_id: user_id.to_owned() }).await?;
+        Ok(())
+    }
+}
+
+impl Sync {
+    /// Tells the presence that changed, and that of users with whom a room is shared since.
+    pub(super) async fn add_presence(
+        &self,
+        response: &mut Response,
+        session: &Session,
+        request: &SyncRequest,
+        rooms: &UserRooms,
+        changes: &Changes,
+    ) -> Result<()> {
+        let users: BTreeSet<OwnedUserId> = match request.since {
+            Some(since) => {
+                let mut came = self.moves(session, rooms, changes, since).await?.came;
+                came.remove(&session.user_id);
+                came.extend(changes.presence.iter().cloned());
+                came
+            }
+            None => self.inner.presence.known_users(),
+        };
+        for user_id in users {
+            if !filter::passes(&request.filter.presence, "m.presence", Some(&user_id)) {
+                continue;
+            }
+            if !self.shares(&session.user_id, &user_id).await? {
+                continue;
+            }
+            if let Some(presence) = self.inner.presence.get(&user_id) {
+                let event = presence.event(&user_id);
+                response.presence.events.push(to_raw_value(&event).map_err(Error::internal)?);
+            }
+        }
         Ok(())
     }
 }

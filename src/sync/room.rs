@@ -3,13 +3,16 @@
 use ruma::{
     OwnedEventId, OwnedUserId,
     api::client::filter::{LazyLoadOptions, RoomFilter},
-    events::{AnySyncTimelineEvent, StateEventType, room::member::MembershipState},
+    events::{
+        AnySyncTimelineEvent, StateEventType, TimelineEventType,
+        room::{history_visibility::HistoryVisibility, member::MembershipState},
+    },
     serde::Raw,
 };
 
 use super::{
     Sync, filter,
-    response::{Json, RoomEvents, StateForm, Summary},
+    response::{Json, RoomEvents, StateForm},
 };
 use crate::{
     Result,
@@ -23,8 +26,6 @@ use crate::{
 const DEFAULT_LIMIT: usize = 10;
 /// How many events a timeline has at most, whatever the filter says.
 const MAX_LIMIT: usize = 1000;
-/// How many members a summary names. spec: client-server §Calculating the display name for a room
-const HEROES: usize = 5;
 
 /// What of a room to tell.
 pub(super) struct Span<'a> {
@@ -47,9 +48,52 @@ pub(super) struct RoomPart {
     pub(super) whole: bool,
 }
 
+/// What an answer shows of a room's members, beside their membership.
+struct Shown<'a> {
+    timeline: &'a [Event],
+    /// Those whom the summary names.
+    heroes: &'a [OwnedUserId],
+}
+
+impl Shown<'_> {
+    /// Who has to be known to show it.
+    fn users(&self) -> impl Iterator<Item = &OwnedUserId> {
+        self.timeline.iter().map(|event| &event.pdu.sender).chain(self.heroes)
+    }
+
+    /// Whether a member is told even where members are loaded lazily.
+    fn needs(&self, span: &Span<'_>, user_id: &str) -> bool {
+        let changes = |event: &Event| event.pdu.state_key.as_deref() == Some(user_id);
+        span.session.user_id == user_id
+            || self.users().any(|of| of == user_id)
+            || self.timeline.iter().any(changes)
+    }
+}
+
+/// The state events that are not known, of the members only those that are `needed`.
+fn changed_state(
+    known: &StateMap,
+    state: &StateMap,
+    needed: impl Fn(&str) -> bool,
+) -> Vec<OwnedEventId> {
+    state
+        .iter()
+        .filter(|(kind, key, event_id)| {
+            known.get(kind, key) != Some(event_id)
+                && (**kind != StateEventType::RoomMember || needed(key))
+        })
+        .map(|(_, _, event_id)| event_id.clone())
+        .collect()
+}
+
 impl Sync {
     /// State and timeline of a room.
-    pub(super) async fn room_events(&self, viewer: &Viewer, span: &Span<'_>) -> Result<RoomPart> {
+    pub(super) async fn room_events(
+        &self,
+        viewer: &Viewer,
+        span: &Span<'_>,
+        heroes: &[OwnedUserId],
+    ) -> Result<RoomPart> {
         let room = viewer.room();
         let user_id = &span.session.user_id;
         let first_new = match span.since {
@@ -76,17 +120,27 @@ impl Sync {
         };
         let (timeline, limited) = self.newest(viewer, span, from, limit).await?;
 
+        let until = self.state_until(viewer, span).await?;
+        let end = self.state_at(room, until).await?;
         let start = match timeline.first() {
-            Some(event) => event.state_before,
-            None => self.state_at(room, span.to).await?,
-        };
-        let end = match timeline.last() {
-            Some(_) => self.state_at(room, span.to).await?,
-            None => start,
+            Some(event) if event.position <= until => event.state_before,
+            _ => end,
         };
         let told_before = if span.full_state || whole { None } else { Some(state_at_since) };
         let target = if span.state_form == StateForm::Before { start } else { end };
-        let state = self.state_events(room, span, told_before, target, &timeline).await?;
+        let shown = Shown { timeline: &timeline, heroes };
+        let mut state = match until {
+            0 => Vec::new(),
+            _ => self.state_events(room, span, told_before, target, &shown).await?,
+        };
+        if until < span.to && span.state_form != StateForm::Before {
+            let own = |event: &&Event| {
+                event.pdu.kind == TimelineEventType::RoomMember
+                    && event.pdu.state_key.as_deref() == Some(user_id.as_str())
+            };
+            state.retain(|event| !own(&event));
+            state.extend(timeline.iter().rfind(own).cloned());
+        }
 
         let prev_batch = match timeline.first() {
             Some(event) => event.position - 1,
@@ -101,6 +155,21 @@ impl Sync {
         events.timeline = json(viewer, &timeline, span).await?;
         events.state = json(viewer, &state, span).await?;
         Ok(RoomPart { events, whole })
+    }
+
+    /// Up to where the user is told a room's state. Who is not in the room may know it as it was
+    /// when they left; 0 when they never were in it: an invite, once declined, shows nothing.
+    /// spec: client-server §Room history visibility
+    async fn state_until(&self, viewer: &Viewer, span: &Span<'_>) -> Result<Position> {
+        let joined_until = viewer.joined_until();
+        if joined_until >= span.to {
+            return Ok(span.to);
+        }
+        let last = self.state_at(viewer.room(), span.to).await?;
+        match viewer.room().history_visibility_at(last).await? {
+            HistoryVisibility::WorldReadable => Ok(span.to),
+            _ => Ok(joined_until),
+        }
     }
 
     /// The newest events of a span that the user may see and the filter lets through, oldest
@@ -148,7 +217,7 @@ impl Sync {
         span: &Span<'_>,
         told_before: Option<StateId>,
         target: StateId,
-        timeline: &[Event],
+        shown: &Shown<'_>,
     ) -> Result<Vec<Event>> {
         if told_before == Some(target)
             && span.filter.state.lazy_load_options == LazyLoadOptions::Disabled
@@ -162,9 +231,14 @@ impl Sync {
         let state = room.state_at(target).await?;
         let mut wanted: Vec<OwnedEventId> = match told_before == Some(target) {
             true => Vec::new(),
-            false => self.changed_state(&known, &state, span, timeline),
+            false => {
+                // Of a gap all members are told who changed: spec: client-server §Syncing, `limited`.
+                let lazy = told_before.is_none()
+                    && span.filter.state.lazy_load_options != LazyLoadOptions::Disabled;
+                changed_state(&known, &state, |user_id| !lazy || shown.needs(span, user_id))
+            }
         };
-        self.add_lazy_members(room, span, &state, told_before, timeline, &mut wanted);
+        self.add_lazy_members(room, span, &state, told_before, shown, &mut wanted);
         let mut events = Vec::new();
         for event_id in wanted {
             if let Some(event) = room.event(&event_id).await?
@@ -176,39 +250,15 @@ impl Sync {
         Ok(events)
     }
 
-    fn changed_state(
-        &self,
-        known: &StateMap,
-        state: &StateMap,
-        span: &Span<'_>,
-        timeline: &[Event],
-    ) -> Vec<OwnedEventId> {
-        let lazy = span.filter.state.lazy_load_options != LazyLoadOptions::Disabled;
-        let needed = |user_id: &str| {
-            span.session.user_id == user_id
-                || timeline.iter().any(|event| {
-                    event.pdu.sender == user_id || event.pdu.state_key.as_deref() == Some(user_id)
-                })
-        };
-        state
-            .iter()
-            .filter(|(kind, key, event_id)| {
-                known.get(kind, key) != Some(event_id)
-                    && !(lazy && **kind == StateEventType::RoomMember && !needed(key))
-            })
-            .map(|(_, _, event_id)| event_id.clone())
-            .collect()
-    }
-
-    /// Adds the membership of who sent what the timeline shows, where the client was not told
-    /// before. spec: client-server §Lazy-loading room members
+    /// Adds the membership of who sent what the timeline shows and of who gives the room its name,
+    /// where the client was not told before. spec: client-server §Lazy-loading room members
     fn add_lazy_members(
         &self,
         room: &Room,
         span: &Span<'_>,
         state: &StateMap,
         told_before: Option<StateId>,
-        timeline: &[Event],
+        shown: &Shown<'_>,
         wanted: &mut Vec<OwnedEventId>,
     ) {
         let LazyLoadOptions::Enabled { include_redundant_members } =
@@ -224,9 +274,9 @@ impl Sync {
         for event_id in wanted.iter() {
             told.insert(event_id.clone());
         }
-        for event in timeline {
-            let sender = event.pdu.sender.as_str();
-            let Some(member) = state.get(&StateEventType::RoomMember, sender) else { continue };
+        for user_id in shown.users() {
+            let member = state.get(&StateEventType::RoomMember, user_id.as_str());
+            let Some(member) = member else { continue };
             let is_new = told.insert(member.clone());
             if (is_new || include_redundant_members) && !wanted.contains(member) {
                 wanted.push(member.clone());
@@ -244,35 +294,6 @@ impl Sync {
     async fn is_joined_at(&self, room: &Room, state: StateId, user: &OwnedUserId) -> Result<bool> {
         let member = room.state_event_at(state, &StateEventType::RoomMember, user.as_str()).await?;
         Ok(member.and_then(|member| member.membership()) == Some(MembershipState::Join))
-    }
-
-    /// From what a client makes the room's name.
-    pub(super) async fn summary(&self, room: &Room, user_id: &OwnedUserId) -> Result<Summary> {
-        let members = room.members().await?;
-        let count = |of: MembershipState| members.values().filter(|m| m.membership == of).count();
-        let has = |kind: StateEventType| room.current_state().get(&kind, "").is_some();
-        let named = has(StateEventType::RoomName) || has(StateEventType::RoomCanonicalAlias);
-        let heroes = || {
-            let others = || members.iter().filter(|(of, _)| *of != user_id);
-            let here = others().filter(|(_, member)| {
-                matches!(member.membership, MembershipState::Join | MembershipState::Invite)
-            });
-            let mut heroes: Vec<_> = here.collect();
-            if heroes.is_empty() {
-                heroes = others()
-                    .filter(|(_, member)| {
-                        matches!(member.membership, MembershipState::Leave | MembershipState::Ban)
-                    })
-                    .collect();
-            }
-            heroes.sort_by_key(|(_, member)| member.position);
-            heroes.into_iter().take(HEROES).map(|(user_id, _)| user_id.clone()).collect()
-        };
-        Ok(Summary {
-            heroes: (!named).then(heroes),
-            joined: count(MembershipState::Join),
-            invited: count(MembershipState::Invite),
-        })
     }
 }
 

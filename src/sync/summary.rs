@@ -1,0 +1,83 @@
+//! What a sync tells of a room's members for the room's name.
+//! spec: client-server §Calculating the display name for a room
+
+use ruma::{
+    OwnedUserId,
+    events::{StateEventType, room::member::MembershipState},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Sync, changes::RoomChanges, response::Summary, room::Span};
+use crate::{Result, rooms::Room};
+
+/// How many members a summary names.
+const HEROES: usize = 5;
+
+/// What names a room, read leniently.
+#[derive(Deserialize)]
+struct Naming {
+    name: Option<Value>,
+    alias: Option<Value>,
+}
+
+impl Sync {
+    /// Whether a room was given a name or lost it, so that heroes are needed or no longer are.
+    pub(super) async fn is_renamed(
+        &self,
+        room: &Room,
+        span: &Span<'_>,
+        changed: &RoomChanges,
+    ) -> Result<bool> {
+        let Some(since) = span.since.filter(|_| changed.events) else { return Ok(false) };
+        let state = room.current_state();
+        for kind in [StateEventType::RoomName, StateEventType::RoomCanonicalAlias] {
+            if let Some(event_id) = state.get(&kind, "")
+                && room.event(event_id).await?.is_some_and(|event| event.position > since)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a room has a name or an alias to call it by. Empty ones are none.
+    async fn is_named(&self, room: &Room) -> Result<bool> {
+        let is_text = |value: Option<Value>| {
+            value.is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
+        };
+        let name: Option<Naming> = room.state_content(&StateEventType::RoomName, "").await?;
+        let alias: Option<Naming> =
+            room.state_content(&StateEventType::RoomCanonicalAlias, "").await?;
+        Ok(is_text(name.and_then(|content| content.name))
+            || is_text(alias.and_then(|content| content.alias)))
+    }
+
+    /// From what a client makes the room's name.
+    pub(super) async fn summary(&self, room: &Room, user_id: &OwnedUserId) -> Result<Summary> {
+        let members = room.members().await?;
+        let count = |of: MembershipState| members.values().filter(|m| m.membership == of).count();
+        let named = self.is_named(room).await?;
+        let heroes = || {
+            let others = || members.iter().filter(|(of, _)| *of != user_id);
+            let here = others().filter(|(_, member)| {
+                matches!(member.membership, MembershipState::Join | MembershipState::Invite)
+            });
+            let mut heroes: Vec<_> = here.collect();
+            if heroes.is_empty() {
+                heroes = others()
+                    .filter(|(_, member)| {
+                        matches!(member.membership, MembershipState::Leave | MembershipState::Ban)
+                    })
+                    .collect();
+            }
+            heroes.sort_by_key(|(_, member)| member.position);
+            heroes.into_iter().take(HEROES).map(|(user_id, _)| user_id.clone()).collect()
+        };
+        Ok(Summary {
+            heroes: (!named).then(heroes),
+            joined: count(MembershipState::Join),
+            invited: count(MembershipState::Invite),
+        })
+    }
+}

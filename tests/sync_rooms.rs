@@ -1,0 +1,141 @@
+//! Which rooms `/sync` tells whom of, and what it tells with them.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::client::{Client, server};
+
+async fn sync(client: &Client, query: &str) -> Value {
+    client.get(&format!("/v3/sync?{query}")).await.ok()
+}
+
+async fn since(client: &Client, before: &Value) -> Value {
+    sync(client, &format!("since={}", before["next_batch"].as_str().unwrap())).await
+}
+
+async fn room(client: &Client, preset: &str, invited: &[&Client]) -> String {
+    let invite: Vec<_> = invited.iter().map(|client| &client.user_id).collect();
+    let request = json!({ "preset": preset, "name": "Club", "invite": invite });
+    let made = client.post("/v3/createRoom", request).await.ok();
+    made["room_id"].as_str().unwrap().to_owned()
+}
+
+async fn act(client: &Client, room: &str, action: &str, body: Value) {
+    client.post(&format!("/v3/rooms/{room}/{action}"), body).await.ok();
+}
+
+async fn name(client: &Client, room: &str, name: &str) {
+    client.put(&format!("/v3/rooms/{room}/state/m.room.name"), json!({ "name": name })).await.ok();
+}
+
+/// Types of state and timeline together.
+fn types(part: &Value) -> Vec<&str> {
+    ["state", "state_after", "timeline"]
+        .iter()
+        .filter_map(|list| part[list]["events"].as_array())
+        .flatten()
+        .filter_map(|event| event["type"].as_str())
+        .collect()
+}
+
+tests! {
+    async fn unread_counts_stand_with_whatever_else_a_room_tells() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = room(&alice, "public_chat", &[]).await;
+        let first = sync(&alice, "").await;
+        name(&alice, &room, "Other").await;
+        let next = since(&alice, &first).await;
+        let counts = &next["rooms"]["join"][&room]["unread_notifications"];
+        assert_eq!(*counts, json!({ "notification_count": 0, "highlight_count": 0 }));
+        assert_eq!(since(&alice, &next).await["rooms"], Value::Null);
+    }
+
+    async fn who_was_never_in_a_private_room_is_told_nothing_of_it_but_their_own_membership() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let before = (sync(&bob, "").await, sync(&carol, "").await);
+        let room = room(&alice, "private_chat", &[&bob]).await;
+        act(&bob, &room, "leave", json!({})).await;
+        act(&alice, &room, "ban", json!({ "user_id": carol.user_id })).await;
+        for answer in [
+            since(&bob, &before.0).await,
+            since(&carol, &before.1).await,
+            sync(&bob, &format!("filter={}", r#"{"room":{"include_leave":true}}"#.replace('"', "%22"))).await,
+        ] {
+            let part = &answer["rooms"]["leave"][&room];
+            assert!(part["timeline"]["events"].is_array(), "{answer}");
+            assert!(types(part).iter().all(|kind| *kind == "m.room.member"), "{part}");
+            assert_eq!(part["state"], Value::Null);
+        }
+        let token = before.0["next_batch"].as_str().unwrap();
+        let after = sync(&bob, &format!("since={token}&use_state_after=true")).await;
+        let state = after["rooms"]["leave"][&room]["state_after"]["events"].as_array().unwrap();
+        assert_eq!(state.len(), 1);
+        assert_eq!(state[0]["content"]["membership"], "leave");
+    }
+
+    async fn who_left_and_declined_to_come_back_is_told_the_state_of_the_leaving() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "private_chat", &[&bob]).await;
+        act(&bob, &room, "join", json!({})).await;
+        act(&bob, &room, "leave", json!({})).await;
+        let left = sync(&bob, "").await;
+        name(&alice, &room, "Secret").await;
+        act(&alice, &room, "invite", json!({ "user_id": bob.user_id })).await;
+        act(&bob, &room, "leave", json!({})).await;
+        let token = left["next_batch"].as_str().unwrap();
+        for form in ["", "&use_state_after=true"] {
+            let filter = r#"{"room":{"timeline":{"limit":1}}}"#.replace('"', "%22");
+            let answer = sync(&bob, &format!("since={token}&filter={filter}{form}")).await;
+            let part = &answer["rooms"]["leave"][&room];
+            assert!(types(part).contains(&"m.room.name"), "{part}");
+            assert!(part.to_string().contains("Club"), "{part}");
+            assert!(!part.to_string().contains("Secret"), "{part}");
+        }
+    }
+
+    async fn a_room_left_and_forgotten_reaches_other_devices_with_its_account_data() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let phone = Client::login(&server, "alice").await;
+        let room = room(&alice, "public_chat", &[]).await;
+        let before = sync(&phone, "").await;
+        let tag = format!("/v3/user/{}/rooms/{room}/tags/u.mine", alice.user_id);
+        alice.put(&tag, json!({})).await.ok();
+        act(&alice, &room, "leave", json!({})).await;
+        act(&alice, &room, "forget", json!({})).await;
+        let answer = since(&phone, &before).await;
+        let part = &answer["rooms"]["leave"][&room];
+        assert!(types(part).contains(&"m.room.member"), "{answer}");
+        assert_eq!(part["account_data"]["events"][0]["type"], "m.tag");
+        assert_eq!(since(&phone, &answer).await["rooms"], Value::Null);
+        assert_eq!(sync(&phone, "").await["rooms"], Value::Null);
+    }
+
+    async fn the_presence_of_who_comes_to_share_a_room_is_told() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        sync(&bob, "").await;
+        let before = sync(&alice, "").await;
+        let first = room(&alice, "public_chat", &[]).await;
+        let alone = since(&alice, &before).await;
+        assert_eq!(alone["presence"], Value::Null);
+        act(&bob, &first, "join", json!({})).await;
+        let met = since(&alice, &alone).await;
+        let events = met["presence"]["events"].as_array().unwrap();
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0]["sender"], json!(bob.user_id));
+        // The one who joins is told of those who are there.
+        let carol = Client::register(&server, "carol").await;
+        let before = sync(&carol, "").await;
+        act(&carol, &first, "join", json!({})).await;
+        let joined = since(&carol, &before).await;
+        assert_eq!(joined["presence"]["events"].as_array().map(Vec::len), Some(2), "{joined}");
+    }
+}
