@@ -39,6 +39,14 @@ export class StartError extends Error {
   }
 }
 
+/** What `start()` throws for whatever went wrong in this page. */
+export function startError(cause: unknown): StartError {
+  if (cause instanceof StartError) return cause;
+  // The browser refuses this origin its storage or its locks.
+  const name = cause instanceof DOMException ? startErrorName(cause) : "WorkerError";
+  return new StartError(name, String(cause), cause);
+}
+
 /** What an error of any kind from the homeserver is called here. */
 export function startErrorName(cause: unknown): StartErrorName {
   const name = cause instanceof Error || cause instanceof DOMException ? cause.name : "";

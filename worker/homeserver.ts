@@ -35,8 +35,8 @@ export class Homeserver extends Handle {
   }
 
   /**
-   * The same as fetch(), but straight to the worker. Relative addresses are relative to `baseUrl`;
-   * what is not the homeserver's goes to the network.
+   * The same as fetch(), but straight to the worker. A relative address that is the homeserver's is
+   * relative to `baseUrl`; what is not the homeserver's goes to the network as it is.
    */
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     const url = this.#resolve(input);

@@ -1,6 +1,6 @@
 // The package's entry: a Matrix homeserver for the page that asks for one.
 
-import { StartError } from "./errors.js";
+import { startError, StartError } from "./errors.js";
 import { Homeserver } from "./homeserver.js";
 import { settle, type StartOptions } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
@@ -34,17 +34,18 @@ export async function start(options: StartOptions = {}): Promise<Homeserver> {
   } catch (cause) {
     serviceWorker.leave();
     tab.leave(new Error("The homeserver did not start."));
-    throw cause instanceof StartError ? cause : new StartError("WorkerError", String(cause), cause);
+    throw startError(cause);
   }
 }
 
 function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
-  const options = { type: "module", name } as const;
-  // Written out each time, since bundlers look for exactly this.
+  // Written out each time, since bundlers look for exactly this: the address and `type` as literals.
   if (workersAreShared) {
     return url
-      ? new SharedWorker(url, options)
-      : new SharedWorker(new URL("./worker.js", import.meta.url), options);
+      ? new SharedWorker(url, { type: "module", name })
+      : new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name });
   }
-  return url ? new Worker(url, options) : new Worker(new URL("./worker.js", import.meta.url), options);
+  return url
+    ? new Worker(url, { type: "module", name })
+    : new Worker(new URL("./worker.js", import.meta.url), { type: "module", name });
 }

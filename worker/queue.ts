@@ -1,8 +1,8 @@
 // The queue alone: `neurite/queue`.
 
-import { StartError } from "./errors.js";
+import { startError } from "./errors.js";
 import { Handle } from "./handle.js";
-import { nonEmpty, oneOf } from "./options.js";
+import { DEFAULT_STORAGE, nonEmpty, oneOf } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
 import type { Status } from "./status.js";
@@ -47,7 +47,7 @@ export class Queue extends Handle {
 export async function start(options: QueueOptions = {}): Promise<Queue> {
   const durability = oneOf("durability", ["strict", "relaxed"], options.durability);
   // Beside a homeserver's of the same name, in a database of its own.
-  const storage = `queue:${nonEmpty("storage", options.storage ?? "neurite")}`;
+  const storage = `queue:${nonEmpty("storage", options.storage ?? DEFAULT_STORAGE)}`;
   const serviceWorker = new ServiceWorkerLink(false, storage, location.origin);
   const config = () => ({ storage, durability });
   const tab = new Tab({ what: "queue", storage, makeWorker, config }, options, serviceWorker);
@@ -56,17 +56,18 @@ export async function start(options: QueueOptions = {}): Promise<Queue> {
     return new Queue("queue", tab, serviceWorker);
   } catch (cause) {
     tab.leave(new Error("The queue did not start."));
-    throw cause instanceof StartError ? cause : new StartError("WorkerError", String(cause), cause);
+    throw startError(cause);
   }
 }
 
 function makeWorker(url: string | URL | undefined, name: string): Worker | SharedWorker {
-  const options = { type: "module", name } as const;
-  // Written out each time, since bundlers look for exactly this.
+  // Written out each time, since bundlers look for exactly this: the address and `type` as literals.
   if (workersAreShared) {
     return url
-      ? new SharedWorker(url, options)
-      : new SharedWorker(new URL("./queue-worker.js", import.meta.url), options);
+      ? new SharedWorker(url, { type: "module", name })
+      : new SharedWorker(new URL("./queue-worker.js", import.meta.url), { type: "module", name });
   }
-  return url ? new Worker(url, options) : new Worker(new URL("./queue-worker.js", import.meta.url), options);
+  return url
+    ? new Worker(url, { type: "module", name })
+    : new Worker(new URL("./queue-worker.js", import.meta.url), { type: "module", name });
 }
