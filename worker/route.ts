@@ -2,7 +2,7 @@
 
 import { portChannel } from "./channel.js";
 import { Connection } from "./connection.js";
-import type { Answer, FromServiceWorker } from "./messages.js";
+import type { Answer, FromHomeserver, FromServiceWorker, ToHomeserver } from "./messages.js";
 import { leaderLock } from "./names.js";
 import type { RequestContent } from "./request.js";
 
@@ -39,6 +39,9 @@ export class Route {
       }
       this.#handing = [];
     };
+    this.#connection.onstranger = (version) => {
+      this.#connection.fail(`the page that runs the homeserver is of version ${version}; reload it`);
+    };
     this.#connection.onlost = (why) => {
       if (why === "destroyed") this.#connection.fail("the homeserver was destroyed");
       else if (this.#connection.busy) void this.#find();
@@ -60,22 +63,39 @@ export class Route {
     await handed;
   }
 
-  /** A page gives a port to its worker. */
+  /**
+   * A page gives a port to its worker. A page that was busy answers several times; what is under
+   * way stays where it is, since the end of the worker there is told by its lock.
+   */
   async open(port: MessagePort): Promise<void> {
     await this.held;
-    this.#connection.open(portChannel(port));
+    const channel = portChannel<ToHomeserver, FromHomeserver>(port);
+    if (!this.#connection.welcome) return this.#connection.open(channel);
+    channel.post({ kind: "goodbye" });
+    channel.close();
   }
 
   async #find(): Promise<void> {
     if (this.#finding) return;
     this.#finding = true;
+    try {
+      await this.#search();
+    } catch (error) {
+      console.error("Neurite's service worker can't look for pages.", error);
+      this.#giveUp();
+    } finally {
+      this.#finding = false;
+    }
+  }
+
+  /** Asks the pages until one has led to its worker, or none will. */
+  async #search(): Promise<void> {
     const begun = performance.now();
     let pause = ASK_AGAIN_AFTER;
     while (!this.#connection.welcome && (this.#connection.busy || this.#handing.length > 0)) {
       const waited = performance.now() - begun;
       if (waited > GIVE_UP_ON_LEADER_AFTER || (waited > GIVE_UP_AFTER && !(await this.#isLed()))) {
-        this.#giveUp();
-        break;
+        return this.#giveUp();
       }
       // Also those that are not controlled, as a page is after its first load.
       for (const client of await this.clients.matchAll({ type: "window", includeUncontrolled: true })) {
@@ -84,7 +104,6 @@ export class Route {
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(pause * 2, ASK_AGAIN_WITHIN);
     }
-    this.#finding = false;
   }
 
   async #isLed(): Promise<boolean> {

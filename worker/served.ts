@@ -4,11 +4,15 @@
 import { pathBelow } from "./base-url.js";
 
 const DATABASE = "neurite:service-worker";
-const STORE = "served";
+/** A record for each storage, so that two service workers of one origin don't undo each other. */
+const STORE = "homeservers";
+const VERSION = 2;
 
 interface Entry {
   storage: string;
   baseUrl: string;
+  /** When it was added, in milliseconds since the Unix epoch. */
+  at: number;
 }
 
 /** The homeservers of this origin, newest last. */
@@ -23,77 +27,69 @@ export class Served {
 
   /** The storages whose homeserver `url` may belong to, newest first, and the path there. */
   async find(url: string): Promise<{ storages: string[]; path: string } | undefined> {
-    return this.match(url, this.#entries ?? (await this.load()));
+    return match(url, this.#entries ?? (await this.load()));
   }
 
   /** The same with what is known; undefined too when nothing is. */
   findKnown(url: string): { storages: string[]; path: string } | undefined {
-    return this.match(url, this.#entries ?? []);
+    return match(url, this.#entries ?? []);
   }
 
   async load(): Promise<Entry[]> {
-    this.#loading ??= readAll();
+    // A failure is not kept: the next request tries again.
+    this.#loading ??= change(() => {}).finally(() => (this.#loading = undefined));
     const stored = await this.#loading;
     return (this.#entries ??= stored);
   }
 
-  async add(entry: Entry): Promise<void> {
-    const entries = await this.load();
-    const newest = entries.at(-1);
-    if (newest?.storage === entry.storage && newest.baseUrl === entry.baseUrl) return;
-    const others = entries.filter(({ storage }) => storage !== entry.storage);
-    await this.#replace([...others, entry]);
+  async add(storage: string, baseUrl: string): Promise<void> {
+    const newest = (await this.load()).at(-1);
+    if (newest?.storage === storage && newest.baseUrl === baseUrl) return;
+    this.#entries = await change((store) => store.put({ storage, baseUrl, at: Date.now() } satisfies Entry));
   }
 
   async remove(storage: string): Promise<void> {
-    await this.#replace((await this.load()).filter((entry) => entry.storage !== storage));
-  }
-
-  async #replace(entries: Entry[]): Promise<void> {
-    this.#entries = entries;
-    await write(entries);
-  }
-
-  private match(url: string, entries: Entry[]): { storages: string[]; path: string } | undefined {
-    let path: string | undefined;
-    const storages: string[] = [];
-    for (const entry of entries) {
-      const below = pathBelow(entry.baseUrl, url);
-      if (below === undefined) continue;
-      path = below;
-      storages.unshift(entry.storage);
-    }
-    return path === undefined ? undefined : { storages, path };
+    this.#entries = await change((store) => store.delete(storage));
   }
 }
 
-async function readAll(): Promise<Entry[]> {
-  const database = await open();
-  try {
-    const store = database.transaction(STORE).objectStore(STORE);
-    return ((await done(store.get("entries"))) as Entry[] | undefined) ?? [];
-  } finally {
-    database.close();
+function match(url: string, entries: Entry[]): { storages: string[]; path: string } | undefined {
+  let path: string | undefined;
+  const storages: string[] = [];
+  for (const entry of entries) {
+    const below = pathBelow(entry.baseUrl, url);
+    if (below === undefined) continue;
+    path = below;
+    storages.unshift(entry.storage);
   }
+  return path === undefined ? undefined : { storages, path };
 }
 
-async function write(entries: Entry[]): Promise<void> {
+/** Does something with the records and resolves with all of them, once that is on disk. */
+async function change(act: (store: IDBObjectStore) => unknown): Promise<Entry[]> {
   const database = await open();
   try {
-    await done(database.transaction(STORE, "readwrite").objectStore(STORE).put(entries, "entries"));
+    return await new Promise((resolve, reject) => {
+      const transaction = database.transaction(STORE, "readwrite");
+      const store = transaction.objectStore(STORE);
+      act(store);
+      const all: IDBRequest<Entry[]> = store.getAll();
+      transaction.oncomplete = () => resolve(all.result.sort((a, b) => a.at - b.at));
+      transaction.onabort = () => reject(transaction.error);
+    });
   } finally {
     database.close();
   }
 }
 
 function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open(DATABASE, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-  return done(request);
-}
-
-function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, VERSION);
+    request.onupgradeneeded = () => {
+      // What was there before is told again by the pages.
+      for (const name of request.result.objectStoreNames) request.result.deleteObjectStore(name);
+      request.result.createObjectStore(STORE, { keyPath: "storage" });
+    };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });

@@ -24,6 +24,8 @@ export class ServiceWorkerLink {
   /** A port to the homeserver's worker, if this page owns it. */
   onfind: () => MessagePort | undefined = () => undefined;
 
+  /** Undefined on insecure origins and in some private modes. */
+  readonly #container: ServiceWorkerContainer | undefined;
   #registration: ServiceWorkerRegistration | undefined;
   #stopped = new AbortController();
 
@@ -32,6 +34,7 @@ export class ServiceWorkerLink {
     private readonly storage: string,
     private readonly baseUrl: string,
   ) {
+    this.#container = option === false ? undefined : offered();
     if (!this.#container) return;
     // Before the first await: the service worker may ask at any time.
     this.#container.addEventListener("message", (event) => this.#receive(event), { signal: this.#stopped.signal });
@@ -65,7 +68,7 @@ export class ServiceWorkerLink {
     this.#post({ kind: "neurite:leading", storage: this.storage, port }, [port]);
   }
 
-  /** This page's requests are no longer for the homeserver. */
+  /** This page has no more to do with the homeserver. */
   leave(): void {
     this.#stopped.abort();
   }
@@ -73,11 +76,6 @@ export class ServiceWorkerLink {
   /** No page's requests are. */
   forget(): void {
     this.#post({ kind: "neurite:forget", storage: this.storage });
-  }
-
-  get #container(): ServiceWorkerContainer | undefined {
-    // Undefined on insecure origins and in some private modes.
-    return this.option === false ? undefined : navigator.serviceWorker;
   }
 
   #post(message: ToServiceWorker, transfer: Transferable[] = []): boolean {
@@ -169,6 +167,15 @@ export class ServiceWorkerLink {
     const message: ToServiceWorker = { kind: "neurite:serve", storage, baseUrl, port: port2 };
     worker.postMessage(message, [port2]);
     return within(ANSWER_WITHIN, answer, `${worker.scriptURL} does not answer.`).finally(() => port1.close());
+  }
+}
+
+function offered(): ServiceWorkerContainer | undefined {
+  try {
+    return navigator.serviceWorker;
+  } catch {
+    // In a sandboxed frame even to ask is refused.
+    return undefined;
   }
 }
 

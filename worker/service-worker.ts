@@ -21,6 +21,12 @@ const lock = uniqueName("neurite:service-worker");
 const held = hold(lock);
 const served = new Served();
 const routes = new Map<string, Route>();
+/** The storage that a page uses, by the page's client id. */
+const usedBy = new Map<string, string>();
+/** How long a page may take to say which it uses; one that uses none never does. */
+const SAYS_WITHIN = 2000;
+/** How many pages are remembered; the oldest are asked again. */
+const REMEMBERED = 100;
 /** Begun at once, since the first request is probably there already. */
 const loaded = served.load();
 loaded.catch((error: unknown) => console.error("Neurite's service worker can't read its settings.", error));
@@ -55,6 +61,8 @@ async function answer(request: Request, clientId: string, network: () => Promise
 /** Where several homeservers have one base URL, the page's own. */
 async function choose(storages: string[], clientId: string): Promise<string> {
   const newest = storages[0]!;
+  const known = usedBy.get(clientId);
+  if (known !== undefined && storages.includes(known)) return known;
   const client = storages.length > 1 && clientId ? await worker.clients.get(clientId) : undefined;
   if (!client) return newest;
   const { port1, port2 } = new MessageChannel();
@@ -62,11 +70,19 @@ async function choose(storages: string[], clientId: string): Promise<string> {
     port1.onmessage = ({ data }) => {
       if (storages.includes(data as string)) resolve(data as string);
     };
-    // A page that uses none does not answer.
-    setTimeout(resolve, 300, newest);
+    setTimeout(resolve, SAYS_WITHIN, newest);
   });
   client.postMessage({ kind: "neurite:whose", port: port2 } satisfies FromServiceWorker, [port2]);
-  return own.finally(() => port1.close());
+  const storage = await own.finally(() => port1.close());
+  remember(clientId, storage);
+  return storage;
+}
+
+function remember(clientId: string, storage: string): void {
+  usedBy.delete(clientId);
+  usedBy.set(clientId, storage);
+  const [oldest] = usedBy.keys();
+  if (usedBy.size > REMEMBERED) usedBy.delete(oldest!);
 }
 
 const MEDIA = /^\/_matrix\/(client\/(v1|unstable\/[^/]+)\/media|media\/[^/]+)\/(download|thumbnail)\//;
@@ -87,7 +103,8 @@ function isMediaElement(request: Request, path: string): boolean {
 /** For a person who opens an address of the homeserver while no page runs it. */
 function unavailable(): Response {
   const error = "No open page runs this homeserver. Open one, then reload.";
-  return Response.json({ errcode: "M_UNKNOWN", error }, { status: 503 });
+  const headers = { "content-type": "application/json" };
+  return new Response(JSON.stringify({ errcode: "M_UNKNOWN", error }), { status: 503, headers });
 }
 
 worker.addEventListener("fetch", (event) => {
@@ -112,6 +129,7 @@ worker.addEventListener("message", (event) => {
   const message = event.data as ToServiceWorker | undefined;
   switch (message?.kind) {
     case "neurite:serve":
+      if (event.source instanceof Client) remember(event.source.id, message.storage);
       return event.waitUntil(serve(message));
     case "neurite:forget":
       return event.waitUntil(served.remove(message.storage));
@@ -123,7 +141,7 @@ worker.addEventListener("message", (event) => {
 });
 
 async function serve({ storage, baseUrl, port }: Extract<ToServiceWorker, { kind: "neurite:serve" }>): Promise<void> {
-  await served.add({ storage, baseUrl });
+  await served.add(storage, baseUrl);
   // A page that was loaded before, or loaded again by force, is not controlled.
   await worker.clients.claim();
   port.postMessage({ kind: "neurite:serving", version, protocol: PROTOCOL } satisfies Serving);
