@@ -3,6 +3,7 @@
 import { broadcastChannel, portChannel, type Channel } from "./channel.js";
 import type { Engine } from "./engine.js";
 import { whenReleased } from "./locks.js";
+import { PROTOCOL } from "./messages.js";
 import type { FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { serve } from "./nats-client.js";
 import type { RequestStatus } from "./status.js";
@@ -53,8 +54,8 @@ export class Callers {
     const caller: Caller = { channel, underWay: new Map(), gone: new AbortController() };
     this.#callers.add(caller);
     channel.listen((message) => this.#receive(caller, message));
-    const { lock, homeserver } = this.about;
-    channel.post({ kind: "welcome", lock, homeserver });
+    const { lock, homeserver, version } = this.about;
+    channel.post({ kind: "welcome", protocol: PROTOCOL, version, lock, homeserver });
   }
 
   /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
@@ -144,6 +145,8 @@ export class Callers {
         ...(homeserver && { ...homeserver, requests: this.#requests }),
       };
     }
+    // From now on requests are refused, for the next worker to answer.
+    this.#ended = true;
     await this.engine.stop();
     if (kind === "destroy") {
       // Before its end is known nobody is to take over, which would make everything anew.

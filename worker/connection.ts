@@ -4,6 +4,7 @@ import type { Channel } from "./channel.js";
 import { networkError } from "./errors.js";
 import { whenReleased } from "./locks.js";
 import type { Answer, CommandMessage, FromHomeserver, Question, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
+import { PROTOCOL } from "./messages.js";
 import { NatsPorts } from "./nats-port.js";
 import { isRepeatable } from "./repeatable.js";
 
@@ -32,6 +33,8 @@ export class Connection {
   welcome: Welcome | undefined;
   /** A worker has begun to answer. */
   onwelcome: (welcome: Welcome) => void = () => {};
+  /** The worker is of a version that speaks another protocol. */
+  onstranger: (version: string) => void = () => {};
   /** The worker is gone; another one must be found. */
   onlost: (why: "crashed" | "stopped" | "destroyed") => void = () => {};
 
@@ -150,6 +153,10 @@ export class Connection {
   #receive(message: FromHomeserver, channel: HomeserverChannel): void {
     switch (message.kind) {
       case "welcome":
+        if (message.protocol !== PROTOCOL) {
+          this.#leave();
+          return this.onstranger(message.version);
+        }
         this.welcome = message;
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));

@@ -19,6 +19,9 @@ export class EndEvent extends Event {
 
 /** Something of this origin: in this tab's worker, or reached through another tab's. */
 export class Handle extends EventTarget {
+  #stopping: Promise<unknown> | undefined;
+  #left = false;
+
   /** Made by start(); `what` is what it stands for. */
   constructor(
     private readonly what: "homeserver" | "queue",
@@ -28,6 +31,7 @@ export class Handle extends EventTarget {
     super();
     tab.onrole = () => this.dispatchEvent(new Event("rolechange"));
     tab.onend = (reason) => {
+      this.#left = true;
       serviceWorker.leave();
       this.dispatchEvent(new EndEvent(reason));
     };
@@ -40,8 +44,14 @@ export class Handle extends EventTarget {
 
   /** Ends it for this tab. What is stored stays; if other tabs use it, one of them goes on. */
   async stop(): Promise<void> {
-    if (this.role === "leader") await this.command("stop");
-    this.#leave(new Error(`The ${this.what} was stopped.`));
+    if (this.#left) return;
+    this.#stopping ??= this.role === "leader" ? this.command("stop") : Promise.resolve();
+    try {
+      await this.#stopping;
+    } finally {
+      // Also when the worker crashed meanwhile: this tab makes no other.
+      this.#leave(new Error(`The ${this.what} was stopped.`));
+    }
   }
 
   /** Ends it for all tabs and deletes everything that it has stored. */
@@ -57,6 +67,8 @@ export class Handle extends EventTarget {
   }
 
   #leave(reason: Error): void {
+    if (this.#left) return;
+    this.#left = true;
     this.tab.leave(reason);
     this.serviceWorker.leave();
     this.dispatchEvent(new EndEvent(reason));

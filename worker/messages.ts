@@ -78,6 +78,10 @@ export type ToHomeserver =
 /** First on each channel, once the homeserver, or the queue alone, has started. */
 export interface Welcome {
   kind: "welcome";
+  /** Which protocol the worker speaks; nothing more is said to one that speaks another. */
+  protocol: number;
+  /** Of the package that the worker is from. */
+  version: string;
   /** Held as long as the worker lives; also tells one worker from the next. */
   lock: string;
   /** Nothing of the queue alone. */

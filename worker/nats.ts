@@ -9,6 +9,7 @@ import type { FromNatsClient, ToNatsClient } from "./messages.js";
 export interface QueueSource {
   queue(): Promise<MessagePort>;
   addEventListener(type: "close", listener: () => void): void;
+  removeEventListener(type: "close", listener: () => void): void;
 }
 
 /** After how many bytes the worker is told that they were taken; it bounds what is on the way. */
@@ -19,7 +20,14 @@ const TOLD_EVERY = 256 * 1024;
  * or by a crash, the client connects again to the next one; `options` are nats-core's own.
  */
 export async function connect(source: QueueSource, options: ConnectionOptions = {}): Promise<NatsConnection> {
-  const connection = await wsconnect({
+  let connection: NatsConnection | undefined;
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+    void connection?.close();
+  };
+  source.addEventListener("close", end);
+  const connecting = wsconnect({
     // The next worker is there at once or is waited for: there is no server to be spared.
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
@@ -33,7 +41,14 @@ export async function connect(source: QueueSource, options: ConnectionOptions = 
       return { socket: socket as unknown as WebSocket, encrypted: false };
     },
   });
-  source.addEventListener("close", () => void connection.close());
+  try {
+    connection = await connecting;
+  } catch (cause) {
+    source.removeEventListener("close", end);
+    throw cause;
+  }
+  void connection.closed().then(() => source.removeEventListener("close", end));
+  if (ended) void connection.close();
   return connection;
 }
 

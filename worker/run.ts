@@ -107,7 +107,9 @@ function tell(owner: Owner, message: FromWorker): void {
 
 /** An error that nothing caught, in wasm: its memory can't be trusted any longer. */
 function isTrap(error: unknown): boolean {
-  return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && /stack/i.test(error.message));
+  if (error instanceof WebAssembly.RuntimeError) return true;
+  // The stack's end, as Chromium and WebKit tell it, and as Firefox does.
+  return error instanceof Error && (error.name === "InternalError" || /call stack/i.test(error.message));
 }
 
 function crash(event: Event, error: unknown): void {

@@ -1,6 +1,7 @@
 // A tab's part in the election: one tab of an origin leads and owns the worker, the others follow
 // and reach that worker through ports.
 
+import { version } from "../package.json";
 import { broadcastChannel, portChannel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { StartError } from "./errors.js";
@@ -62,6 +63,10 @@ export class Tab {
   ) {
     this.connection = new Connection(this.#lock);
     this.connection.onlost = (why) => this.#lost(why);
+    this.connection.onstranger = (other) => {
+      const message = `Another tab of this site runs version ${other} of Neurite, this one ${version}`;
+      this.#end(new StartError("BlockedError", message));
+    };
     this.#bus = new BroadcastChannel(announcements(contest.storage));
     this.#bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
       if (data.kind === "leading" && data.lock !== this.connection.welcome?.lock) this.#follow();

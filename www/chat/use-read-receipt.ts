@@ -9,7 +9,7 @@ export function useReadReceipt(client: MatrixClient, room: Room, atEnd: boolean)
   useEffect(() => {
     if (!visible || !atEnd || !last || !eventId) return;
     const read = room.getEventReadUpTo(room.myUserId, true) === eventId;
-    if (!read) client.sendReadReceipt(last).catch(console.error);
+    if (!read) client.sendReadReceipt(last).catch((error) => console.error("The read receipt was not sent.", error));
   }, [client, room, visible, atEnd, eventId]);
 }
 

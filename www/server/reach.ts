@@ -7,8 +7,10 @@ let started: Homeserver | undefined;
 /** Starts the homeserver, with the demo's own service worker in front of it. */
 export async function startHomeserver(): Promise<Homeserver> {
   // Where there can be none (some private modes), `start` says so and clientFetch goes round it.
-  await navigator.serviceWorker?.register("demo-service-worker.js", { updateViaCache: "none" }).catch(console.warn);
-  started = await start({ serviceWorker: navigator.serviceWorker ? "own" : false });
+  const registered = await navigator.serviceWorker
+    ?.register("demo-service-worker.js", { updateViaCache: "none" })
+    .catch((refused: unknown) => console.warn(refused));
+  started = await start({ serviceWorker: registered ? "own" : false });
   return started;
 }
 
