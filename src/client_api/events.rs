@@ -7,7 +7,7 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use super::{Incoming, Router};
+use super::{Incoming, Router, guests};
 use crate::{
     Error, Homeserver, Result,
     rooms::{NewEvent, Txn},
@@ -62,7 +62,18 @@ async fn send(
     room_id: &RoomId,
     event: NewEvent,
 ) -> Result<ruma::OwnedEventId> {
-    server.rooms.append(room_id, &session.user_id, event).await
+    let user_id = &session.user_id;
+    let own = event.state_key.as_deref() == Some(user_id.as_str());
+    if session.guest && own && event.kind == TimelineEventType::RoomMember {
+        guests::check_member_event(server, user_id, room_id, &event.content).await?;
+    }
+    let bears_on_guests =
+        matches!(event.kind, TimelineEventType::RoomGuestAccess | TimelineEventType::RoomRedaction);
+    let event_id = server.rooms.append(room_id, user_id, event).await?;
+    if bears_on_guests {
+        guests::turn_out(server, room_id, &event_id).await?;
+    }
+    Ok(event_id)
 }
 
 fn txn(session: &Session, txn_id: &ruma::TransactionId) -> Txn {

@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use http::StatusCode;
 use ruma::{
-    RoomId,
+    EventId, RoomId, UserId,
     api::{
         client::{
             account::whoami,
@@ -29,11 +29,16 @@ use ruma::{
     },
     events::{
         StateEventType,
-        room::guest_access::{GuestAccess, RoomGuestAccessEventContent},
+        room::{
+            guest_access::{GuestAccess, RoomGuestAccessEventContent},
+            member::MembershipState,
+        },
     },
 };
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, rooms::Room};
 
 /// Whether guests may send requests of this type: those that the specification names, and what a
 /// client needs to be one at all.
@@ -83,11 +88,59 @@ pub(super) fn forbidden() -> Error {
 
 /// Lets a guest join only where the room lets guests in.
 pub(super) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<()> {
+    match lets_in(&server.rooms.room(room_id).await?).await? {
+        true => Ok(()),
+        false => Err(forbidden()),
+    }
+}
+
+/// The same for a guest who sends their own membership event.
+pub(super) async fn check_member_event(
+    server: &Homeserver,
+    guest: &UserId,
+    room_id: &RoomId,
+    content: &RawValue,
+) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Content {
+        membership: MembershipState,
+    }
+    let content: Option<Content> = serde_json::from_str(content.get()).ok();
+    let joins = content.is_some_and(|content| content.membership == MembershipState::Join);
+    if !joins || server.rooms.room(room_id).await?.is_joined(guest).await? {
+        return Ok(());
+    }
+    check_join(server, room_id).await
+}
+
+/// Makes the guests of a room leave it, if the event just sent is why it no longer lets them in:
+/// another guest access, or the redaction of that. spec: client-server §Guest Access
+pub(super) async fn turn_out(
+    server: &Homeserver,
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> Result<()> {
     let room = server.rooms.room(room_id).await?;
+    let access = room.current_state().get(&StateEventType::RoomGuestAccess, "").cloned();
+    let Some(access) = access else { return Ok(()) };
+    let Some(access) = room.event(&access).await? else { return Ok(()) };
+    let redaction = access.redacted_because.as_ref().map(|redaction| &*redaction.event_id);
+    let is_why = access.pdu.event_id == event_id || redaction == Some(event_id);
+    if !is_why || lets_in(&room).await? {
+        return Ok(());
+    }
+    for user_id in room.joined_members().await? {
+        let account = server.users.account(&user_id).await?;
+        if account.is_some_and(|account| account.guest) {
+            let reason = "The room no longer lets guests in".to_owned();
+            server.rooms.leave(&user_id, room_id, Some(reason)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn lets_in(room: &Room) -> Result<bool> {
     let access: Option<RoomGuestAccessEventContent> =
         room.state_content(&StateEventType::RoomGuestAccess, "").await?;
-    match access {
-        Some(access) if access.guest_access == GuestAccess::CanJoin => Ok(()),
-        _ => Err(forbidden()),
-    }
+    Ok(access.is_some_and(|access| access.guest_access == GuestAccess::CanJoin))
 }
