@@ -90,7 +90,7 @@ async fn read(
     let event = room.event(event_id).await?;
     let event = event.ok_or_else(|| Error::not_found("The room has no such event"))?;
     if let ReceiptThread::Thread(root) = thread {
-        let in_thread = crate::rooms::thread_root(&event.pdu).as_ref() == Some(root);
+        let in_thread = room.thread_of(&event.pdu).await?.as_ref() == Some(root);
         if !in_thread && event.pdu.event_id != *root {
             return Err(Error::invalid_param("The event is not in the thread"));
         }

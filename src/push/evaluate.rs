@@ -18,13 +18,9 @@ use super::{Push, counts::unread_key};
 use crate::{
     Result,
     feed::Position,
-    rooms::{Event, Format, Pdu, Relation, Room, thread_root},
+    rooms::{Event, Format, Pdu, Room},
     store::Table,
 };
-
-/// How far an event's relations are followed to find its thread.
-/// spec: client-server §Threading; "up to 3 hops"
-const THREAD_HOPS: usize = 3;
 
 /// What an event means.
 pub(super) struct Meaning {
@@ -55,7 +51,7 @@ impl Push {
         event_id: &OwnedEventId,
     ) -> Result<Option<Meaning>> {
         let Some(event) = room.event(event_id).await? else { return Ok(None) };
-        let thread = self.thread_of(room, &event.pdu).await?;
+        let thread = room.thread_of(&event.pdu).await?;
         let gone = gone(&event.pdu);
         let withdrawn = self.withdrawn(room, &event.pdu).await?;
         let mut meaning = Meaning { event, thread, notified: Vec::new(), withdrawn, gone };
@@ -111,24 +107,6 @@ impl Push {
             }
         }
         Ok((target.position, users))
-    }
-
-    /// The thread that an event is in: its own, or that of what it relates to.
-    /// spec: client-server §Threaded read receipts
-    async fn thread_of(&self, room: &Room, pdu: &Pdu) -> Result<Option<OwnedEventId>> {
-        if let Some(root) = thread_root(pdu) {
-            return Ok(Some(root));
-        }
-        let mut parent = Relation::of(pdu).map(|relation| relation.parent);
-        for _ in 0..THREAD_HOPS {
-            let Some(event_id) = parent else { break };
-            let Some(event) = room.event(&event_id).await? else { break };
-            if let Some(root) = thread_root(&event.pdu) {
-                return Ok(Some(root));
-            }
-            parent = Relation::of(&event.pdu).map(|relation| relation.parent);
-        }
-        Ok(None)
     }
 }
 

@@ -12,6 +12,10 @@ use crate::{
     store::{self, Batch, Direction, Key, KeyRange, Table},
 };
 
+/// How far an event's relations are followed to find its thread.
+/// spec: client-server §Threaded read receipts; "a maximum of 3 hops is recommended"
+const HOPS: usize = 3;
+
 /// What is known of a thread, apart from its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thread {
@@ -99,6 +103,27 @@ impl Rooms {
 }
 
 impl Room {
+    /// The root of the thread that an event is in: its own, or that of what it relates to.
+    /// spec: client-server §Threaded read receipts
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn thread_of(&self, pdu: &Pdu) -> Result<Option<OwnedEventId>> {
+        if let Some(root) = thread_root(pdu) {
+            return Ok(Some(root));
+        }
+        let mut parent = Relation::of(pdu).map(|relation| relation.parent);
+        for _ in 0..HOPS {
+            let Some(event_id) = parent else { break };
+            let Some(event) = self.event(&event_id).await? else { break };
+            if let Some(root) = thread_root(&event.pdu) {
+                return Ok(Some(root));
+            }
+            parent = Relation::of(&event.pdu).map(|relation| relation.parent);
+        }
+        Ok(None)
+    }
+
     /// What is known of the thread below `root`; `None` when there is none.
     ///
     /// # Errors
