@@ -29,7 +29,10 @@ pub(super) fn routes(router: &mut Router) {
     router.add(remove_alias);
     router.add(get_aliases);
     router.add(get_visibility);
-    router.add(set_visibility);
+    router.add_completed(set_visibility, |body| {
+        // spec: client-server §PUT directory/list/room, "Defaults to `public`"
+        body.entry("visibility").or_insert("public".into());
+    });
     router.add(public_rooms);
     router.add(public_rooms_filtered);
 }

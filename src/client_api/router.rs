@@ -2,17 +2,24 @@
 
 use std::{collections::HashMap, rc::Rc};
 
+use bytes::Bytes;
 use futures::{FutureExt, future::LocalBoxFuture};
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use ruma::api::{
-    IncomingRequest, IncomingRequestExt, OutgoingResponseExt,
-    error::{DeserializationError, ErrorKind, FromHttpRequestError},
-    path_builder::PathBuilder,
+use ruma::{
+    api::{
+        IncomingRequest, IncomingRequestExt, OutgoingResponseExt,
+        error::{DeserializationError, ErrorKind, FromHttpRequestError},
+        path_builder::PathBuilder,
+    },
+    serde::JsonObject,
 };
 
 use super::{Authenticate, Body, Incoming, guests, limits::Limit};
 use crate::{Error, Homeserver, Result, users::Session};
+
+/// Completes a body where the specification lets members be left out that ruma's types need.
+pub(super) type Complete = fn(&mut JsonObject);
 
 type Handler = Rc<
     dyn for<'a> Fn(
@@ -44,7 +51,20 @@ impl Router {
     {
         let handler = Rc::new(handler);
         for path in R::PATH_BUILDER.all_paths() {
-            self.add_parsed(path, handler.clone(), |_| {});
+            self.add_parsed(path, handler.clone(), |_| {}, None);
+        }
+    }
+
+    /// Registers a handler as [`Router::add`] does, of requests whose bodies are completed first.
+    pub(super) fn add_completed<R, H>(&mut self, handler: H, body: Complete)
+    where
+        R: IncomingRequest + 'static,
+        R::Authentication: Authenticate,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+    {
+        let handler = Rc::new(handler);
+        for path in R::PATH_BUILDER.all_paths() {
+            self.add_parsed(path, handler.clone(), |_| {}, Some(body));
         }
     }
 
@@ -59,13 +79,18 @@ impl Router {
         let handler = Rc::new(handler);
         for path in R::PATH_BUILDER.all_paths() {
             if let Some(path) = path.strip_suffix("/{state_key}") {
-                self.add_parsed(path, handler.clone(), |args| args.push(String::new()));
+                self.add_parsed(path, handler.clone(), |args| args.push(String::new()), None);
             }
         }
     }
 
-    fn add_parsed<R, H>(&mut self, path: &str, handler: Rc<H>, complete: fn(&mut Vec<String>))
-    where
+    fn add_parsed<R, H>(
+        &mut self,
+        path: &str,
+        handler: Rc<H>,
+        complete: fn(&mut Vec<String>),
+        complete_body: Option<Complete>,
+    ) where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
         H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
@@ -78,7 +103,10 @@ impl Router {
                 let head = http::Request::from_parts(parts, ());
                 let auth = R::Authentication::authenticate(server, &head).await?;
                 admit::<R>(server, R::Authentication::session(&auth))?;
-                let body = body.bytes().await?;
+                let mut body = body.bytes().await?;
+                if let Some(complete) = complete_body {
+                    body = completed(body, complete)?;
+                }
                 let request = parse::<R>(&head, &body, &args)?;
                 let response = handler(server, Incoming { request, auth }).await?;
                 let response =
@@ -202,6 +230,17 @@ const CORS: [(header::HeaderName, &str); 4] = [
 
 fn unrecognized(status: StatusCode, message: &str) -> Error {
     Error::new(status, ErrorKind::Unrecognized, message)
+}
+
+/// The body with what it leaves out; one that is no object stays, for the parser to refuse.
+fn completed(body: Bytes, complete: Complete) -> Result<Bytes> {
+    let object = match body.is_empty() {
+        true => Ok(JsonObject::new()),
+        false => serde_json::from_slice::<JsonObject>(&body),
+    };
+    let Ok(mut object) = object else { return Ok(body) };
+    complete(&mut object);
+    Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
 }
 
 /// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or

@@ -11,7 +11,10 @@ use crate::{Error, Homeserver, Result};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn routes(router: &mut Router) {
-    router.add(put_typing);
+    router.add_completed(put_typing, |body| {
+        // Ruma wants the timeout that the specification lets clients leave out.
+        body.entry("timeout").or_insert(0.into());
+    });
 }
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/typing/{userId}`
