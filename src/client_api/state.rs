@@ -1,19 +1,33 @@
 //! spec: client-server §Getting events for a room: its state and members
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
+use futures::FutureExt;
+use http::Method;
 use ruma::{
-    api::client::{
-        membership::{get_member_events, joined_members},
-        state::{
-            get_state_event_for_key::{self, v3::StateEventFormat},
-            get_state_events,
+    api::{
+        Metadata,
+        auth_scheme::AccessToken,
+        client::{
+            membership::{get_member_events, joined_members},
+            state::{
+                get_state_event_for_key::{self, v3::StateEventFormat},
+                get_state_events,
+            },
         },
+        path_builder::PathBuilder,
     },
     events::{AnyStateEvent, StateEventType, room::member::MembershipState},
 };
 
-use super::{Incoming, Router, pagination::Token, readable};
+use serde_json::json;
+
+use super::{
+    Authenticate, Body, Incoming, Router, json_response,
+    pagination::Token,
+    readable,
+    router::{admit, parse},
+};
 use crate::{Error, Homeserver, Result, rooms::Format, store::Direction};
 
 pub(super) fn routes(router: &mut Router) {
@@ -21,7 +35,11 @@ pub(super) fn routes(router: &mut Router) {
     router.add(get_state_event);
     router.add_with_empty_state_key(get_state_event);
     router.add(get_members);
-    router.add(get_joined_members);
+    for path in joined_members::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, request, args| {
+            get_joined_members(server, request, args).boxed_local()
+        });
+    }
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state`
@@ -61,7 +79,11 @@ async fn get_members(
     let state = match &request.at {
         None => readable.state().await?,
         Some(token) => {
-            let at = Token::parse(token)?.0;
+            let at = match (Token::parse(token)?.0, readable.viewer.joined_until()) {
+                (at, 0) => at,
+                // Former members know the room up to their leaving.
+                (at, until) => at.min(until),
+            };
             let room = readable.viewer.room();
             let last = room.timeline(0, at + 1, Direction::Backward, 1).await?;
             match last.first() {
@@ -74,11 +96,14 @@ async fn get_members(
     for (_, event_id) in state.of_type(&StateEventType::RoomMember) {
         let Some(event) = readable.viewer.room().event(event_id).await? else { continue };
         let membership = event.pdu.membership();
-        let wanted = request
-            .membership
-            .as_ref()
-            .is_none_or(|only| membership.as_ref() == Some(only))
-            && request.not_membership.as_ref().is_none_or(|not| membership.as_ref() != Some(not));
+        let is = |of: &MembershipState| membership.as_ref() == Some(of);
+        // "Either": both together let more through than one. spec: client-server §GET members
+        let wanted = match (&request.membership, &request.not_membership) {
+            (None, None) => true,
+            (only, not) => {
+                only.as_ref().is_some_and(is) || not.as_ref().is_some_and(|not| !is(not))
+            }
+        };
         if wanted {
             chunk.push(readable.viewer.event(&event, Format::Timeline).await?);
         }
@@ -86,14 +111,20 @@ async fn get_members(
     Ok(get_member_events::v3::Response::new(chunk))
 }
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`
+/// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`. Ruma leaves out what is null, which
+/// clients count on.
 async fn get_joined_members(
-    server: &Homeserver,
-    request: Incoming<joined_members::v3::Request>,
-) -> Result<joined_members::v3::Response> {
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let head = request.map(|_| ());
+    let session = AccessToken::authenticate(server, &head).await?;
+    admit::<joined_members::v3::Request>(server, Some(&session))?;
+    let asked: joined_members::v3::Request = parse(&head, &[], &args)?;
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = server.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
-    if !room.is_joined(&request.auth.user_id).await? {
+    let room = server.rooms.room(&asked.room_id).await.map_err(|_| forbidden())?;
+    if !room.is_joined(&session.user_id).await? {
         return Err(forbidden());
     }
     let members = room.members().await?;
@@ -101,11 +132,10 @@ async fn get_joined_members(
         .iter()
         .filter(|(_, member)| member.membership == MembershipState::Join)
         .map(|(user_id, member)| {
-            let mut joined = joined_members::v3::RoomMember::new();
-            joined.display_name = member.displayname.clone();
-            joined.avatar_url = member.avatar_url.clone();
-            (user_id.clone(), joined)
+            let shown =
+                json!({ "display_name": member.displayname, "avatar_url": member.avatar_url });
+            (user_id, shown)
         })
         .collect();
-    Ok(joined_members::v3::Response::new(joined))
+    json_response(&json!({ "joined": joined }))
 }
