@@ -33,11 +33,18 @@ impl ReservedAlias {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct CanonicalAlias {
     alias: Option<String>,
-    #[serde(default)]
-    alt_aliases: Vec<String>,
+    alt_aliases: Option<Vec<String>>,
+}
+
+impl CanonicalAlias {
+    /// All aliases in it. An empty one is none. spec: client-server §m.room.canonical_alias
+    fn names(self) -> impl Iterator<Item = String> {
+        let alias = self.alias.filter(|alias| !alias.is_empty());
+        alias.into_iter().chain(self.alt_aliases.into_iter().flatten())
+    }
 }
 
 impl Rooms {
@@ -212,25 +219,27 @@ impl Rooms {
     /// Refuses what the specification has the server check in the content of an event.
     /// spec: client-server §PUT state (M_BAD_ALIAS, M_INVALID_PARAM)
     pub(super) async fn check_content(&self, room_id: &RoomId, new: &NewEvent) -> Result<()> {
-        if new.kind != TimelineEventType::RoomCanonicalAlias || new.state_key.as_deref() != Some("")
-        {
-            return Ok(());
+        match (&new.kind, new.state_key.as_deref()) {
+            (TimelineEventType::RoomCanonicalAlias, Some("")) => {
+                self.check_aliases(room_id, new).await
+            }
+            (TimelineEventType::RoomTombstone, Some("")) => check_tombstone(room_id, new),
+            _ => Ok(()),
         }
-        let named = |content: Option<CanonicalAlias>| {
-            let content = content.unwrap_or_default();
-            content.alias.into_iter().chain(content.alt_aliases).collect::<Vec<_>>()
-        };
+    }
+
+    async fn check_aliases(&self, room_id: &RoomId, new: &NewEvent) -> Result<()> {
         let content: CanonicalAlias = serde_json::from_str(new.content.get())
             .map_err(|cause| Error::invalid_param(format!("Not a list of aliases: {cause}")))?;
         let room = self.room(room_id).await?;
-        let known = named(room.state_content(&StateEventType::RoomCanonicalAlias, "").await?);
-        for alias in named(Some(content)) {
+        let before: Option<CanonicalAlias> =
+            room.state_content(&StateEventType::RoomCanonicalAlias, "").await?;
+        let known: Vec<_> = before.into_iter().flat_map(CanonicalAlias::names).collect();
+        // What was there before may stay, even if it no longer names the room.
+        for alias in content.names().filter(|alias| !known.contains(alias)) {
             let parsed = RoomAliasId::parse(&alias)
                 .map_err(|_| Error::invalid_param(format!("{alias} is not an alias")))?;
-            // What was there before may stay, even if it no longer names the room.
-            if !known.contains(&alias)
-                && self.resolve_alias(&parsed).await?.as_deref() != Some(room_id)
-            {
+            if self.resolve_alias(&parsed).await?.as_deref() != Some(room_id) {
                 return Err(Error::new(
                     StatusCode::BAD_REQUEST,
                     ErrorKind::BadAlias,
@@ -239,5 +248,19 @@ impl Rooms {
             }
         }
         Ok(())
+    }
+}
+
+/// A room can't be replaced by itself: clients that follow would never arrive.
+fn check_tombstone(room_id: &RoomId, new: &NewEvent) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Tombstone {
+        replacement_room: String,
+    }
+    match serde_json::from_str::<Tombstone>(new.content.get()) {
+        Ok(tombstone) if tombstone.replacement_room == *room_id => {
+            Err(Error::invalid_param("A room can't be replaced by itself"))
+        }
+        _ => Ok(()),
     }
 }
