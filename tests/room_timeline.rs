@@ -131,6 +131,12 @@ tests! {
         let last =
             rooms.append(&room_id, &alice, edit("The", 2)).await.unwrap();
         assert_eq!(edits().await, "The");
+        // Without a new content it is none.
+        let relation = json!({ "rel_type": "m.replace", "event_id": first });
+        let empty = message(json!({ "body": "no", "msgtype": "m.text", "m.relates_to": relation }));
+        let time = Some(ruma::MilliSecondsSinceUnixEpoch(3_u32.into()));
+        rooms.append(&room_id, &alice, NewEvent { timestamp: time, ..empty }).await.unwrap();
+        assert_eq!(edits().await, "The");
         rooms.redact(&room_id, &alice, last, None, None).await.unwrap();
         assert_eq!(edits().await, "the");
     }

@@ -1,11 +1,13 @@
 //! What a client is told with an event of those that relate to it.
 //! spec: client-server §Aggregations of child events
 
-use ruma::{EventId, OwnedEventId};
+use ruma::{EventId, OwnedEventId, events::TimelineEventType, serde::JsonObject};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Event, Format, Relation, RelationFilter, Thread, thread_root, visibility::Viewer};
+use super::{
+    Event, Format, Pdu, Relation, RelationFilter, Thread, thread_root, visibility::Viewer,
+};
 use crate::{Result, feed::Position, store::Direction};
 
 /// `m.relations`.
@@ -100,6 +102,7 @@ impl Viewer {
             let Some(edit) = self.room.event(&edit.event_id).await? else { continue };
             let order = |event: &Event| (event.pdu.origin_server_ts, event.pdu.event_id.clone());
             if edit.pdu.state_key.is_none()
+                && has_replacement(&edit.pdu)
                 && newest.as_ref().is_none_or(|newest| order(newest) < order(&edit))
             {
                 newest = Some(edit);
@@ -158,4 +161,12 @@ impl Viewer {
         let chunk = related.into_iter().map(|related| Reference { event_id: related.event_id });
         Ok(Some(References { chunk: chunk.collect() }))
     }
+}
+
+/// Whether an edit says what to show instead; of an encrypted one only its readers know.
+fn has_replacement(edit: &Pdu) -> bool {
+    edit.kind == TimelineEventType::RoomEncrypted
+        || edit
+            .content_as::<JsonObject>()
+            .is_some_and(|content| content.contains_key("m.new_content"))
 }
