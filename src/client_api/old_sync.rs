@@ -129,7 +129,7 @@ async fn get_one_event(
         let room = server.rooms.room(room_id).await?;
         let Some(event) = room.event(&event_id).await? else { continue };
         let viewer = readable::viewer(server, &session, &room).await?;
-        if viewer.sees(&event).await? {
+        if readable::is_open(server, &session, &room).await? && viewer.sees(&event).await? {
             let event = viewer.event::<AnyTimelineEvent>(&event, Format::Timeline).await?;
             return json_response(&event);
         }

@@ -67,11 +67,7 @@ pub(super) async fn room(
 ) -> Result<Readable> {
     let forbidden = || Error::forbidden("You are not in this room and may not read it");
     let room = server.rooms.room(room_id).await.map_err(|_| forbidden())?;
-    let forgotten = server
-        .rooms
-        .membership(&session.user_id, room_id)
-        .await?
-        .is_some_and(|membership| membership.forgotten);
+    let forgotten = is_forgotten(server, session, room_id).await?;
     let viewer = viewer(server, session, &room).await?;
     let state = match viewer.joined_until() {
         Position::MAX => room.current_state_id(),
@@ -83,6 +79,19 @@ pub(super) async fn room(
         }
     };
     Ok(Readable { viewer, state })
+}
+
+/// Whether the user forgot a room, after which its history is no longer theirs to read.
+/// spec: client-server §Leaving rooms
+async fn is_forgotten(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<bool> {
+    let membership = server.rooms.membership(&session.user_id, room_id).await?;
+    Ok(membership.is_some_and(|membership| membership.forgotten))
+}
+
+/// Whether a user may see single events of a room: not of one that they forgot, unless everybody
+/// may read it.
+pub(super) async fn is_open(server: &Homeserver, session: &Session, room: &Room) -> Result<bool> {
+    Ok(!is_forgotten(server, session, room.id()).await? || room.is_world_readable().await?)
 }
 
 async fn world_readable(room: &Room) -> Result<Option<StateId>> {

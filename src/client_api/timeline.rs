@@ -95,9 +95,12 @@ async fn get_event(
     server: &Homeserver,
     request: Incoming<get_room_event::v3::Request>,
 ) -> Result<get_room_event::v3::Response> {
-    let missing = |_| Error::not_found("There is no such event, or you may not see it");
+    let missing = || Error::not_found("There is no such event, or you may not see it");
     let session = &request.auth;
-    let room = server.rooms.room(&request.room_id).await.map_err(missing)?;
+    let room = server.rooms.room(&request.room_id).await.map_err(|_| missing())?;
+    if !readable::is_open(server, session, &room).await? {
+        return Err(missing());
+    }
     let viewer = readable::viewer(server, session, &room).await?;
     let event = visible_event(&viewer, &request.event_id).await?;
     Ok(get_room_event::v3::Response::new(viewer.event(&event, Format::Timeline).await?))
