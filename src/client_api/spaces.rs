@@ -65,10 +65,12 @@ async fn hierarchy(
         usize::try_from(u64::from(limit)).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT)
     });
     let max_depth = request.max_depth.map_or(MAX_DEPTH, |depth| MAX_DEPTH.min(depth.into()));
+    // What the walk is of stands in the token, since it has to stay the same over all pages.
+    let of = format!("_{max_depth}_{}", request.suggested_only);
     let skip = match &request.from {
         Some(token) => token
             .strip_prefix('h')
-            .and_then(|count| count.parse::<usize>().ok())
+            .and_then(|token| token.strip_suffix(&of)?.parse::<usize>().ok())
             .ok_or_else(|| Error::invalid_param("The token is from no such walk"))?,
         None => 0,
     };
@@ -79,7 +81,7 @@ async fn hierarchy(
     rooms.truncate(skip + limit);
     let mut response = get_hierarchy::v1::Response::new();
     response.rooms = rooms.into_iter().skip(skip).collect();
-    response.next_batch = more.then(|| format!("h{}", skip + limit));
+    response.next_batch = more.then(|| format!("h{}{of}", skip + limit));
     Ok(response)
 }
 
