@@ -1,6 +1,9 @@
 //! spec: client-server §Presence
 
-use ruma::api::client::presence::{get_presence, set_presence};
+use ruma::{
+    api::client::presence::{get_presence, set_presence},
+    presence::PresenceState,
+};
 
 use super::{Incoming, Router};
 use crate::{Error, Homeserver, Result};
@@ -19,11 +22,10 @@ async fn get(
     if own != user_id && !server.rooms.shares_room(own, user_id).await? {
         return Err(Error::forbidden("You share no room with this user"));
     }
-    let presence = server
-        .sync
-        .presence()
-        .get(user_id)
-        .ok_or_else(|| Error::not_found("Nothing is known of this user's presence"))?;
+    let Some(presence) = server.sync.presence().get(user_id) else {
+        // They have not been here since the server started.
+        return Ok(get_presence::v3::Response::new(PresenceState::Offline));
+    };
     let mut response = get_presence::v3::Response::new(presence.state.clone());
     response.status_msg = presence.status_msg.clone();
     response.currently_active = Some(presence.currently_active());
