@@ -19,7 +19,7 @@ use ruma::api::{
 };
 use serde_json::json;
 
-use super::{Authenticate, Body, Incoming, Router, json_response};
+use super::{Authenticate, Body, Incoming, Router, json_response, router::admit};
 use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
@@ -27,6 +27,7 @@ pub(super) fn routes(router: &mut Router) {
         router.add_raw(Method::GET, path, |server, request, _| {
             get_all(server, request).boxed_local()
         });
+        router.add_raw(Method::POST, path, |server, request, _| add(server, request).boxed_local());
     }
     router.add(denied::<request_registration_token_via_email::v3::Request>);
     router.add(denied::<request_registration_token_via_msisdn::v3::Request>);
@@ -49,16 +50,30 @@ async fn get_all(
     json_response(&json!({ "threepids": [] }))
 }
 
+/// `POST /_matrix/client/v3/account/3pid`, the deprecated one, of which ruma knows nothing.
+async fn add(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>> {
+    let session = AccessToken::authenticate(server, &request.map(|_| ())).await?;
+    admit::<add_3pid::v3::Request>(server, Some(&session))?;
+    Err(cant_verify())
+}
+
 /// `POST /_matrix/client/v3/register/email/requestToken` and all that would add an identifier.
 async fn denied<R: IncomingRequest>(_: &Homeserver, _: Incoming<R>) -> Result<R::OutgoingResponse>
 where
     R::Authentication: Authenticate,
 {
-    Err(Error::new(
+    Err(cant_verify())
+}
+
+fn cant_verify() -> Error {
+    Error::new(
         StatusCode::FORBIDDEN,
         ErrorKind::ThreepidDenied,
         "Third-party identifiers can't be verified here",
-    ))
+    )
 }
 
 /// `POST /_matrix/client/v3/account/password/email/requestToken` and its like.
