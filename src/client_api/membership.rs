@@ -1,24 +1,46 @@
 //! spec: client-server §Room membership
 
+use std::rc::Rc;
+
+use futures::FutureExt;
+use http::Method;
 use ruma::{
     OwnedRoomId, RoomOrAliasId, UserId,
-    api::client::{
-        knock::knock_room,
-        membership::{
-            ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
-            joined_rooms, kick_user, leave_room, unban_user,
+    api::{
+        IncomingRequest, Metadata,
+        auth_scheme::AccessToken,
+        client::{
+            knock::knock_room,
+            membership::{
+                ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
+                joined_rooms, kick_user, leave_room, unban_user,
+            },
         },
+        path_builder::PathBuilder,
     },
+    serde::JsonObject,
 };
+use serde_json::json;
 
-use super::{Incoming, Router, guests};
+use super::{
+    Authenticate, Body, Incoming, Router, guests, json_response,
+    router::{admit, parse},
+};
 use crate::{Error, Homeserver, Result, rooms::Profile, users::Session};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_joined_rooms);
     router.add(invite);
-    router.add(join);
-    router.add(join_by_id_or_alias);
+    for path in join_room_by_id::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::POST, path, |server, request, args| {
+            join(server, request, args).boxed_local()
+        });
+    }
+    for path in join_room_by_id_or_alias::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::POST, path, |server, request, args| {
+            join_by_id_or_alias(server, request, args).boxed_local()
+        });
+    }
     router.add(knock);
     router.add(leave);
     router.add(forget);
@@ -52,22 +74,47 @@ async fn invite(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/join`
 async fn join(
-    server: &Homeserver,
-    request: Incoming<join_room_by_id::v3::Request>,
-) -> Result<join_room_by_id::v3::Response> {
-    let room_id = request.room_id.clone();
-    join_room(server, &request.auth, &room_id, request.reason.clone()).await?;
-    Ok(join_room_by_id::v3::Response::new(room_id))
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (request, extra) = read::<join_room_by_id::v3::Request>(server, request, &args).await?;
+    let room_id = &request.room_id;
+    join_room(server, &request.auth, room_id, request.reason.clone(), extra).await?;
+    json_response(&json!({ "room_id": room_id }))
 }
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
 async fn join_by_id_or_alias(
-    server: &Homeserver,
-    request: Incoming<join_room_by_id_or_alias::v3::Request>,
-) -> Result<join_room_by_id_or_alias::v3::Response> {
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (request, extra) =
+        read::<join_room_by_id_or_alias::v3::Request>(server, request, &args).await?;
     let room_id = resolve(server, &request.room_id_or_alias).await?;
-    join_room(server, &request.auth, &room_id, request.reason.clone()).await?;
-    Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
+    join_room(server, &request.auth, &room_id, request.reason.clone(), extra).await?;
+    json_response(&json!({ "room_id": room_id }))
+}
+
+/// Reads a request to join with its whole body: what ruma does not know of it goes into the
+/// membership event, as clients expect of servers.
+async fn read<R>(
+    server: &Homeserver,
+    request: http::Request<Body>,
+    args: &[String],
+) -> Result<(Incoming<R>, JsonObject)>
+where
+    R: IncomingRequest<Authentication = AccessToken> + 'static,
+{
+    let (parts, body) = request.into_parts();
+    let head = http::Request::from_parts(parts, ());
+    let auth = AccessToken::authenticate(server, &head).await?;
+    admit::<R>(server, Some(&auth))?;
+    let body = body.bytes().await?;
+    let request = parse::<R>(&head, &body, args)?;
+    let extra = serde_json::from_slice(&body).unwrap_or_default();
+    Ok((Incoming { request, auth }, extra))
 }
 
 /// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`
@@ -136,12 +183,13 @@ async fn join_room(
     sender: &Session,
     room_id: &ruma::RoomId,
     reason: Option<String>,
+    extra: JsonObject,
 ) -> Result<()> {
     if sender.guest {
         guests::check_join(server, room_id).await?;
     }
     let profile = member_profile(server, &sender.user_id).await?;
-    server.rooms.join(&sender.user_id, room_id, profile, reason).await
+    server.rooms.join_with(&sender.user_id, room_id, profile, reason, extra).await
 }
 
 /// What a user's membership events tell of them.

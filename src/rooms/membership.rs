@@ -4,6 +4,7 @@ use ruma::{
     OwnedMxcUri, OwnedUserId, RoomId, UserId,
     events::{StateEventType, room::member::MembershipState},
     room::{AllowRule, JoinRule},
+    serde::JsonObject,
     state_res::events::RoomPowerLevelsIntField,
 };
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,20 @@ pub(super) struct MemberContent {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     join_authorised_via_users_server: Option<OwnedUserId>,
+    /// What the user's client adds.
+    #[serde(flatten)]
+    extra: JsonObject,
 }
+
+/// What only the server writes into the content of a join.
+const OWN_KEYS: [&str; 6] = [
+    "reason",
+    "third_party_signed",
+    "membership",
+    "displayname",
+    "avatar_url",
+    "join_authorised_via_users_server",
+];
 
 impl MemberContent {
     pub(super) fn new(membership: MembershipState) -> Self {
@@ -48,6 +62,7 @@ impl MemberContent {
             is_direct: None,
             reason: None,
             join_authorised_via_users_server: None,
+            extra: JsonObject::new(),
         }
     }
 
@@ -78,12 +93,29 @@ impl Rooms {
         profile: Profile,
         reason: Option<String>,
     ) -> Result<()> {
+        self.join_with(user_id, room_id, profile, reason, JsonObject::new()).await
+    }
+
+    /// The same with more for the content of the membership event.
+    ///
+    /// # Errors
+    /// As [`Rooms::join`]; 400 `M_BAD_JSON` for what no event can have.
+    pub async fn join_with(
+        &self,
+        user_id: &UserId,
+        room_id: &RoomId,
+        profile: Profile,
+        reason: Option<String>,
+        mut extra: JsonObject,
+    ) -> Result<()> {
         let current = self.current_membership(room_id, user_id).await?;
         if current == Some(MembershipState::Join) {
             return Ok(());
         }
+        extra.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
         let mut content =
             MemberContent::new(MembershipState::Join).with_profile(profile).with_reason(reason);
+        content.extra = extra;
         if current != Some(MembershipState::Invite) {
             content.join_authorised_via_users_server =
                 self.join_authorised_by(&self.room(room_id).await?, user_id).await?;
@@ -290,8 +322,7 @@ impl Rooms {
     ) -> Result<()> {
         let room = self.room(room_id).await?;
         let current = room.state_event(&StateEventType::RoomMember, user_id.as_str()).await?;
-        let Some(mut content) = current.and_then(|pdu| pdu.content_as::<ruma::serde::JsonObject>())
-        else {
+        let Some(mut content) = current.and_then(|pdu| pdu.content_as::<JsonObject>()) else {
             return Ok(());
         };
         // Whoever let them in did so for the join, not for what follows.
