@@ -81,6 +81,8 @@ tests! {
             .post(&path, json!({ "new_version": "none" }))
             .await
             .fails(400, "M_UNSUPPORTED_ROOM_VERSION");
+        let banned = json!({ "user_id": "@rude:neurite.test", "reason": "Rude" });
+        alice.post(&format!("/v3/rooms/{old}/ban"), banned).await.ok();
         let new = upgrade(&alice, &old, json!({ "new_version": "12" })).await;
 
         let create = state(&alice, &new, "m.room.create").await;
@@ -96,10 +98,12 @@ tests! {
             ("m.room.guest_access", state(&alice, &old, "m.room.guest_access").await),
             (&format!("m.space.child/{child}"), via),
             ("m.room.canonical_alias", json!({ "alias": "#space:neurite.test" })),
+            ("m.room.member/@rude:neurite.test", json!({ "membership": "ban", "reason": "Rude" })),
         ] {
             assert_eq!(state(&alice, &new, place).await, content, "{place}");
         }
-        // What may mean something only as its sender's own stays behind, and so do members.
+        // What may mean something only as its sender's own stays behind, and so do members but for
+        // the banned.
         assert_eq!(state(&alice, &new, "org.example").await["errcode"], "M_NOT_FOUND");
         let bobs = format!("m.room.member/{}", bob.user_id);
         assert_eq!(state(&alice, &new, &bobs).await["errcode"], "M_NOT_FOUND");

@@ -91,7 +91,13 @@ impl Rooms {
             let join = MemberContent::new(MembershipState::Join).with_profile(profile.clone());
             new.push(user_id, &join.event(user_id)?)?;
             for event in &plan.events {
-                new.push(user_id, event)?;
+                match new.push(user_id, event) {
+                    // Who has no less power than the user can't be banned by them.
+                    Err(cause) if event.kind == TimelineEventType::RoomMember => {
+                        tracing::debug!("{room_id}: a ban stays behind on upgrade: {cause}");
+                    }
+                    outcome => drop(outcome?),
+                }
             }
             old.push(user_id, &tombstone(&replacement)?)?;
             for event in &plan.farewell {
@@ -151,6 +157,15 @@ impl Rooms {
         for kind in TRANSFERRED {
             if let Some(pdu) = room.state_event(&kind, "").await? {
                 events.push(NewEvent::state(kind, "", pdu.content.clone()));
+            }
+        }
+        // Who was banned shall not come in by the new door.
+        for (banned, member) in room.members().await?.iter() {
+            if member.membership == MembershipState::Ban
+                && let Some(event) = room.event(&member.event_id).await?
+            {
+                let (kind, content) = (StateEventType::RoomMember, event.pdu.content.clone());
+                events.push(NewEvent::state(kind, banned.as_str(), content));
             }
         }
         // A space without its rooms would be another one. spec: client-server §Spaces
