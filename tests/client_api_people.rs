@@ -97,6 +97,8 @@ tests! {
         let token = json!({ "client_secret": "secret", "email": "a@b.c", "send_attempt": 1 });
         let path = "/v3/account/password/email/requestToken";
         alice.post(path, token.clone()).await.fails(400, "M_THREEPID_NOT_FOUND");
+        let credentials = json!({ "three_pid_creds": {} });
+        alice.post("/v3/account/3pid", credentials).await.fails(403, "M_THREEPID_DENIED");
         alice.post("/v3/register/email/requestToken", token).await.fails(403, "M_THREEPID_DENIED");
         let identifier = json!({ "medium": "email", "address": "a@b.c" });
         let removed = alice.post("/v3/account/3pid/delete", identifier).await.ok();
@@ -122,8 +124,30 @@ tests! {
         let room = create_room(&alice, json!({ "preset": "public_chat" })).await;
         let join = format!("/v3/rooms/{room}/join");
         guest.post(&join, json!({})).await.fails(403, "M_GUEST_ACCESS_FORBIDDEN");
+        let own = format!("/v3/rooms/{room}/state/m.room.member/{}", guest.user_id);
+        let joined = json!({ "membership": "join" });
+        guest.put(&own, joined.clone()).await.fails(403, "M_GUEST_ACCESS_FORBIDDEN");
         let access = format!("/v3/rooms/{room}/state/m.room.guest_access");
-        alice.put(&access, json!({ "guest_access": "can_join" })).await.ok();
+        let can_join = json!({ "guest_access": "can_join" });
+        alice.put(&access, can_join.clone()).await.ok();
+        guest.put(&own, joined).await.ok();
+        let bob = Client::register(&server, "bob").await;
+        bob.post(&join, json!({})).await.ok();
+        // When the room no longer lets guests in, those who are in it have to leave.
+        let members = format!("/v3/rooms/{room}/joined_members");
+        let both = json!({
+            (&alice.user_id): { "display_name": null, "avatar_url": null },
+            (&bob.user_id): { "display_name": null, "avatar_url": null },
+        });
+        alice.put(&access, json!({ "guest_access": "forbidden" })).await.ok();
+        assert_eq!(alice.get(&members).await.ok()["joined"], both);
+        let again = alice.put(&access, can_join.clone()).await.ok();
+        guest.post(&join, json!({})).await.ok();
+        let event_id = again["event_id"].as_str().unwrap();
+        let redact = format!("/v3/rooms/{room}/redact/{event_id}/1");
+        alice.put(&redact, json!({})).await.ok();
+        assert_eq!(alice.get(&members).await.ok()["joined"], both);
+        alice.put(&access, can_join).await.ok();
         guest.post(&join, json!({})).await.ok();
         let send = format!("/v3/rooms/{room}/send/m.room.message/1");
         guest.put(&send, json!({ "msgtype": "m.text", "body": "hello" })).await.ok();
