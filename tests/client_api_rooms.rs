@@ -89,6 +89,17 @@ tests! {
         // The deletion took it out of the state.
         alice.put(&path, club).await.fails(400, "M_BAD_ALIAS");
         alice.put(&path, json!({ "alias": "none" })).await.fails(400, "M_INVALID_PARAM");
+        // An alias that its maker takes away stays in the state if they may not change that.
+        let bob = Client::register(&server, "bob").await;
+        alice.post(&format!("/v3/rooms/{room}/invite"), json!({ "user_id": bob.user_id })).await.ok();
+        bob.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        let bobs = "/v3/directory/room/%23bobs:neurite.test";
+        bob.put(bobs, json!({ "room_id": room })).await.ok();
+        let kept = json!({ "alias": "#bobs:neurite.test" });
+        alice.put(&path, kept.clone()).await.ok();
+        bob.delete(bobs, None).await.ok();
+        assert_eq!(alice.get(&path).await.ok(), kept);
+        alice.put(&path, json!({ "alias": "", "alt_aliases": ["#bobs:neurite.test"] })).await.ok();
         let replaced = json!({ "body": "x", "replacement_room": room });
         let tombstone = format!("/v3/rooms/{room}/state/m.room.tombstone");
         alice.put(&tombstone, replaced).await.fails(400, "M_INVALID_PARAM");

@@ -133,7 +133,11 @@ pub(super) async fn turn_out(
         let account = server.users.account(&user_id).await?;
         if account.is_some_and(|account| account.guest) {
             let reason = "The room no longer lets guests in".to_owned();
-            server.rooms.leave(&user_id, room_id, Some(reason)).await?;
+            match server.rooms.leave(&user_id, room_id, Some(reason)).await {
+                // Banned meanwhile.
+                Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
+                outcome => outcome?,
+            }
         }
     }
     Ok(())
