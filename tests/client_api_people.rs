@@ -38,7 +38,9 @@ tests! {
         assert_eq!(mutual, json!({ "count": 1, "joined": [room] }));
         let own = "/v1/mutual_rooms?user_id=@alice:neurite.test";
         alice.get(own).await.fails(400, "M_INVALID_PARAM");
+        assert!(found(&bob, "bob").await.is_empty());
         create_room(&bob, json!({ "preset": "public_chat" })).await;
+        assert_eq!(found(&bob, "bob").await, ["@bob:neurite.test"]);
         assert_eq!(found(&carol, "bob").await, ["@bob:neurite.test"]);
         let search = json!({ "search_term": "neurite.test", "limit": 0 });
         let limited = carol.post("/v3/user_directory/search", search).await.ok();

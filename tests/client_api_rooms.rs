@@ -173,6 +173,18 @@ tests! {
         }
     }
 
+    async fn events_are_reported_by_who_is_joined() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = public(&alice, &[&bob]).await;
+        let event = send(&alice, &room, "m.room.message", json!({ "msgtype": "m.text", "body": "spam" })).await;
+        let report = format!("/v3/rooms/{room}/report/{event}");
+        bob.post(&report, json!({ "reason": "spam" })).await.ok();
+        bob.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        bob.post(&report, json!({ "reason": "spam" })).await.fails(404, "M_NOT_FOUND");
+    }
+
     async fn the_pages_of_a_hierarchy_are_of_one_walk() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

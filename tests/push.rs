@@ -208,6 +208,29 @@ tests! {
         let content = content["global"].as_object().map_or(content["content"].clone(), |global| global["content"].clone());
         let ids: Vec<_> = content.as_array().unwrap().iter().map(|r| &r["rule_id"]).collect();
         assert_eq!(ids[..4], ["two", "four", "one", "three"]);
+        // A rule that is there moves to where it is asked to be.
+        let order = async || {
+            let all = alice.get("/v3/pushrules/").await.ok();
+            let rules = all["global"]["content"].as_array().unwrap().iter();
+            let own = rules.filter(|rule| rule["default"] == false);
+            own.map(|rule| rule["rule_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for (moved, place, expected) in [
+            ("two", "after=three", ["four", "one", "three", "two"]),
+            ("four", "before=three", ["one", "four", "three", "two"]),
+            ("two", "before=one", ["two", "one", "four", "three"]),
+            ("three", "after=two", ["two", "three", "one", "four"]),
+            ("three", "after=two&before=one", ["two", "three", "one", "four"]),
+            ("three", "after=one", ["two", "one", "three", "four"]),
+            ("two", "before=four", ["one", "three", "two", "four"]),
+            ("two", "before=one", ["two", "one", "three", "four"]),
+            ("four", "after=two", ["two", "four", "one", "three"]),
+        ] {
+            alice.put(&format!("{}?{place}", rule(moved)), body.clone()).await.ok();
+            assert_eq!(order().await, expected, "{moved} {place}");
+        }
+        let itself = format!("{}?after=three", rule("three"));
+        alice.put(&itself, body.clone()).await.fails(400, "M_INVALID_PARAM");
         let one = alice.get(&rule("one")).await.ok();
         assert_eq!((&one["pattern"], &one["enabled"], &one["default"]), (&json!("cake"), &json!(true), &json!(false)));
 
@@ -230,13 +253,19 @@ tests! {
         send(&bob, &room, mention("a shout", &alice.user_id)).await;
         unread(&alice, &room, 3, 2, json!({})).await;
 
+        let always = format!("{global}/override/always");
+        alice.put(&always, json!({ "actions": [] })).await.ok();
+        assert_eq!(alice.get(&always).await.ok()["conditions"], json!([]));
+        alice.delete(&always, None).await.ok();
         alice.delete(&rule("one"), None).await.ok();
         alice.get(&rule("one")).await.fails(404, "M_NOT_FOUND");
         alice.delete(&rule("one"), None).await.fails(404, "M_NOT_FOUND");
         let default = format!("{global}/override/.m.rule.master");
         alice.delete(&default, None).await.fails(400, "M_INVALID_PARAM");
         alice.put(&rule(".one"), body.clone()).await.fails(400, "M_INVALID_PARAM");
-        alice.put(&format!("{}?before=none", rule("five")), body.clone()).await.fails(404, "M_NOT_FOUND");
+        alice.put(&format!("{}?before=none", rule("five")), body.clone()).await.fails(400, "M_UNKNOWN");
+        alice.put(&format!("{}?after=none", rule("three")), body.clone()).await.fails(400, "M_UNKNOWN");
+        alice.get(&rule("three")).await.ok();
         alice.put(&rule("five"), json!({ "actions": [] })).await.fails(400, "M_BAD_JSON");
         alice.put(&format!("{}/enabled", rule("none")), off).await.fails(404, "M_NOT_FOUND");
         alice.get(&format!("{global}/none/one")).await.fails(404, "M_NOT_FOUND");

@@ -1,23 +1,16 @@
 //! spec: client-server §Capabilities negotiation
 
-use ruma::{
-    RoomVersionId,
-    api::client::discovery::get_capabilities::v3::{
-        Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, Response,
-        RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
-    },
+use ruma::api::client::discovery::get_capabilities::v3::{
+    Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, Response,
+    RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
 };
 
 use super::{Incoming, Router};
-use crate::{Homeserver, Result};
+use crate::{Homeserver, Result, rooms::ROOM_VERSIONS};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_capabilities);
 }
-
-/// The room versions that rooms can be made with here.
-const ROOM_VERSIONS: [RoomVersionId; 3] =
-    [RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12];
 
 /// `GET /_matrix/client/v3/capabilities`
 async fn get_capabilities(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {

@@ -10,8 +10,9 @@ use ruma::{
         },
         error::ErrorKind,
     },
-    push::{AnyPushRuleRef, InsertPushRuleError, RemovePushRuleError, Ruleset},
+    push::{AnyPushRuleRef, InsertPushRuleError, NewPushRule, RemovePushRuleError, Ruleset},
 };
+use serde_json::json;
 
 use super::{Incoming, Router};
 use crate::{Error, Homeserver, Result};
@@ -20,7 +21,10 @@ pub(super) fn routes(router: &mut Router) {
     router.add(get_all);
     router.add(get_global);
     router.add(get);
-    router.add(set);
+    // A rule without conditions always matches.
+    router.add_completed(set, |body| {
+        body.entry("conditions").or_insert_with(|| json!([]));
+    });
     router.add(delete);
     router.add(get_enabled);
     router.add(set_enabled);
@@ -73,17 +77,41 @@ async fn set(
     let set_pushrule::v3::Request { rule, before, after, .. } = request.request;
     server
         .push
-        .change_rules(user_id, |rules| {
-            rules.insert(rule, after.as_deref(), before.as_deref()).map_err(|cause| match cause {
-                InsertPushRuleError::UnknownRuleId => Error::not_found(cause.to_string()),
-                InsertPushRuleError::BeforeHigherThanAfter => {
-                    Error::new(StatusCode::BAD_REQUEST, ErrorKind::Unknown, cause.to_string())
-                }
-                cause => Error::invalid_param(cause.to_string()),
-            })
-        })
+        .change_rules(user_id, |rules| insert(rules, rule, after.as_deref(), before.as_deref()))
         .await?;
     Ok(set_pushrule::v3::Response::new())
+}
+
+/// Adds a rule, or puts it in the place of the one with its id; with `after` or `before` where these
+/// say.
+fn insert(
+    rules: &mut Ruleset,
+    rule: NewPushRule,
+    after: Option<&str>,
+    before: Option<&str>,
+) -> Result<()> {
+    let (kind, id) = (rule.kind(), rule.rule_id().to_owned());
+    if [after, before].contains(&Some(&id)) {
+        return Err(Error::invalid_param("A rule has no place relative to itself"));
+    }
+    let moved = rules
+        .get(kind.clone(), &id)
+        .filter(|present| (after.is_some() || before.is_some()) && !present.is_server_default());
+    let enabled = moved.map(|present| present.enabled());
+    if enabled.is_some() {
+        // Places are counted without the rule that moves.
+        rules.remove(kind.clone(), &id).map_err(Error::internal)?;
+    }
+    rules.insert(rule, after, before).map_err(|cause| match cause {
+        InsertPushRuleError::UnknownRuleId | InsertPushRuleError::BeforeHigherThanAfter => {
+            Error::new(StatusCode::BAD_REQUEST, ErrorKind::Unknown, cause.to_string())
+        }
+        cause => Error::invalid_param(cause.to_string()),
+    })?;
+    match enabled {
+        Some(enabled) => rules.set_enabled(kind, &id, enabled).map_err(Error::internal),
+        None => Ok(()),
+    }
 }
 
 /// `DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`

@@ -9,7 +9,7 @@ use ruma::api::client::{
 };
 
 use super::{Incoming, Router, readable, timeline::visible_event};
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, feed::Position};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(report_event);
@@ -22,9 +22,14 @@ async fn report_event(
     server: &Homeserver,
     request: Incoming<report_content::v3::Request>,
 ) -> Result<report_content::v3::Response> {
-    let missing = |_| Error::not_found("There is no such event, or you may not see it");
+    let missing = || Error::not_found("There is no such event, or you may not see it");
     let readable = readable::room(server, &request.auth, &request.room_id);
-    visible_event(&readable.await.map_err(missing)?.viewer, &request.event_id).await?;
+    let viewer = readable.await.map_err(|_| missing())?.viewer;
+    // Only who is joined may report.
+    if viewer.joined_until() != Position::MAX {
+        return Err(missing());
+    }
+    visible_event(&viewer, &request.event_id).await?;
     let (user_id, event_id) = (&request.auth.user_id, &request.event_id);
     let reason = &request.reason;
     tracing::warn!("{user_id} reports the event {event_id}: {reason:?}");

@@ -28,7 +28,7 @@ async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Respo
     let mut search = server.users.search(&request.search_term);
     while let Some(page) = search.next_page().await? {
         for (user_id, profile) in page {
-            if user_id == *own || !is_visible(server, own, &user_id).await? {
+            if !is_visible(server, own, &user_id).await? {
                 continue;
             }
             if results.len() == limit {
@@ -44,7 +44,8 @@ async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Respo
 }
 
 async fn is_visible(server: &Homeserver, own: &UserId, user_id: &UserId) -> Result<bool> {
-    if server.rooms.shares_room(own, user_id).await? {
+    // Oneself is found as by others.
+    if user_id != own && server.rooms.shares_room(own, user_id).await? {
         return Ok(true);
     }
     for room_id in server.rooms.joined_rooms(user_id).await? {

@@ -161,18 +161,23 @@ impl Users {
         Ok(self.inner.store.commit(batch).await?)
     }
 
-    /// Deletes a backup with its keys.
+    /// Deletes a backup with its keys; again is no error.
     ///
     /// # Errors
-    /// 404 `M_NOT_FOUND`
+    /// 404 `M_NOT_FOUND` when there never was one of that version.
     pub async fn delete_backup(&self, user_id: &UserId, version: &str) -> Result<()> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
-        let backup = self.backup(user_id, version).await?;
+        let version = parse_version(version)?;
+        let store = &self.inner.store;
+        let last: Option<u64> = store.get_json(Table::Backups, backup_key(user_id, 0)).await?;
+        if version > last.unwrap_or(0) {
+            return Err(no_such_version());
+        }
         let mut batch = Batch::new();
-        for (key, _) in self.backup_rows(user_id, backup.version, BackedUp::default()).await? {
+        for (key, _) in self.backup_rows(user_id, version, BackedUp::default()).await? {
             batch.delete(Table::BackupKeys, key);
         }
-        batch.delete(Table::Backups, backup_key(user_id, backup.version));
+        batch.delete(Table::Backups, backup_key(user_id, version));
         Ok(self.inner.store.commit(batch).await?)
     }
 
