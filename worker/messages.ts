@@ -113,6 +113,7 @@ export interface Config {
   registrationToken?: string | undefined;
   defaultRoomVersion: string;
   durability: "strict" | "relaxed";
+  admins: string[];
   rateLimits: "on" | "off";
   support?: Support | undefined;
   storage: string;

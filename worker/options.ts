@@ -22,6 +22,8 @@ export interface StartOptions {
   durability?: "strict" | "relaxed" | undefined;
   /** The database's name, so that several can exist side by side. Default: "neurite". */
   storage?: string | undefined;
+  /** The localparts of the users who administer it: they can lock and suspend accounts. Default: none. */
+  admins?: readonly string[] | undefined;
   /** Default: "on". */
   rateLimits?: "on" | "off" | undefined;
   /** Whom people can turn to: what `/.well-known/matrix/support` answers. Default: 404. */
@@ -51,6 +53,7 @@ export function settle(options: StartOptions): Settings {
     registrationToken: registrationToken(options),
     defaultRoomVersion: nonEmpty("defaultRoomVersion", options.defaultRoomVersion ?? "12"),
     durability: oneOf("durability", ["strict", "relaxed"], options.durability),
+    admins: (options.admins ?? []).map((admin) => nonEmpty("admins", admin)),
     rateLimits: oneOf("rateLimits", ["on", "off"], options.rateLimits),
     support: options.support,
     storage: nonEmpty("storage", options.storage ?? DEFAULT_STORAGE),

@@ -24,6 +24,7 @@ const options = {
   defaultRoomVersion: option("default_room_version"),
   durability: option("durability"),
   storage: option("storage"),
+  admins: option("admins")?.split(","),
   rateLimits: option("rate_limits"),
   serviceWorker: { off: false, own: "own" }[option("service_worker") ?? ""],
   workerUrl: option("worker_url"),

@@ -1,25 +1,105 @@
 //! spec: client-server §Server Administration
 
 use ruma::{
-    MilliSecondsSinceUnixEpoch,
-    api::client::admin::get_user_info::v3::{
-        ConnectionInfo, DeviceInfo, Request, Response, SessionInfo,
+    MilliSecondsSinceUnixEpoch, UserId,
+    api::client::admin::{
+        get_user_info::v3::{ConnectionInfo, DeviceInfo, Request, Response, SessionInfo},
+        is_user_locked, is_user_suspended, lock_user, suspend_user,
     },
 };
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, users::Standing};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(whois);
+    router.add(is_locked);
+    router.add(lock);
+    router.add(is_suspended);
+    router.add(suspend);
 }
 
-/// `GET /_matrix/client/v3/admin/whois/{userId}`: nobody administers others here, so each user is
-/// told of their own devices only. Their requests come from this browser and have no address.
+/// Whether a user may administer others.
+pub(super) fn is_admin(server: &Homeserver, user_id: &UserId) -> bool {
+    server.config.admins.iter().any(|admin| admin == user_id)
+}
+
+fn check_admin(server: &Homeserver, user_id: &UserId) -> Result<()> {
+    match is_admin(server, user_id) {
+        true => Ok(()),
+        false => Err(Error::forbidden("You are not an administrator")),
+    }
+}
+
+/// Lets only administrators moderate, and only who is none. Who asks is looked at first, so that
+/// nobody else learns which accounts there are.
+fn check_moderates(server: &Homeserver, sender: &UserId, user_id: &UserId) -> Result<()> {
+    check_admin(server, sender)?;
+    if user_id.server_name() != server.config.server_name {
+        return Err(Error::invalid_param("The user is of another homeserver"));
+    }
+    if is_admin(server, user_id) {
+        return Err(Error::forbidden("Administrators are not moderated"));
+    }
+    Ok(())
+}
+
+async fn standing(server: &Homeserver, sender: &UserId, user_id: &UserId) -> Result<Standing> {
+    check_moderates(server, sender, user_id)?;
+    server.users.standing(user_id).await
+}
+
+/// `GET /_matrix/client/v1/admin/lock/{userId}`
+async fn is_locked(
+    server: &Homeserver,
+    request: Incoming<is_user_locked::v1::Request>,
+) -> Result<is_user_locked::v1::Response> {
+    let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
+    Ok(is_user_locked::v1::Response::new(standing.locked))
+}
+
+/// `PUT /_matrix/client/v1/admin/lock/{userId}`
+async fn lock(
+    server: &Homeserver,
+    request: Incoming<lock_user::v1::Request>,
+) -> Result<lock_user::v1::Response> {
+    let (user_id, locked) = (&request.user_id, request.locked);
+    check_moderates(server, &request.auth.user_id, user_id)?;
+    server.users.moderate(user_id, |standing| standing.locked = locked).await?;
+    Ok(lock_user::v1::Response::new(locked))
+}
+
+/// `GET /_matrix/client/v1/admin/suspend/{userId}`
+async fn is_suspended(
+    server: &Homeserver,
+    request: Incoming<is_user_suspended::v1::Request>,
+) -> Result<is_user_suspended::v1::Response> {
+    let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
+    Ok(is_user_suspended::v1::Response::new(standing.suspended))
+}
+
+/// `PUT /_matrix/client/v1/admin/suspend/{userId}`
+async fn suspend(
+    server: &Homeserver,
+    request: Incoming<suspend_user::v1::Request>,
+) -> Result<suspend_user::v1::Response> {
+    let (user_id, suspended) = (&request.user_id, request.suspended);
+    check_moderates(server, &request.auth.user_id, user_id)?;
+    server.users.moderate(user_id, |standing| standing.suspended = suspended).await?;
+    Ok(suspend_user::v1::Response::new(suspended))
+}
+
+/// `GET /_matrix/client/v3/admin/whois/{userId}`: of oneself, and for administrators of anybody.
+/// Requests come from this browser and have no address.
 async fn whois(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
-    let user_id = &request.auth.user_id;
-    if *user_id != request.user_id {
-        return Err(Error::forbidden("You are not an administrator"));
+    let user_id = &request.user_id;
+    if request.auth.user_id != *user_id {
+        check_admin(server, &request.auth.user_id)?;
+        server
+            .users
+            .account(user_id)
+            .await?
+            .ok_or_else(|| Error::not_found("There is no such user"))?;
     }
     let mut response = Response::new();
     response.user_id = Some(user_id.clone());

@@ -1,11 +1,11 @@
 //! spec: client-server §Capabilities negotiation
 
 use ruma::api::client::discovery::get_capabilities::v3::{
-    Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, Response,
-    RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
+    AccountModerationCapability, Capabilities, GetLoginTokenCapability, ProfileFieldsCapability,
+    Request, Response, RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
 };
 
-use super::{Incoming, Router};
+use super::{Incoming, Router, admin::is_admin};
 use crate::{Homeserver, Result, rooms::ROOM_VERSIONS};
 
 pub(super) fn routes(router: &mut Router) {
@@ -24,6 +24,8 @@ async fn get_capabilities(server: &Homeserver, request: Incoming<Request>) -> Re
         versions.into_iter().collect(),
     );
     capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
+    let moderates = is_admin(server, &request.auth.user_id);
+    capabilities.account_moderation = AccountModerationCapability::new(moderates, moderates);
     capabilities.profile_fields = Some(ProfileFieldsCapability::new(true));
     Ok(Response::new(capabilities))
 }

@@ -7,7 +7,7 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use super::{Incoming, Router, guests};
+use super::{Incoming, Router, guests, membership::check_invite, moderation};
 use crate::{
     Error, Homeserver, Result,
     rooms::{NewEvent, Txn},
@@ -63,6 +63,10 @@ async fn send(
     event: NewEvent,
 ) -> Result<ruma::OwnedEventId> {
     let user_id = &session.user_id;
+    if session.standing.suspended {
+        moderation::check_event(server, session, room_id, &event).await?;
+    }
+    check_invite(server, &event).await?;
     let own = event.state_key.as_deref() == Some(user_id.as_str());
     if session.guest && own && event.kind == TimelineEventType::RoomMember {
         guests::check_member_event(server, user_id, room_id, &event.content).await?;

@@ -5,6 +5,7 @@ use ruma::api::auth_scheme::{
     NoAuthentication,
 };
 
+use super::moderation;
 use crate::{Error, Homeserver, Result, users::Session};
 
 /// A parsed request with who sent it. Derefs to the request.
@@ -66,7 +67,9 @@ impl Authenticate for AccessToken {
 
     async fn authenticate(server: &Homeserver, request: &http::Request<()>) -> Result<Session> {
         let token = Self::extract_authentication(request).map_err(|_| Error::missing_token())?;
-        server.users.session(&token).await
+        let session = server.users.session(&token).await?;
+        moderation::check_lock(&session, request)?;
+        Ok(session)
     }
 
     fn session(sender: &Session) -> Option<&Session> {
@@ -91,7 +94,11 @@ impl Authenticate for AccessTokenOptional {
         request: &http::Request<()>,
     ) -> Result<Option<Session>> {
         match Self::extract_authentication(request) {
-            Ok(Some(token)) => server.users.session(&token).await.map(Some),
+            Ok(Some(token)) => {
+                let session = server.users.session(&token).await?;
+                moderation::check_lock(&session, request)?;
+                Ok(Some(session))
+            }
             Ok(None) => Ok(None),
             Err(_) => Err(Error::missing_token()),
         }

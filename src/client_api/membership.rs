@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::Method;
+use http::{Method, StatusCode};
 use ruma::{
     OwnedRoomId, RoomOrAliasId, UserId,
     api::{
@@ -16,17 +16,24 @@ use ruma::{
                 joined_rooms, kick_user, leave_room, unban_user,
             },
         },
+        error::ErrorKind,
         path_builder::PathBuilder,
     },
+    events::{TimelineEventType, room::member::MembershipState},
     serde::JsonObject,
 };
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Authenticate, Body, Incoming, Router, guests, json_response,
     router::{admit, parse},
 };
-use crate::{Error, Homeserver, Result, rooms::Profile, users::Session};
+use crate::{
+    Error, Homeserver, Result,
+    rooms::{NewEvent, Profile},
+    users::Session,
+};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_joined_rooms);
@@ -66,6 +73,7 @@ async fn invite(
     let invite_user::v3::InvitationRecipient::UserId(invited) = &request.recipient else {
         return Err(Error::forbidden("No identity server can be reached to find who that is"));
     };
+    check_invited(server, &invited.user_id).await?;
     let profile = member_profile(server, &invited.user_id).await?;
     let (sender, reason) = (&request.auth.user_id, invited.reason.clone());
     server.rooms.invite(sender, &request.room_id, &invited.user_id, profile, reason).await?;
@@ -190,6 +198,33 @@ async fn join_room(
     }
     let profile = member_profile(server, &sender.user_id).await?;
     server.rooms.join_with(&sender.user_id, room_id, profile, reason, extra).await
+}
+
+/// Spares one who wants no invites all of them. spec: client-server §Invite permission
+pub(super) async fn check_invited(server: &Homeserver, user_id: &UserId) -> Result<()> {
+    if server.users.blocks_invites(user_id).await? {
+        let message = format!("{user_id} does not want to be invited");
+        return Err(Error::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, message));
+    }
+    Ok(())
+}
+
+/// The same where the invite is sent as a state event.
+pub(super) async fn check_invite(server: &Homeserver, event: &NewEvent) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Content {
+        membership: MembershipState,
+    }
+    let (TimelineEventType::RoomMember, Some(state_key)) = (&event.kind, &event.state_key) else {
+        return Ok(());
+    };
+    let content = serde_json::from_str::<Content>(event.content.get()).ok();
+    match <&UserId>::try_from(state_key.as_str()) {
+        Ok(user_id) if content.is_some_and(|of| of.membership == MembershipState::Invite) => {
+            check_invited(server, user_id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a user's membership events tell of them.

@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod media;
 mod membership;
+mod moderation;
 mod mutual_rooms;
 mod old_sync;
 mod openid;

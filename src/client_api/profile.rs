@@ -17,7 +17,7 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use super::{Authenticate, Body, Incoming, Router, guests, json_response};
+use super::{Authenticate, Body, Incoming, Router, guests, json_response, router::admit};
 use crate::{
     Error, Homeserver, Result, rooms,
     users::{Profile, Session},
@@ -72,6 +72,7 @@ async fn set_field(
     let (parts, body) = request.into_parts();
     let head = http::Request::from_parts(parts, ());
     let sender = AccessToken::authenticate(server, &head).await?;
+    admit::<set_profile_field::v3::Request>(server, Some(&sender))?;
     let (user_id, field) = path(&args)?;
     check_owner(&sender, user_id, field)?;
     let body: Value = serde_json::from_slice(&body.bytes().await?)

@@ -12,7 +12,12 @@ use ruma::{
     events::{StateEventType, TimelineEventType},
 };
 
-use super::{Incoming, Router, membership::member_profile, readable, timeline::limit};
+use super::{
+    Incoming, Router,
+    membership::{check_invited, member_profile},
+    readable,
+    timeline::limit,
+};
 use crate::{
     Error, Homeserver, Result,
     rooms::{CreateRoom, DirectoryFilter},
@@ -47,6 +52,9 @@ async fn create(
         return Err(Error::forbidden("No identity server can be reached to find whom to invite"));
     }
     let mut room = CreateRoom::try_from(request)?;
+    for user_id in &room.invite {
+        check_invited(server, user_id).await?;
+    }
     for user_id in room.invite.iter().chain([&auth.user_id]) {
         let profile = member_profile(server, user_id).await?;
         room.profiles.insert(user_id.clone(), profile);

@@ -15,7 +15,7 @@ use ruma::{
     serde::JsonObject,
 };
 
-use super::{Authenticate, Body, Incoming, guests, limits::Limit};
+use super::{Authenticate, Body, Incoming, guests, limits::Limit, moderation};
 use crate::{Error, Homeserver, Result, users::Session};
 
 /// Completes a body where the specification lets members be left out that ruma's types need.
@@ -211,6 +211,11 @@ pub(super) fn admit<R: IncomingRequest + 'static>(
 ) -> Result<()> {
     if sender.is_some_and(|sender| sender.guest) && !guests::may_use::<R>() {
         return Err(guests::forbidden());
+    }
+    if sender.is_some_and(|sender| sender.standing.suspended)
+        && !moderation::suspended_may_use::<R>()
+    {
+        return Err(moderation::suspended());
     }
     match sender {
         // What only reads is bounded by how fast the client reads.

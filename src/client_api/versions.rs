@@ -10,7 +10,7 @@ pub(super) fn routes(router: &mut Router) {
 }
 
 /// The newest version of the specification whose Client-Server API is all here.
-const NEWEST_MINOR: u32 = 16;
+const NEWEST_MINOR: u32 = 19;
 
 /// What is here of later versions and of proposals, as clients look it up.
 const FEATURES: [&str; 3] = [

@@ -1,6 +1,6 @@
 //! What a homeserver is told when it starts.
 
-use ruma::{OwnedServerName, RoomVersionId};
+use ruma::{OwnedServerName, OwnedUserId, RoomVersionId};
 
 use super::Support;
 
@@ -15,6 +15,8 @@ pub struct Config {
     pub registration: Registration,
     /// The version of rooms that are made without naming one.
     pub default_room_version: RoomVersionId,
+    /// The users who administer it. spec: client-server §Server Administration
+    pub admins: Vec<OwnedUserId>,
     /// Whether requests are limited in number.
     pub rate_limits: bool,
     /// Whom its people can turn to; told in `/.well-known/matrix/support`.
@@ -40,6 +42,7 @@ impl Config {
             server_name,
             registration: Registration::Open,
             default_room_version: RoomVersionId::V12,
+            admins: Vec::new(),
             rate_limits: true,
             support: None,
         }

@@ -6,7 +6,6 @@ use ruma::{
     OwnedEventId, RoomId, UserId,
     events::{StateEventType, TimelineEventType},
 };
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -35,7 +34,7 @@ impl Rooms {
         sender: &UserId,
         new: NewEvent,
     ) -> Result<OwnedEventId> {
-        let new = normalize(new);
+        let new = NewEvent { redacts: new.redacted(), ..new };
         // Held until the event is durable, so that a repeated request finds it.
         let _repeating = match &new.txn {
             Some(txn) => {
@@ -130,19 +129,6 @@ enum Outcome {
     /// The state says so already.
     Unchanged(OwnedEventId),
     Submitted(super::draft::Submitted, OwnedEventId),
-}
-
-/// A redaction through /send names its event in the content. spec: client-server §Redactions
-fn normalize(new: NewEvent) -> NewEvent {
-    #[derive(Deserialize)]
-    struct Content {
-        redacts: OwnedEventId,
-    }
-    if new.kind != TimelineEventType::RoomRedaction || new.redacts.is_some() {
-        return new;
-    }
-    let redacts = serde_json::from_str::<Content>(new.content.get()).ok();
-    NewEvent { redacts: redacts.map(|content| content.redacts), ..new }
 }
 
 fn same_content(current: &Pdu, content: &RawValue) -> bool {

@@ -88,6 +88,20 @@ impl NewEvent {
         })
     }
 
+    /// Which event this redacts; a redaction through /send names it in the content.
+    /// spec: client-server §Redactions
+    pub(crate) fn redacted(&self) -> Option<OwnedEventId> {
+        #[derive(Deserialize)]
+        struct Content {
+            redacts: OwnedEventId,
+        }
+        if self.kind != TimelineEventType::RoomRedaction || self.redacts.is_some() {
+            return self.redacts.clone();
+        }
+        let content = serde_json::from_str::<Content>(self.content.get()).ok();
+        content.map(|content| content.redacts)
+    }
+
     /// The same with a transaction.
     pub fn with_txn(self, txn: Option<Txn>) -> Self {
         Self { txn, ..self }

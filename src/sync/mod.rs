@@ -338,15 +338,20 @@ impl Sync {
         Ok(())
     }
 
-    /// What a user who is not in a room is shown of it; `None` for an invite from somebody whom
-    /// the user ignores. spec: client-server §Stripped state, §Ignoring users
+    /// What a user who is not in a room is shown of it; `None` for an invite that they do not want.
+    /// spec: client-server §Stripped state, §Ignoring users, §Invite permission
     async fn stripped_room(
         &self,
         user_id: &UserId,
         membership: &UserRoom,
         name: &'static str,
     ) -> Result<Option<StrippedRoom>> {
-        if self.inner.users.ignored_users(user_id).await?.contains(&membership.sender) {
+        let users = &self.inner.users;
+        if users.ignored_users(user_id).await?.contains(&membership.sender) {
+            return Ok(None);
+        }
+        if membership.membership == MembershipState::Invite && users.blocks_invites(user_id).await?
+        {
             return Ok(None);
         }
         let room = self.inner.rooms.room(&membership.room_id).await?;

@@ -5,7 +5,7 @@ use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Users, passwords,
+    Standing, Users, passwords,
     sessions::{Login, NewDevice, now},
 };
 use crate::{
@@ -27,6 +27,9 @@ pub struct Account {
     /// Whether it was given up; its name stays taken.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deactivated: bool,
+    /// How it stands with the administrators.
+    #[serde(default, skip_serializing_if = "Standing::is_good")]
+    pub standing: Standing,
 }
 
 /// An account to register.
@@ -42,7 +45,7 @@ pub struct NewAccount {
     pub device: Option<NewDevice>,
 }
 
-fn account_key(user_id: &UserId) -> Key {
+pub(super) fn account_key(user_id: &UserId) -> Key {
     Key::new().str(user_id)
 }
 
@@ -117,7 +120,13 @@ impl Users {
             return Err(user_in_use());
         }
         let password = new.password.as_deref().map(accepted_hash).transpose()?;
-        let account = Account { created: now(), password, guest: new.guest, deactivated: false };
+        let account = Account {
+            created: now(),
+            password,
+            guest: new.guest,
+            deactivated: false,
+            standing: Standing::default(),
+        };
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(&user_id), &account)?;
         let login = match new.device {

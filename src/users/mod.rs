@@ -12,7 +12,9 @@ mod expiry;
 mod filters;
 mod ignored;
 mod interactive;
+mod invite_permission;
 mod login_tokens;
+mod moderation;
 mod one_time_keys;
 mod openid;
 mod passwords;
@@ -35,6 +37,7 @@ pub use self::{
     directory::UserSearch,
     interactive::Stages,
     login_tokens::LOGIN_TOKEN_LIFETIME,
+    moderation::Standing,
     one_time_keys::{KeyCounts, KeysById},
     openid::OPENID_TOKEN_LIFETIME,
     profiles::Profile,

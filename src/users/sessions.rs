@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::cache::SessionCache;
 use super::{
-    Users,
+    Standing, Users,
     devices::DeviceRecord,
     tokens::{self, TokenHash},
 };
@@ -36,6 +36,9 @@ pub struct Session {
     /// Whether the user is a guest.
     #[serde(default)]
     pub guest: bool,
+    /// How the user's account stands; kept with the account.
+    #[serde(skip)]
+    pub standing: Standing,
 }
 
 /// What a client says of the device that it logs in.
@@ -122,8 +125,10 @@ impl Users {
                     self.inner.store.get_json(Table::AccessTokens, access_key(&hash)).await?;
                 let row =
                     row.ok_or_else(|| unknown_token(false, "The access token is not known"))?;
-                let row = if row.unused { self.first_use(&hash, row).await? } else { row };
-                // A token that was revoked while it was read must not come back.
+                let mut row = if row.unused { self.first_use(&hash, row).await? } else { row };
+                let account = self.account(&row.session.user_id).await?;
+                row.session.standing = account.map(|account| account.standing).unwrap_or_default();
+                // A token that was revoked while it was read must not come back, nor an old standing.
                 if revocations == cache.revocations() {
                     cache.insert(hash, row.clone());
                 }
@@ -145,12 +150,13 @@ impl Users {
     /// Logs a user in: makes the device, or gives the one that is there new tokens.
     ///
     /// # Errors
-    /// 403 `M_USER_DEACTIVATED`, 404 `M_NOT_FOUND`
+    /// 401 `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 404 `M_NOT_FOUND`
     pub async fn login(&self, user_id: &UserId, new: NewDevice) -> Result<Login> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
-        let guest = self.active_account(user_id).await?.guest;
+        let account = self.active_account(user_id).await?;
+        account.standing.check_lock()?;
         let mut batch = Batch::new();
-        let login = self.log_in(&mut batch, user_id, guest, new).await?;
+        let login = self.log_in(&mut batch, user_id, account.guest, new).await?;
         self.inner.store.commit(batch).await?;
         Ok(login)
     }
@@ -170,7 +176,8 @@ impl Users {
         for pair in std::mem::take(&mut device.tokens) {
             self.revoke(batch, &pair);
         }
-        let session = Session { user_id: user_id.to_owned(), device_id, guest };
+        let standing = Standing::default();
+        let session = Session { user_id: user_id.to_owned(), device_id, guest, standing };
         let login = self.issue(batch, &mut device, session, new.refreshes, false)?;
         self.put_device(batch, user_id, &login.device_id, &device)?;
         Ok(login)
@@ -180,7 +187,7 @@ impl Users {
     /// are used, so that a client that loses the answer can ask again.
     ///
     /// # Errors
-    /// 401 `M_UNKNOWN_TOKEN` when the refresh token is not known.
+    /// 401 `M_UNKNOWN_TOKEN` when the refresh token is not known, 401 `M_USER_LOCKED`.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Login> {
         let hash = TokenHash::of(refresh_token);
         let unknown = || unknown_token(false, "The refresh token is not known");
@@ -188,6 +195,7 @@ impl Users {
         let session: Option<Session> = self.inner.store.get_json(Table::RefreshTokens, key).await?;
         let session = session.ok_or_else(unknown)?;
         let _guard = self.inner.locks.lock(session.user_id.clone()).await;
+        self.active_account(&session.user_id).await?.standing.check_lock()?;
         let device = self.device_record(&session.user_id, &session.device_id).await?;
         let mut device = device.ok_or_else(unknown)?;
         let mut batch = Batch::new();

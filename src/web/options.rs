@@ -1,6 +1,6 @@
 //! The options of `start()`, which JavaScript has checked and completed.
 
-use ruma::{OwnedServerName, RoomVersionId};
+use ruma::{OwnedServerName, RoomVersionId, UserId};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
@@ -19,6 +19,7 @@ pub(super) struct Options {
     registration: Who,
     registration_token: Option<String>,
     default_room_version: String,
+    admins: Vec<String>,
     rate_limits: Switch,
     support: Option<Support>,
     #[serde(flatten)]
@@ -52,6 +53,11 @@ impl Options {
             .ok()
             .filter(|version| version.rules().is_some())
             .ok_or_else(|| config_error("defaultRoomVersion: no known room version"))?;
+        let admins = self.admins.into_iter().map(|name| {
+            UserId::parse_with_server_name(name.as_str(), &server_name)
+                .map_err(|cause| config_error(&format!("admins: {name}: {cause}")))
+        });
+        let admins = admins.collect::<Result<_, _>>()?;
         let registration = match (self.registration, self.registration_token) {
             (Who::Open, _) => Registration::Open,
             (Who::Token, Some(token)) => Registration::Token(token),
@@ -62,6 +68,7 @@ impl Options {
             base_url: self.base_url,
             registration,
             default_room_version,
+            admins,
             rate_limits: self.rate_limits == Switch::On,
             support: self.support,
             ..Config::new(server_name)

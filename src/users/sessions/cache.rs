@@ -5,6 +5,8 @@ use std::{
     collections::HashMap,
 };
 
+use ruma::UserId;
+
 use super::{AccessToken, TokenHash};
 
 /// Half of the sessions that are kept at most.
@@ -39,6 +41,14 @@ impl SessionCache {
     /// How many tokens were revoked: who reads a token beside the cache compares before and after.
     pub(super) fn revocations(&self) -> u64 {
         self.revocations.get()
+    }
+
+    /// Reads a user's tokens again at their next request.
+    pub(in crate::users) fn forget(&self, user_id: &UserId) {
+        self.revocations.set(self.revocations.get() + 1);
+        for rows in [&self.current, &self.before] {
+            rows.borrow_mut().retain(|_, row| row.session.user_id != user_id);
+        }
     }
 
     pub(super) fn revoke(&self, hash: &TokenHash) {

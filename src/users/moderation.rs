@@ -1,0 +1,72 @@
+//! What administrators keep users from. spec: client-server §Account moderation
+
+use http::StatusCode;
+use ruma::{UserId, api::error::ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use super::{Users, accounts::account_key};
+use crate::{
+    Error, Result,
+    store::{Batch, Table},
+};
+
+/// How an account stands with the administrators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Nothing but logging out is left to its user.
+    pub locked: bool,
+    /// Its user can read and leave, and say nothing.
+    pub suspended: bool,
+}
+
+impl Standing {
+    pub(super) fn is_good(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Refuses one who is locked out.
+    ///
+    /// # Errors
+    /// 401 `M_USER_LOCKED`, with `soft_logout`, since the tokens stay valid.
+    pub fn check_lock(self) -> Result<()> {
+        if self.locked {
+            let message = "This account has been locked";
+            return Err(Error::new(StatusCode::UNAUTHORIZED, ErrorKind::UserLocked, message));
+        }
+        Ok(())
+    }
+}
+
+impl Users {
+    /// How a user's account stands.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` for one that is not there or was given up.
+    pub async fn standing(&self, user_id: &UserId) -> Result<Standing> {
+        match self.account(user_id).await? {
+            Some(account) if !account.deactivated => Ok(account.standing),
+            _ => Err(Error::not_found("There is no such user")),
+        }
+    }
+
+    /// Changes how a user's account stands; the next request of each of their devices meets it.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` for one that is not there or was given up.
+    pub async fn moderate(
+        &self,
+        user_id: &UserId,
+        change: impl FnOnce(&mut Standing),
+    ) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let account = self.account(user_id).await?.filter(|account| !account.deactivated);
+        let mut account = account.ok_or_else(|| Error::not_found("There is no such user"))?;
+        change(&mut account.standing);
+        let mut batch = Batch::new();
+        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        self.inner.store.commit(batch).await?;
+        self.inner.sessions.forget(user_id);
+        Ok(())
+    }
+}
