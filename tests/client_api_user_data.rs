@@ -76,6 +76,44 @@ tests! {
         assert_eq!(server.users.all_account_data(id, None).await.unwrap().len(), 1);
     }
 
+    async fn what_is_put_somewhere_has_a_body_of_json() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.post("/v3/createRoom", json!({})).await.ok();
+        let room = format!("/v3/rooms/{}", room["room_id"].as_str().unwrap());
+        let user = format!("/v3/user/{}", alice.user_id);
+        for path in [
+            &format!("{user}/account_data/org.example"),
+            &format!("{user}{}/account_data/org.example", room.strip_prefix("/v3").unwrap()),
+            &format!("{user}{}/tags/u.work", room.strip_prefix("/v3").unwrap()),
+            &format!("{room}/send/m.room.message/1"),
+            &format!("{room}/state/org.example/key"),
+            &format!("{room}/state/org.example"),
+            &format!("{room}/redact/$event/1"),
+            &format!("{room}/typing/{}", alice.user_id),
+            &format!("/v3/profile/{}/displayname", alice.user_id),
+            &format!("/v3/presence/{}/status", alice.user_id),
+            &format!("/v3/devices/{}", alice.device_id),
+            &format!("/v3/directory{}", room.replace("/v3/rooms", "/list/room")),
+            "/v3/directory/room/%23one:neurite.test",
+            "/v3/sendToDevice/org.example/1",
+            "/v3/pushrules/global/override/mine",
+            "/v3/pushrules/global/override/.m.rule.master/enabled",
+            "/v3/pushrules/global/override/.m.rule.master/actions",
+            "/v3/room_keys/keys?version=1",
+            "/v3/room_keys/keys/!room:neurite.test?version=1",
+            "/v3/room_keys/keys/!room:neurite.test/session?version=1",
+            "/v3/room_keys/version/1",
+        ] {
+            for body in [None, Some(b" ".to_vec()), Some(b"{".to_vec())] {
+                let answer = alice.send("PUT", &format!("/_matrix/client{path}"), body).await;
+                assert_eq!((answer.status, &answer.body["errcode"]), (400, &json!("M_NOT_JSON")), "{path}");
+            }
+        }
+        // What may be left out of other requests, may be left out with its body.
+        alice.request("POST", &format!("{room}/leave"), None).await.ok();
+    }
+
     async fn tags_are_account_data_of_a_room() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

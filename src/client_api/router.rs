@@ -104,6 +104,11 @@ impl Router {
                 let auth = R::Authentication::authenticate(server, &head).await?;
                 admit::<R>(server, R::Authentication::session(&auth))?;
                 let mut body = body.bytes().await?;
+                // What is put somewhere is never nothing: the specification requires the body of
+                // each PUT, where many a POST can do without.
+                if body.is_empty() && R::METHOD == Method::PUT {
+                    return Err(Error::not_json("The request has no body"));
+                }
                 if let Some(complete) = complete_body {
                     body = completed(body, complete)?;
                 }
@@ -239,11 +244,7 @@ fn unrecognized(status: StatusCode, message: &str) -> Error {
 
 /// The body with what it leaves out; one that is no object stays, for the parser to refuse.
 fn completed(body: Bytes, complete: Complete) -> Result<Bytes> {
-    let object = match body.is_empty() {
-        true => Ok(JsonObject::new()),
-        false => serde_json::from_slice::<JsonObject>(&body),
-    };
-    let Ok(mut object) = object else { return Ok(body) };
+    let Ok(mut object) = serde_json::from_slice::<JsonObject>(&body) else { return Ok(body) };
     complete(&mut object);
     Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
 }
