@@ -4,6 +4,8 @@
 export type StartErrorName =
   /** An option has no meaning. */
   | "ConfigError"
+  /** The browser lacks, for this page, what keeps two pages from opening one database. */
+  | "UnsupportedError"
   /** The worker or its wasm could not be loaded. */
   | "WorkerError"
   /** The database can't be opened, is not Neurite's, or is damaged. */
@@ -17,6 +19,7 @@ export type StartErrorName =
 
 const NEXT_STEP: Record<StartErrorName, string> = {
   ConfigError: "Correct the option and call start() again.",
+  UnsupportedError: "Serve the page over https or from localhost, or use a newer browser.",
   WorkerError:
     "Check that the files of the package are served at that address as text/javascript and application/wasm, " +
     "or pass `workerUrl` and `wasmUrl` to start().",

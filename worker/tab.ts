@@ -8,7 +8,7 @@ import { StartError } from "./errors.js";
 import { hasLocks, hold, uniqueName } from "./locks.js";
 import type { Announcement, Welcome, WorkerConfig } from "./messages.js";
 import { announcements, leaderLock } from "./names.js";
-import { OwnedWorker, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
+import { OwnedWorker, workersAreShared, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
 
 export type Role = "leader" | "follower";
@@ -76,6 +76,9 @@ export class Tab {
 
   /** Resolves when a homeserver answers, in this tab's worker or another's. */
   async join(): Promise<Welcome> {
+    if (!hasLocks && !workersAreShared) {
+      throw new StartError("UnsupportedError", "This page has neither Web Locks nor shared workers");
+    }
     this.#releaseLock = (await hold(this.#lock)).release;
     const welcome = new Promise<Welcome>((resolve, reject) => {
       this.connection.onwelcome = (welcome) => {

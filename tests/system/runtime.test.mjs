@@ -200,5 +200,10 @@ inEachBrowser((name) => {
         assert.equal(error?.name, kind, JSON.stringify(options));
         assert.match(error.message, message);
       }
+      const error = await failToStart(browser, origin, {}, () => {
+        delete Navigator.prototype.locks;
+        delete globalThis.SharedWorker;
+      });
+      assert.equal(error?.name, "UnsupportedError");
     }));
 });

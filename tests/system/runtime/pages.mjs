@@ -16,9 +16,14 @@ export async function openBare(browser, origin, options) {
   return page;
 }
 
-/** What `start()` rejects with on bare.html with these options, as `{ name, message }`. */
-export async function failToStart(browser, origin, options) {
-  const page = await browser.open(`${origin}/bare.html?${new URLSearchParams(options)}`);
+/**
+ * What `start()` rejects with on bare.html with these options, as `{ name, message }`. `prepare` runs
+ * in the page before its scripts.
+ */
+export async function failToStart(browser, origin, options, prepare = () => {}) {
+  const page = await browser.open();
+  await page.evaluateOnNewDocument(prepare);
+  await page.goto(`${origin}/bare.html?${new URLSearchParams(options)}`);
   const error = await page.evaluate(() =>
     globalThis.neuriteReady.then(
       () => undefined,
