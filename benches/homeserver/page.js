@@ -107,8 +107,15 @@ globalThis.initialSync = async (door, rooms, count) => {
     const roomId = await room(carol);
     await atATime(20, 20, () => send("homeserver.fetch", alice, roomId));
   }
+  await quiet();
   return median(count, () => call(door, carol, "GET", "v3/sync"));
 };
+
+/** Resolves when what events cause (unread counts, the search index) is done. */
+async function quiet() {
+  const busy = ({ pending, ackPending }) => pending + ackPending > 0;
+  while ((await homeserver.status()).streams.some(({ consumers }) => consumers.some(busy)));
+}
 
 /** Fills the homeserver until it has `events` events in `rooms` rooms; how many it really has. */
 globalThis.fill = async (rooms, events) => {
