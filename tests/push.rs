@@ -51,6 +51,14 @@ fn mention(body: &str, user_id: &str) -> Value {
     content
 }
 
+fn pusher(key: &str) -> Value {
+    json!({
+        "app_id": "app", "pushkey": key, "kind": "http", "app_display_name": "App",
+        "device_display_name": "Phone", "lang": "en",
+        "data": { "url": "https://push.example/_matrix/push/v1/notify" },
+    })
+}
+
 /// Syncs until the newest counts of the room are these: all, highlighted, and of each thread.
 async fn unread(client: &Client, room: &str, notifications: u64, highlights: u64, threads: Value) {
     let filter = json!({ "room": { "timeline": { "unread_thread_notifications": true } } });
@@ -279,11 +287,7 @@ tests! {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
-        let pusher = json!({
-            "app_id": "app", "pushkey": "key", "kind": "http", "app_display_name": "App",
-            "device_display_name": "Phone", "lang": "en",
-            "data": { "url": "https://push.example/_matrix/push/v1/notify" },
-        });
+        let pusher = pusher("key");
         alice.post("/v3/pushers/set", pusher.clone()).await.ok();
         let kept = alice.get("/v3/pushers").await.ok();
         assert_eq!(kept["pushers"][0]["device_display_name"], "Phone");
@@ -296,5 +300,83 @@ tests! {
         let delete = json!({ "app_id": "app", "pushkey": "key", "kind": null });
         bob.post("/v3/pushers/set", delete).await.ok();
         assert_eq!(bob.get("/v3/pushers").await.ok()["pushers"], json!([]));
+    }
+
+    async fn pushers_have_the_form_of_the_specification() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let set = async |change: &dyn Fn(&mut Value)| {
+            let mut body = pusher("key");
+            change(&mut body);
+            alice.post("/v3/pushers/set", body).await
+        };
+        for url in [
+            "http://push.example/_matrix/push/v1/notify",
+            "https://push.example/notify",
+            "https://push.example/_matrix/push/v1/notify/more",
+            "push.example",
+            "",
+        ] {
+            set(&|body| body["data"]["url"] = url.into()).await.fails(400, "M_INVALID_PARAM");
+        }
+        set(&|body| body["data"] = json!({})).await.fails(400, "M_MISSING_PARAM");
+        set(&|body| body["data"]["url"] = 1.into()).await.fails(400, "M_BAD_JSON");
+        for kind in ["email", "pigeon"] {
+            set(&|body| body["kind"] = kind.into()).await.fails(400, "M_INVALID_PARAM");
+        }
+        set(&|body| body["kind"] = 1.into()).await.fails(400, "M_BAD_JSON");
+        for member in ["kind", "app_id", "pushkey", "app_display_name", "device_display_name", "lang", "data"] {
+            let answer = set(&|body| _ = body.as_object_mut().unwrap().remove(member)).await;
+            answer.fails(400, "M_MISSING_PARAM");
+            assert!(answer.body["error"].as_str().unwrap().contains(member));
+        }
+        alice.post("/v3/pushers/set", json!({ "kind": null, "app_id": "app" })).await.fails(400, "M_MISSING_PARAM");
+        set(&|body| body["pushkey"] = "é".repeat(257).into()).await.fails(400, "M_INVALID_PARAM");
+        set(&|body| body["app_id"] = "a".repeat(65).into()).await.fails(400, "M_INVALID_PARAM");
+        assert_eq!(alice.get("/v3/pushers").await.ok()["pushers"], json!([]));
+        set(&|body| body["pushkey"] = "é".repeat(256).into()).await.ok();
+        set(&|body| body["app_id"] = "é".repeat(64).into()).await.ok();
+        set(&|body| body["data"]["custom"] = json!({ "kept": true })).await.ok();
+        let all = alice.get("/v3/pushers").await.ok();
+        let all = all["pushers"].as_array().unwrap();
+        assert_eq!(all.len(), 3);
+        assert!(all.iter().any(|pusher| pusher["data"]["custom"]["kept"] == true));
+    }
+
+    async fn pushers_go_with_the_device_that_set_them() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        bob.post("/v3/pushers/set", pusher("of bob")).await.ok();
+        let keys = async || {
+            let all = alice.get("/v3/pushers").await.ok();
+            let all = all["pushers"].as_array().unwrap().iter();
+            all.map(|pusher| pusher["pushkey"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let (phone, tablet) = (Client::login(&server, "alice").await, Client::login(&server, "alice").await);
+        for (device, key) in [(&alice, "a"), (&phone, "b"), (&tablet, "c"), (&phone, "d")] {
+            device.post("/v3/pushers/set", pusher(key)).await.ok();
+        }
+        // It is whose who set it last.
+        tablet.post("/v3/pushers/set", pusher("d")).await.ok();
+        phone.post("/v3/logout", json!({})).await.ok();
+        assert_eq!(keys().await, ["a", "c", "d"]);
+        let mut auth = support::client::password_login("alice");
+        let path = format!("/v3/devices/{}", tablet.device_id);
+        let challenge = alice.delete(&path, Some(json!({}))).await;
+        auth["session"] = challenge.body["session"].clone();
+        alice.delete(&path, Some(json!({ "auth": auth }))).await.ok();
+        assert_eq!(keys().await, ["a"]);
+        let phone = Client::login(&server, "alice").await;
+        phone.post("/v3/pushers/set", pusher("b")).await.ok();
+        for (stay, left) in [(true, &["a", "b"][..]), (false, &["a"])] {
+            let body = |auth: Value| json!({ "new_password": "password", "logout_devices": !stay, "auth": auth });
+            alice.post("/v3/account/password", body(support::client::password_login("alice"))).await.ok();
+            assert_eq!(keys().await, left);
+        }
+        alice.post("/v3/logout/all", json!({})).await.ok();
+        let alice = Client::login(&server, "alice").await;
+        assert_eq!(alice.get("/v3/pushers").await.ok()["pushers"], json!([]));
+        assert_eq!(bob.get("/v3/pushers").await.ok()["pushers"].as_array().unwrap().len(), 1);
     }
 }

@@ -1,9 +1,13 @@
 //! spec: client-server §Push Notifications
 
-use ruma::api::client::push::{
-    get_notifications, get_pushers,
-    set_pusher::{self, v3::PusherAction},
+use ruma::{
+    api::client::push::{
+        get_notifications, get_pushers,
+        set_pusher::{self, v3::PusherAction},
+    },
+    serde::JsonObject,
 };
+use serde_json::Value;
 
 use super::{Incoming, Router, readable};
 use crate::{Error, Homeserver, Result, feed::Position, rooms::Format};
@@ -15,7 +19,7 @@ const MAX_NOTIFICATIONS: u64 = 200;
 pub(super) fn routes(router: &mut Router) {
     router.add(notifications);
     router.add(pushers);
-    router.add(set_pusher);
+    router.add_completed(set_pusher, check_members);
 }
 
 /// `GET /_matrix/client/v3/notifications`
@@ -58,8 +62,35 @@ async fn pushers(
     server: &Homeserver,
     request: Incoming<get_pushers::v3::Request>,
 ) -> Result<get_pushers::v3::Response> {
-    let pushers = server.push.pushers(&request.auth.user_id).await?;
+    let pushers = server.users.pushers(&request.auth.user_id).await?;
     Ok(get_pushers::v3::Response::new(pushers))
+}
+
+/// Tells which parameters of a pusher are missing. spec: client-server §POST /pushers/set
+fn check_members(body: &mut JsonObject) -> Result<()> {
+    let required: &[&str] = match body.get("kind") {
+        Some(Value::Null) => &["app_id", "pushkey"],
+        _ => &[
+            "kind",
+            "app_id",
+            "pushkey",
+            "app_display_name",
+            "device_display_name",
+            "lang",
+            "data",
+        ],
+    };
+    let mut missing: Vec<_> =
+        required.iter().copied().filter(|member| !body.contains_key(*member)).collect();
+    let is_http = body.get("kind").is_some_and(|kind| kind == "http");
+    if is_http && body.get("data").is_some_and(|data| data.is_object() && data.get("url").is_none())
+    {
+        missing.push("data.url");
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::missing_param(format!("Missing parameters: {}", missing.join(", ")))),
+    }
 }
 
 /// `POST /_matrix/client/v3/pushers/set`
@@ -67,12 +98,12 @@ async fn set_pusher(
     server: &Homeserver,
     request: Incoming<set_pusher::v3::Request>,
 ) -> Result<set_pusher::v3::Response> {
-    let user_id = &request.auth.user_id;
+    let users = &server.users;
     match &request.action {
         PusherAction::Post(post) => {
-            server.push.set_pusher(user_id, &post.pusher, post.append).await?;
+            users.set_pusher(&request.auth, &post.pusher, post.append).await?;
         }
-        PusherAction::Delete(ids) => server.push.delete_pusher(user_id, ids).await?,
+        PusherAction::Delete(ids) => users.delete_pusher(&request.auth.user_id, ids).await?,
         _ => return Err(Error::invalid_param("The pusher can't be understood")),
     }
     Ok(set_pusher::v3::Response::new())

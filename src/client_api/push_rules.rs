@@ -24,6 +24,7 @@ pub(super) fn routes(router: &mut Router) {
     // A rule without conditions always matches.
     router.add_completed(set, |body| {
         body.entry("conditions").or_insert_with(|| json!([]));
+        Ok(())
     });
     router.add(delete);
     router.add(get_enabled);

@@ -37,6 +37,7 @@ pub(super) fn routes(router: &mut Router) {
     router.add_completed(set_visibility, |body| {
         // spec: client-server §PUT directory/list/room, "Defaults to `public`"
         body.entry("visibility").or_insert("public".into());
+        Ok(())
     });
     router.add(public_rooms);
     router.add(public_rooms_filtered);

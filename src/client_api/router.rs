@@ -18,8 +18,9 @@ use ruma::{
 use super::{Authenticate, Body, Incoming, guests, limits::Limit, moderation};
 use crate::{Error, Homeserver, Result, users::Session};
 
-/// Completes a body where the specification lets members be left out that ruma's types need.
-pub(super) type Complete = fn(&mut JsonObject);
+/// Completes a body where the specification lets members be left out that ruma's types need, or
+/// tells what is missing where it wants that to be told.
+pub(super) type Complete = fn(&mut JsonObject) -> Result<()>;
 
 type Handler = Rc<
     dyn for<'a> Fn(
@@ -245,7 +246,7 @@ fn unrecognized(status: StatusCode, message: &str) -> Error {
 /// The body with what it leaves out; one that is no object stays, for the parser to refuse.
 fn completed(body: Bytes, complete: Complete) -> Result<Bytes> {
     let Ok(mut object) = serde_json::from_slice::<JsonObject>(&body) else { return Ok(body) };
-    complete(&mut object);
+    complete(&mut object)?;
     Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
 }
 

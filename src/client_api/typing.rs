@@ -14,6 +14,7 @@ pub(super) fn routes(router: &mut Router) {
     router.add_completed(put_typing, |body| {
         // Ruma wants the timeout that the specification lets clients leave out.
         body.entry("timeout").or_insert(0.into());
+        Ok(())
     });
 }
 

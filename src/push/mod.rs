@@ -7,7 +7,6 @@ mod consumer;
 mod counts;
 mod evaluate;
 mod notifications;
-mod pushers;
 mod replacement;
 mod rules;
 
@@ -41,8 +40,6 @@ struct Inner {
     /// Held from reading a user's counts in a room until what was made of them is durable. Whoever
     /// takes several takes them in order.
     counting: KeyedMutex<(OwnedUserId, OwnedRoomId)>,
-    /// Held while pushers change.
-    pushers: KeyedMutex<()>,
 }
 
 impl Push {
@@ -65,7 +62,6 @@ impl Push {
                 users,
                 rules: RuleCache::default(),
                 counting: KeyedMutex::default(),
-                pushers: KeyedMutex::default(),
             }),
         };
         push.listen(queue).await?;

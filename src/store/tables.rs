@@ -39,7 +39,7 @@ pub enum Table {
     Notifications = 42,
     /// User, app id, pushkey → pusher.
     Pushers = 43,
-    /// App id, pushkey, user → nothing, while the user has such a pusher.
+    /// App id, pushkey, user → the device that set the user's pusher; of those of before, nothing.
     PusherOwners = 44,
     /// Room, word, position → how often and where the event has the word.
     SearchWords = 45,

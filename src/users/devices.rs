@@ -84,11 +84,14 @@ impl Users {
         Ok(self.inner.store.commit(batch).await?)
     }
 
-    /// Deletes devices with all that belongs to them: tokens, keys, messages that wait for them.
+    /// Deletes devices with all that belongs to them: tokens, keys, pushers, messages that wait
+    /// for them.
     /// Devices that are not there are passed over.
     pub async fn delete_devices(&self, user_id: &UserId, devices: &[OwnedDeviceId]) -> Result<()> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut batch = Batch::new();
+        let goes = |of: &DeviceId| devices.iter().any(|device| device == of);
+        self.remove_pushers(&mut batch, user_id, goes).await?;
         self.remove_devices(&mut batch, user_id, devices).await?;
         Ok(self.inner.store.commit(batch).await?)
     }
@@ -113,6 +116,7 @@ impl Users {
         user_id: &UserId,
         keep: Option<&DeviceId>,
     ) -> Result<()> {
+        self.remove_pushers(batch, user_id, |of| Some(of) != keep).await?;
         let devices = self.device_records(user_id).await?;
         let devices: Vec<OwnedDeviceId> =
             devices.into_iter().map(|(id, _)| id).filter(|id| Some(&**id) != keep).collect();

@@ -19,6 +19,7 @@ mod one_time_keys;
 mod openid;
 mod passwords;
 mod profiles;
+mod pushers;
 mod sessions;
 mod signatures;
 mod to_device;
@@ -62,6 +63,8 @@ struct Inner {
     locks: KeyedMutex<OwnedUserId>,
     /// Held from looking a transaction up until it is durable.
     transactions: KeyedMutex<Vec<u8>>,
+    /// Held while pushers are set, which can take those of others.
+    pushers: KeyedMutex<()>,
     sessions: SessionCache,
     key_counts: KeyCountCache,
     interactive: Interactive,
@@ -77,6 +80,7 @@ impl Users {
                 server_name,
                 locks: KeyedMutex::default(),
                 transactions: KeyedMutex::default(),
+                pushers: KeyedMutex::default(),
                 sessions: SessionCache::default(),
                 key_counts: KeyCountCache::default(),
                 interactive: Interactive::default(),

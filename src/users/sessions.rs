@@ -102,7 +102,7 @@ pub(super) fn now() -> u64 {
     platform::now().get().into()
 }
 
-fn unknown_token(soft_logout: bool, message: &str) -> Error {
+pub(super) fn unknown_token(soft_logout: bool, message: &str) -> Error {
     let mut data = UnknownTokenErrorData::new();
     data.soft_logout = soft_logout;
     Error::new(StatusCode::UNAUTHORIZED, ErrorKind::UnknownToken(data), message)
