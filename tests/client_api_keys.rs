@@ -194,6 +194,15 @@ tests! {
         assert_eq!(seen["self_signing_keys"][user], keys["self_signing_key"]);
         assert_eq!(seen["user_signing_keys"], Value::Null);
         assert_eq!(query(&alice, user).await["user_signing_keys"][user], keys["user_signing_key"]);
+        // No device is called as a key is; those of others do not matter.
+        let anonymous = Client::anonymous(&server);
+        for key in [&master, &own, &others] {
+            let mut login = password_login("alice");
+            login["device_id"] = key.public.as_str().into();
+            anonymous.post("/v3/login", login.clone()).await.fails(403, "M_FORBIDDEN");
+            login["identifier"]["user"] = "bob".into();
+            anonymous.post("/v3/login", login).await.ok();
+        }
 
         let mut new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
         let challenge = alice.post(upload, new.clone()).await;

@@ -150,11 +150,18 @@ impl Users {
     /// Logs a user in: makes the device, or gives the one that is there new tokens.
     ///
     /// # Errors
-    /// 401 `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 404 `M_NOT_FOUND`
+    /// 401 `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 403 `M_FORBIDDEN` when the device would have
+    /// the id of a cross-signing key, 404 `M_NOT_FOUND`
     pub async fn login(&self, user_id: &UserId, new: NewDevice) -> Result<Login> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let account = self.active_account(user_id).await?;
         account.standing.check_lock()?;
+        // spec: client-server §POST /login; §Key and signature security
+        if let Some(device_id) = &new.device_id
+            && self.is_cross_signing_key(user_id, device_id.as_str()).await?
+        {
+            return Err(Error::forbidden("The device has the id of a cross-signing key"));
+        }
         let mut batch = Batch::new();
         let login = self.log_in(&mut batch, user_id, account.guest, new).await?;
         self.inner.store.commit(batch).await?;
