@@ -315,10 +315,83 @@ tests! {
         ]);
         let first = server.users.to_device(user, alice.device_id.as_str().into(), 0, upto, 100).await;
         assert_eq!(first.unwrap().len(), 1);
+        // The same id says something else for another type of message, and for another device.
+        let other = "/v3/sendToDevice/m.other/t1";
+        let bob_again = Client::login(&server, "bob").await;
+        for (client, expected) in [(&again, 2), (&again, 2), (&bob_again, 3), (&bob_again, 3)] {
+            client.put(other, json!({ "messages": all })).await.ok();
+            let upto = server.feed.current();
+            let first = server.users.to_device(user, alice.device_id.as_str().into(), 0, upto, 100).await;
+            assert_eq!(first.unwrap().len(), expected);
+        }
         let (position, _) = messages[0];
         assert_eq!(server.users.to_device(user, second, 0, upto, 1).await.unwrap().len(), 1);
         assert_eq!(server.users.to_device(user, second, position, upto, 9).await.unwrap().len(), 1);
         server.users.acknowledge_to_device(user, second, position).await.unwrap();
         assert_eq!(server.users.to_device(user, second, 0, upto, 9).await.unwrap().len(), 1);
+    }
+
+    async fn who_is_erased_leaves_no_keys_and_no_data() {
+        let store = support::store().await;
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let (user, upload) = (alice.user_id.as_str(), "/v3/keys/device_signing/upload");
+        let (master, others) = (SigningKey::new(None), SigningKey::new(None));
+        let keys = json!({
+            "master_key": master.cross_signing(user, "master"),
+            "user_signing_key": master.sign(user, others.cross_signing(user, "user_signing")),
+        });
+        alice.post(upload, keys).await.ok();
+        let of_bob = SigningKey::new(None);
+        let key = of_bob.cross_signing(&bob.user_id, "master");
+        bob.post(upload, json!({ "master_key": key })).await.ok();
+        let signed = json!({ (bob.user_id.clone()): { (of_bob.public.clone()): others.sign(user, key) } });
+        assert_eq!(alice.post("/v3/keys/signatures/upload", signed).await.ok(), json!({}));
+        let device = SigningKey::new(Some(&alice.device_id));
+        let keys = json!({ "device_keys": device_keys(&alice, &device), "one_time_keys": one_time_keys(0..2) });
+        alice.post("/v3/keys/upload", keys).await.ok();
+        for (path, body) in [
+            ("/v3/room_keys/version", json!({ "algorithm": "a", "auth_data": {} })),
+            (&format!("/v3/user/{user}/filter"), json!({ "room": {} })),
+        ] {
+            alice.post(path, body).await.ok();
+        }
+        let backed_up = json!({ "first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": {} });
+        let message = json!({ "messages": { user: { "*": {} } } });
+        for (path, body) in [
+            ("/v3/room_keys/keys/!room:neurite.test/session?version=1", backed_up),
+            (&format!("/v3/user/{user}/account_data/org.example"), json!({})),
+            (&format!("/v3/profile/{user}/displayname"), json!({ "displayname": "Alice" })),
+            ("/v3/sendToDevice/org.example/1", message),
+        ] {
+            alice.put(path, body).await.ok();
+        }
+        let all = async || {
+            let mut found = Vec::new();
+            for table in [
+                Table::Profiles, Table::AccountData, Table::Filters, Table::DeviceKeys, Table::OneTimeKeys,
+                Table::CrossSigningKeys, Table::Backups, Table::BackupKeys, Table::ToDevice,
+                Table::ToDeviceTransactions, Table::Devices, Table::AccessTokens,
+            ] {
+                let rows = store.scan(table, KeyRange::all(), Direction::Forward, 100).await.unwrap();
+                let own = |(key, value): &&(bytes::Bytes, bytes::Bytes)| {
+                    let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(user);
+                    names(key) || names(value)
+                };
+                found.extend(rows.iter().find(own).map(|_| table));
+            }
+            let signatures = store.scan(Table::Signatures, KeyRange::all(), Direction::Forward, 100).await;
+            (found.len(), signatures.unwrap().len())
+        };
+        assert_eq!(all().await, (12, 1));
+        let before = server.feed.current();
+        let auth = json!({ "auth": password_login("alice"), "erase": true });
+        alice.post("/v3/account/deactivate", auth).await.ok();
+        assert_eq!(all().await, (0, 0));
+        assert!(told(&server, before).await.contains(&own_devices(&alice)));
+        let seen = query(&bob, user).await;
+        assert_eq!((&seen["master_keys"], &seen["device_keys"][user]), (&Value::Null, &json!({})));
+        assert!(query(&bob, &bob.user_id).await["master_keys"][&bob.user_id].is_object());
     }
 }

@@ -103,7 +103,7 @@ pub enum Table {
     Signatures = 92,
     /// User, device, position → to-device message.
     ToDevice = 95,
-    /// User, device, 0, transaction id → nothing; user, device, 1, place → transaction id.
+    /// User, device, 0, event type, transaction id → nothing; user, device, 1, place → that key.
     ToDeviceTransactions = 96,
     /// User, version → key backup.
     Backups = 97,

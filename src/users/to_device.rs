@@ -43,8 +43,10 @@ impl Users {
         event_type: &str,
         messages: &Messages<T>,
     ) -> Result<()> {
+        // A transaction id means something for one device and one path.
+        // spec: client-server §Transaction identifiers
         let of_sender = device_key(&sender.user_id, &sender.device_id);
-        let seen = of_sender.clone().u64(0).str(transaction);
+        let seen = of_sender.clone().u64(0).str(event_type).str(transaction);
         // Held until the transaction is durable: the same one at the same time waits for it.
         let _guard = self.inner.transactions.lock(seen.to_vec()).await;
         let store = &self.inner.store;
@@ -62,7 +64,7 @@ impl Users {
             })
             .unwrap_or_default();
         let forgotten = of_sender.clone().u64(1).u64(place.saturating_sub(REMEMBERED_TRANSACTIONS));
-        let forgotten_id = store.get(Table::ToDeviceTransactions, &forgotten).await?;
+        let forgotten_key = store.get(Table::ToDeviceTransactions, &forgotten).await?;
 
         let mut deliveries = Vec::new();
         for (user_id, devices) in messages {
@@ -92,13 +94,12 @@ impl Users {
             let key = message_key(&user_id, &device_id, position);
             batch.put(Table::ToDevice, key, event.get());
         }
-        batch.put(Table::ToDeviceTransactions, seen, []);
+        batch.put(Table::ToDeviceTransactions, &*seen, []);
         let place = of_sender.clone().u64(1).u64(place);
-        batch.put(Table::ToDeviceTransactions, place, transaction.as_bytes());
-        if let Some(id) = forgotten_id {
+        batch.put(Table::ToDeviceTransactions, place, &*seen);
+        if let Some(key) = forgotten_key {
             batch.delete(Table::ToDeviceTransactions, forgotten);
-            let id = String::from_utf8_lossy(&id);
-            batch.delete(Table::ToDeviceTransactions, of_sender.u64(0).str(id));
+            batch.delete(Table::ToDeviceTransactions, key);
         }
         Ok(store.commit(batch).await?)
     }
