@@ -8,6 +8,7 @@ use futures::future::join_all;
 use neurite::{
     Homeserver,
     feed::{Change, Position},
+    store::{Direction, KeyRange, Table},
 };
 use ruma::{
     device_id,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result, platform,
-    store::{Batch, Direction, Key, KeyRange, Table},
+    store::{Batch, Key, Table},
 };
 
 /// An account as it is kept.
@@ -169,7 +169,7 @@ impl Users {
     }
 
     /// Gives an account up: nobody logs in to it again, and its devices are gone; with `erase` also
-    /// its profile and account data.
+    /// all else that is the user's and no event.
     pub async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<()> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
@@ -177,15 +177,11 @@ impl Users {
         account.deactivated = true;
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(user_id), &account)?;
-        if erase {
-            batch.delete(Table::Profiles, account_key(user_id));
-            let (table, range) = (Table::AccountData, KeyRange::prefix(account_key(user_id)));
-            let rows = self.inner.store.scan(table, range, Direction::Forward, usize::MAX).await?;
-            for (key, _) in rows {
-                batch.delete(table, key);
-            }
-        }
+        let shown = erase && self.erase(&mut batch, user_id).await?;
         self.remove_other_devices(&mut batch, user_id, None).await?;
+        if shown {
+            self.record_device_list(&mut batch, user_id);
+        }
         Ok(self.inner.store.commit(batch).await?)
     }
 }

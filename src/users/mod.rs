@@ -8,6 +8,7 @@ mod device_keys;
 mod device_lists;
 mod devices;
 mod directory;
+mod erasure;
 mod expiry;
 mod filters;
 mod ignored;
