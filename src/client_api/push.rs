@@ -30,7 +30,10 @@ async fn notifications(
     let user_id = &request.auth.user_id;
     let before = match &request.from {
         Some(from) => from.parse().map_err(|_| Error::invalid_param("from is no token"))?,
-        None => Position::MAX,
+        None => {
+            server.push.catch_up().await;
+            Position::MAX
+        }
     };
     let limit = request.limit.map_or(NOTIFICATIONS, u64::from).clamp(1, MAX_NOTIFICATIONS) as usize;
     let only_highlights = request.only.as_deref() == Some("highlight");

@@ -42,7 +42,10 @@ async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Respo
     if let Some(criteria) = &request.search_categories.room_events {
         let from = match &request.next_batch {
             Some(token) => Place::parse(token)?,
-            None => Place { last: server.feed.current(), skip: 0 },
+            None => {
+                server.search.catch_up().await;
+                Place { last: server.feed.current(), skip: 0 }
+            }
         };
         categories.room_events = room_events(server, &request.auth, criteria, from).await?;
     }

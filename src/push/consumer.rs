@@ -11,7 +11,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, push::Action};
 use super::{Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
 use crate::{
     Error, Result, platform,
-    queue::{self, ConsumerConfig, Message, Queue},
+    queue::{self, Consumer, ConsumerConfig, Message, Queue},
     rooms::{ROOM_EVENTS, RoomEvent},
     store::Batch,
 };
@@ -22,15 +22,29 @@ const CONSUMER: &str = "push";
 const EVENTS: usize = 64;
 /// After how long an event that could not be worked on comes again.
 const RETRY: Duration = Duration::from_secs(10);
+/// How long a list of notifications waits for the newest at most.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Makes the consumer, unless it is there.
+pub(super) async fn create(queue: &Queue) -> Result<Consumer> {
+    let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
+    Ok(queue.create_consumer(ROOM_EVENTS, config).await?)
+}
 
 impl Push {
-    pub(super) async fn listen(&self, queue: &Queue) -> Result<()> {
-        let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
-        let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
+    pub(super) fn listen(&self) {
+        let consumer = self.inner.consumer.clone();
         queue::work(&self.inner, consumer, EVENTS, async |inner, messages| {
             Self { inner }.process(messages).await
         });
-        Ok(())
+    }
+
+    /// Waits until everybody is notified of every event that there is by now, unless that takes too
+    /// long.
+    pub async fn catch_up(&self) {
+        if !self.inner.consumer.catch_up(PATIENCE).await {
+            tracing::warn!("a list of notifications does not wait for the newest any longer");
+        }
     }
 
     /// Works on messages; those that fail come again later.

@@ -21,7 +21,12 @@ pub use self::{
     rules::PUSH_RULES,
 };
 use crate::{
-    Result, feed::Feed, platform::KeyedMutex, queue::Queue, rooms::Rooms, store::Store,
+    Result,
+    feed::Feed,
+    platform::KeyedMutex,
+    queue::{Consumer, Queue},
+    rooms::Rooms,
+    store::Store,
     users::Users,
 };
 
@@ -37,6 +42,7 @@ struct Inner {
     rooms: Rooms,
     users: Users,
     rules: RuleCache,
+    consumer: Consumer,
     /// Held from reading a user's counts in a room until what was made of them is durable. Whoever
     /// takes several takes them in order.
     counting: KeyedMutex<(OwnedUserId, OwnedRoomId)>,
@@ -54,6 +60,7 @@ impl Push {
         rooms: Rooms,
         users: Users,
     ) -> Result<Self> {
+        let consumer = consumer::create(queue).await?;
         let push = Self {
             inner: Rc::new(Inner {
                 store,
@@ -61,10 +68,11 @@ impl Push {
                 rooms,
                 users,
                 rules: RuleCache::default(),
+                consumer,
                 counting: KeyedMutex::default(),
             }),
         };
-        push.listen(queue).await?;
+        push.listen();
         Ok(push)
     }
 }

@@ -12,7 +12,7 @@ use ruma::{OwnedEventId, OwnedRoomId, events::TimelineEventType};
 pub use self::index::{Hit, SearchKey};
 use crate::{
     Error, Result,
-    queue::{self, ConsumerConfig, Message, Queue},
+    queue::{self, Consumer, ConsumerConfig, Message, Queue},
     rooms::{ROOM_EVENTS, RoomEvent, Rooms},
     store::{Batch, Store},
 };
@@ -23,6 +23,8 @@ const CONSUMER: &str = "search";
 const EVENTS: usize = 64;
 /// After how long an event that could not be worked on comes again.
 const RETRY: Duration = Duration::from_secs(10);
+/// How long a search waits for the index at most.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A handle to the index; clones share it.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ pub struct Search {
 struct Inner {
     store: Store,
     rooms: Rooms,
+    consumer: Consumer,
 }
 
 impl Search {
@@ -41,13 +44,21 @@ impl Search {
     /// # Errors
     /// When the store fails.
     pub async fn open(store: Store, queue: &Queue, rooms: Rooms) -> Result<Self> {
-        let search = Self { inner: Rc::new(Inner { store, rooms }) };
         let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
         let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
+        let search = Self { inner: Rc::new(Inner { store, rooms, consumer: consumer.clone() }) };
         queue::work(&search.inner, consumer, EVENTS, async |inner, messages| {
             Self { inner }.process(messages).await
         });
         Ok(search)
+    }
+
+    /// Waits until every event that there is by now is in the index, unless that takes too long:
+    /// who was told that an event is sent finds it.
+    pub async fn catch_up(&self) {
+        if !self.inner.consumer.catch_up(PATIENCE).await {
+            tracing::warn!("a search does not wait for the index any longer");
+        }
     }
 
     /// The words of a search term as the index has them, to be highlighted in what is found.

@@ -32,7 +32,9 @@ use std::{
 
 use futures::lock::Mutex;
 
-use self::{acks::AckInbox, groups::Group, pull::Waiting, push::Flow, start::Selected};
+use self::{
+    acks::AckInbox, groups::Group, pull::Waiting, push::Flow, start::Selected, work::Progress,
+};
 pub(super) use self::{
     acks::serve as serve_acks,
     deliveries::{Deliveries, Pending},
@@ -72,6 +74,7 @@ pub(super) struct Inner {
     group: RefCell<Group>,
     flow: RefCell<Flow>,
     acks: RefCell<AckInbox>,
+    progress: Progress,
     /// Whether a task delivers.
     pumping: Cell<bool>,
     /// Whether it has to be told that a pause is over.
@@ -102,6 +105,7 @@ impl Inner {
             group: RefCell::default(),
             flow: RefCell::default(),
             acks: RefCell::default(),
+            progress: Progress::default(),
             pumping: Cell::new(false),
             paused: Cell::new(row.config.paused_until() > now),
             active_at: Cell::new(now),
