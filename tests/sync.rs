@@ -84,6 +84,8 @@ tests! {
         let bob = Client::register(&server, "bob").await;
         let room = alice.room(&[&bob]).await;
         let others = bob.room(&[]).await;
+        // Already online: that he comes is told too.
+        bob.sync("").await;
         let since = alice.sync("").await;
         let since = token(&since);
         let path = format!("since={since}&timeout=30000&set_presence=offline");

@@ -138,4 +138,57 @@ tests! {
         let joined = since(&carol, &before).await;
         assert_eq!(joined["presence"]["events"].as_array().map(Vec::len), Some(2), "{joined}");
     }
+
+    async fn presence_tells_names_and_who_does_something() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "public_chat", &[&bob]).await;
+        act(&bob, &room, "join", json!({})).await;
+        let status = format!("/v3/presence/{}/status", bob.user_id);
+        for bad in [json!({ "presence": "asleep" }), json!({ "presence": "" })] {
+            bob.put(&status, bad).await.fails(400, "M_INVALID_PARAM");
+        }
+        for bad in [json!({}), json!({ "presence": 1 }), json!({ "presence": "online", "status_msg": 1 })] {
+            bob.put(&status, bad).await.fails(400, "M_BAD_JSON");
+        }
+        bob.get("/v3/sync?set_presence=asleep").await.fails(400, "M_INVALID_PARAM");
+        assert_eq!(alice.get(&status).await.ok()["presence"], "offline");
+        let told = async |before: &Value| {
+            let answer = since(&alice, before).await;
+            let events = answer["presence"]["events"].as_array().cloned().unwrap_or_default();
+            let of_bob = events.into_iter().filter(|event| event["sender"] == bob.user_id.as_str());
+            (of_bob.map(|event| event["content"].clone()).collect::<Vec<_>>(), answer)
+        };
+        let say = async || {
+            let path = format!("/v3/rooms/{room}/send/m.room.message/{}", neurite::platform::random_string(8));
+            bob.put(&path, json!({ "msgtype": "m.text", "body": "I am here" })).await.ok();
+        };
+        let before = sync(&alice, "").await;
+        say().await;
+        let (news, before) = told(&before).await;
+        assert_eq!((news.len(), &news[0]["presence"], &news[0]["currently_active"]), (1, &json!("online"), &json!(true)));
+        assert!(alice.get(&status).await.ok()["last_active_ago"].as_u64().unwrap() < 60_000);
+        // While it is so nothing more is told.
+        say().await;
+        let (news, _) = told(&before).await;
+        assert!(news.is_empty(), "{news:?}");
+        // Who was away is back, but who says to be offline is not.
+        bob.put(&status, json!({ "presence": "unavailable", "status_msg": "lunch" })).await.ok();
+        say().await;
+        let now = alice.get(&status).await.ok();
+        assert_eq!((&now["presence"], &now["status_msg"]), (&json!("online"), &json!("lunch")));
+        bob.put(&status, json!({ "presence": "offline" })).await.ok();
+        let before = sync(&alice, "").await;
+        say().await;
+        assert_eq!(alice.get(&status).await.ok()["presence"], "offline");
+
+        for (field, value) in [("displayname", "Bob"), ("avatar_url", "mxc://neurite.test/bob")] {
+            let path = format!("/v3/profile/{}/{field}", bob.user_id);
+            bob.put(&path, json!({ field: value })).await.ok();
+        }
+        let (news, _) = told(&before).await;
+        assert_eq!((news.len(), &news[0]["displayname"]), (1, &json!("Bob")));
+        assert_eq!(news[0]["avatar_url"], "mxc://neurite.test/bob");
+    }
 }

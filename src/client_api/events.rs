@@ -77,6 +77,7 @@ async fn send(
     if bears_on_guests {
         guests::turn_out(server, room_id, &event_id).await?;
     }
+    server.sync.presence().active(user_id).await?;
     Ok(event_id)
 }
 

@@ -13,6 +13,14 @@ pub(super) fn routes(router: &mut Router) {
     router.add(set);
 }
 
+/// Refuses states that the specification does not know, which others would be told of.
+pub(super) fn check_state(state: &PresenceState) -> Result<()> {
+    match state {
+        PresenceState::Online | PresenceState::Unavailable | PresenceState::Offline => Ok(()),
+        _ => Err(Error::invalid_param("A presence is online, unavailable or offline")),
+    }
+}
+
 /// `GET /_matrix/client/v3/presence/{userId}/status`
 async fn get(
     server: &Homeserver,
@@ -41,6 +49,7 @@ async fn set(
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("You can't set somebody else's presence"));
     }
+    check_state(&request.presence)?;
     let (state, status) = (request.presence.clone(), request.status_msg.clone());
     server.sync.presence().set(&request.user_id, state, status).await?;
     Ok(set_presence::v3::Response::new())

@@ -125,7 +125,8 @@ async fn set(
         displayname: profile.display_name().map(str::to_owned),
         avatar_url: profile.avatar_url(),
     };
-    server.rooms.update_profile(user_id, &shown).await
+    server.rooms.update_profile(user_id, &shown).await?;
+    Ok(server.sync.presence().renamed(user_id).await?)
 }
 
 fn path(args: &[String]) -> Result<(&UserId, &str)> {

@@ -15,7 +15,8 @@ use ruma::api::{
 };
 
 use super::{
-    Authenticate, Body, Router, json_response, pagination::Token, query::parameter, router::parse,
+    Authenticate, Body, Router, json_response, pagination::Token, presence, query::parameter,
+    router::parse,
 };
 use crate::{
     Error, Homeserver, Result,
@@ -40,6 +41,7 @@ async fn get_sync(
     let head = http::Request::from_parts(parts, ());
     let session = AccessToken::authenticate(server, &head).await?;
     let asked = parse::<v3::Request>(&head, &[], &[])?;
+    presence::check_state(&asked.set_presence)?;
     let state_form = match () {
         // matrix-js-sdk asks by the name of MSC4222 alone.
         () if has_flag(&head, "org.matrix.msc4222.use_state_after") => StateForm::UnstableAfter,

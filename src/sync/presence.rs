@@ -19,7 +19,7 @@ use crate::{
     platform,
     rooms::UserRooms,
     store,
-    users::Session,
+    users::{Profile, Session},
 };
 
 /// How long after the end of their last sync a user is still online.
@@ -38,6 +38,8 @@ pub struct UserPresence {
     pub last_active: MilliSecondsSinceUnixEpoch,
     /// How often they were seen: the timer of an older sight does nothing.
     sights: u64,
+    /// Whether they are offline because they were not seen any more, not because they said so.
+    left: bool,
 }
 
 impl UserPresence {
@@ -53,7 +55,7 @@ impl UserPresence {
     }
 
     /// The `m.presence` event.
-    pub(super) fn event(&self, user_id: &UserId) -> Value {
+    pub(super) fn event(&self, user_id: &UserId, profile: &Profile) -> Value {
         let mut content = json!({
             "presence": self.state,
             "last_active_ago": self.last_active_ago().as_millis() as u64,
@@ -61,6 +63,11 @@ impl UserPresence {
         });
         if let Some(status) = &self.status_msg {
             content["status_msg"] = status.as_str().into();
+        }
+        for field in ["displayname", "avatar_url"] {
+            if let Some(value) = profile.get(field) {
+                content[field] = value.clone();
+            }
         }
         json!({ "type": "m.presence", "sender": user_id, "content": content })
     }
@@ -110,6 +117,7 @@ impl Presence {
                     (_, Some(before)) => before.last_active,
                 },
                 sights: before.as_ref().map_or(0, |before| before.sights) + 1,
+                left: false,
             };
             let changed = before.is_none_or(|before| {
                 before.state != after.state || before.status_msg != after.status_msg
@@ -120,6 +128,51 @@ impl Presence {
         match changed {
             true => self.announce(user_id).await,
             false => Ok(()),
+        }
+    }
+
+    /// A user has done something, such as to send an event: they are online, unless they said that
+    /// they are offline. spec: client-server §Presence, Last active ago, Idle timeout
+    ///
+    /// # Errors
+    /// When the store can't take the change.
+    pub async fn active(&self, user_id: &UserId) -> store::Result<()> {
+        let (changed, came) = {
+            let mut users = self.users.borrow_mut();
+            let came = users.get(user_id).is_none_or(|user| user.left);
+            let user = users.entry(user_id.to_owned()).or_insert_with(|| UserPresence {
+                state: PresenceState::Offline,
+                status_msg: None,
+                last_active: platform::now(),
+                sights: 0,
+                left: true,
+            });
+            let before = user.currently_active();
+            user.last_active = platform::now();
+            if user.state != PresenceState::Offline || user.left {
+                user.state = PresenceState::Online;
+                user.left = false;
+            }
+            (before != user.currently_active(), came)
+        };
+        if came {
+            // They have no sync that would end.
+            self.seen(user_id);
+        }
+        match changed {
+            true => self.announce(user_id).await,
+            false => Ok(()),
+        }
+    }
+
+    /// A user has another name or avatar, which is told with their presence, if that is known.
+    ///
+    /// # Errors
+    /// When the store can't take the change.
+    pub async fn renamed(&self, user_id: &UserId) -> store::Result<()> {
+        match self.get(user_id) {
+            Some(_) => self.announce(user_id).await,
+            None => Ok(()),
         }
     }
 
@@ -139,6 +192,7 @@ impl Presence {
                 match users.get_mut(&user_id) {
                     Some(user) if user.sights == sights && user.state != PresenceState::Offline => {
                         user.state = PresenceState::Offline;
+                        user.left = true;
                         true
                     }
                     _ => false,
@@ -183,7 +237,8 @@ impl Sync {
                 continue;
             }
             if let Some(presence) = self.inner.presence.get(&user_id) {
-                let event = presence.event(&user_id);
+                let profile = self.inner.users.profile(&user_id).await?;
+                let event = presence.event(&user_id, &profile);
                 response.presence.events.push(to_raw_value(&event).map_err(Error::internal)?);
             }
         }
