@@ -139,4 +139,52 @@ tests! {
         let bad = alice.post("/v3/search?next_batch=x", body).await;
         bad.fails(400, "M_INVALID_PARAM");
     }
+
+    async fn names_and_topics_are_found_by_their_fields_also_where_messages_are_encrypted() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let encryption = json!({
+            "type": "m.room.encryption",
+            "state_key": "",
+            "content": { "algorithm": "m.megolm.v1.aes-sha2" },
+        });
+        let body = json!({ "name": "Pastry", "topic": "on pastry", "initial_state": [encryption] });
+        let room = create(&alice, body).await;
+        let path = format!("/v3/rooms/{room}/send/m.room.encrypted/1");
+        let hidden = json!({ "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "pastry", "body": "pastry" });
+        alice.put(&path, hidden).await.ok();
+        let types = async |criteria: Value| {
+            let found = search(&alice, criteria).await;
+            let results = found["results"].as_array().cloned().unwrap_or_default();
+            let kind = |result: &Value| result["result"]["type"].as_str().unwrap().to_owned();
+            results.iter().map(kind).collect::<Vec<_>>()
+        };
+        let recent = |term: &str| json!({ "search_term": term, "order_by": "recent" });
+        assert_eq!(types(recent("pastry")).await, ["m.room.topic", "m.room.name"]);
+        for (key, expected) in [
+            ("content.body", &[][..]),
+            ("content.name", &["m.room.name"]),
+            ("content.topic", &["m.room.topic"]),
+        ] {
+            let found = types(json!({ "search_term": "pastry", "keys": [key] })).await;
+            assert_eq!(found, expected, "{key}");
+        }
+        // What else is in a content, and of what form, hides nothing.
+        let topic = format!("/v3/rooms/{room}/state/m.room.topic");
+        let texts = json!([
+            { "mimetype": "text/html", "body": "<blink>tarts</blink>" },
+            { "body": "tarts" },
+            { "mimetype": "text/plain", "body": "strudel" },
+        ]);
+        let content = json!({ "topic": "tarts", "body": 1, "name": [], "m.topic": { "m.text": texts } });
+        alice.put(&topic, content).await.ok();
+        let keys = json!(["content.topic"]);
+        for term in ["tarts", "strudel", "tarts strudel"] {
+            assert_eq!(types(json!({ "search_term": term, "keys": keys })).await, ["m.room.topic"]);
+        }
+        assert_eq!(types(recent("blink")).await, [""; 0]);
+        let only = json!({ "m.topic": { "m.text": [{ "body": "waffles" }] } });
+        alice.put(&topic, only).await.ok();
+        assert_eq!(types(json!({ "search_term": "waffles", "keys": keys })).await, ["m.room.topic"]);
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruma::{RoomId, events::TimelineEventType};
-use serde::Deserialize;
+use ruma::{RoomId, events::TimelineEventType, serde::JsonObject};
+use serde_json::Value;
 
 use super::{Search, words::words};
 use crate::{
@@ -23,7 +23,7 @@ pub enum SearchKey {
     Body,
     /// `content.name` of a room's name.
     Name,
-    /// `content.topic` of a room's topic.
+    /// `content.topic` of a room's topic, and the plain texts of its content block.
     Topic,
 }
 
@@ -44,31 +44,44 @@ pub struct Hit {
     pub rank: f64,
 }
 
-/// The text of an event that is searched, and where it is.
+/// The text of an event that is searched, and where it is. Whatever else a content has, and of
+/// whatever form, does not matter.
 fn text(pdu: &Pdu) -> Option<(SearchKey, String)> {
-    #[derive(Deserialize)]
-    struct Content {
-        body: Option<String>,
-        name: Option<String>,
-        topic: Option<String>,
-        #[serde(rename = "m.new_content")]
-        new: Option<NewContent>,
-    }
-    #[derive(Deserialize)]
-    struct NewContent {
-        body: Option<String>,
-    }
-    let content: Content = pdu.content_as()?;
+    let content: JsonObject = pdu.content_as()?;
+    let string = |content: &JsonObject, field: &str| {
+        content.get(field).and_then(Value::as_str).map(str::to_owned)
+    };
     let is_state = pdu.state_key.is_some();
     match &pdu.kind {
         TimelineEventType::RoomMessage if !is_state => {
-            let new = content.new.and_then(|new| new.body);
-            Some((SearchKey::Body, new.or(content.body)?))
+            let new = content.get("m.new_content").and_then(Value::as_object);
+            let new = new.and_then(|new| string(new, "body"));
+            Some((SearchKey::Body, new.or_else(|| string(&content, "body"))?))
         }
-        TimelineEventType::RoomName if is_state => Some((SearchKey::Name, content.name?)),
-        TimelineEventType::RoomTopic if is_state => Some((SearchKey::Topic, content.topic?)),
+        TimelineEventType::RoomName if is_state => {
+            Some((SearchKey::Name, string(&content, "name")?))
+        }
+        TimelineEventType::RoomTopic if is_state => {
+            let mut topic: Vec<_> = string(&content, "topic").into_iter().collect();
+            for text in plain_texts(&content) {
+                // Commonly the same once more.
+                if !topic.iter().any(|known| known == text) {
+                    topic.push(text.to_owned());
+                }
+            }
+            Some((SearchKey::Topic, topic.join("\n"))).filter(|(_, text)| !text.is_empty())
+        }
         _ => None,
     }
+}
+
+/// The texts of the content block of a topic, without markup. spec: client-server §m.room.topic
+fn plain_texts(content: &JsonObject) -> impl Iterator<Item = &str> {
+    let block = content.get("m.topic").and_then(|block| block.get("m.text")?.as_array());
+    block.into_iter().flatten().filter_map(|text| {
+        let mimetype = text.get("mimetype").map_or(Some("text/plain"), Value::as_str)?;
+        text.get("body")?.as_str().filter(|_| mimetype == "text/plain")
+    })
 }
 
 fn word_key(room_id: &RoomId, word: &str) -> Key {
