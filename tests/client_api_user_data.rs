@@ -132,6 +132,21 @@ tests! {
         assert_eq!(alice.get(data).await.ok(), expected);
         alice.delete(&format!("{tags}/m.favourite"), None).await.ok();
         assert_eq!(alice.get(tags).await.ok(), json!({ "tags": { "u.work": {} } }));
+
+        // What clients keep beside it stays as they sent it.
+        let sent = json!({ "tags": { "u.a": { "order": 1, "mine": [1, 1.0] } }, "beside": { "n": 1.5 } });
+        alice.put(data, sent).await.ok();
+        let (b, c) = (format!("{tags}/u.b"), format!("{tags}/u.c"));
+        alice.send("PUT", &format!("/_matrix/client{b}"), Some(br#"{"order":1,"colour":"red"}"#.to_vec())).await.ok();
+        alice.put(&c, json!({})).await.ok();
+        alice.delete(&c, None).await.ok();
+        let kept = json!({ "u.a": { "order": 1, "mine": [1, 1.0] }, "u.b": { "order": 1, "colour": "red" } });
+        assert_eq!(alice.get(tags).await.ok(), json!({ "tags": kept }));
+        assert_eq!(alice.get(data).await.ok(), json!({ "tags": kept, "beside": { "n": 1.5 } }));
+        for bad in [json!({ "order": "first" }), json!([]), json!(1)] {
+            alice.put(&b, bad).await.fails(400, "M_BAD_JSON");
+        }
+        alice.put(&b.replace("@alice", "@bob"), json!({})).await.fails(403, "M_FORBIDDEN");
     }
 
     async fn filters_are_kept_and_the_same_filter_has_the_same_id() {
@@ -144,7 +159,14 @@ tests! {
         assert_eq!(alice.post(path, filter.clone()).await.ok()["filter_id"], id);
         let one = format!("{path}/{}", id.as_str().unwrap());
         assert_eq!(alice.get(&one).await.ok(), filter);
+        // Also with what is not known here.
+        let unknown = json!({ "room": { "timeline": { "limit": 5, "org.example": [1, 1.0] } }, "new": {} });
+        let other = alice.post(path, unknown.clone()).await.ok()["filter_id"].clone();
+        let other = other.as_str().unwrap();
+        assert_eq!(alice.get(&format!("{path}/{other}")).await.ok(), unknown);
+        alice.get(&format!("/v3/sync?filter={other}")).await.ok();
         bob.get(&one).await.fails(403, "M_FORBIDDEN");
+        bob.post(path, json!({})).await.fails(403, "M_FORBIDDEN");
         alice.get(&format!("{path}/nothing")).await.fails(404, "M_NOT_FOUND");
         let bad = json!({ "room": { "timeline": { "limit": "many" } } });
         alice.post(path, bad).await.fails(400, "M_BAD_JSON");

@@ -1,22 +1,18 @@
-//! spec: client-server §Client Config, §Room Tagging
+//! spec: client-server §Client Config
 
 use http::StatusCode;
 use ruma::{
     RoomId, UserId,
     api::{
-        client::{
-            config::{
-                get_global_account_data, get_room_account_data, set_global_account_data,
-                set_room_account_data,
-            },
-            tag::{create_tag, delete_tag, get_tags},
+        client::config::{
+            get_global_account_data, get_room_account_data, set_global_account_data,
+            set_room_account_data,
         },
         error::ErrorKind,
     },
-    events::tag::TagEventContent,
     serde::Raw,
 };
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::{Incoming, Router};
 use crate::{Error, Homeserver, Result, push::PUSH_RULES, users::Session};
@@ -26,16 +22,12 @@ pub(super) fn routes(router: &mut Router) {
     router.add(get_global);
     router.add(set_for_room);
     router.add(get_for_room);
-    router.add(get_tags);
-    router.add(create_tag);
-    router.add(delete_tag);
 }
 
 /// The types that only the homeserver sets.
 const MANAGED: [&str; 2] = ["m.fully_read", PUSH_RULES];
-const TAGS: &str = "m.tag";
 
-fn own(sender: &Session, user_id: &UserId) -> Result<()> {
+pub(super) fn own(sender: &Session, user_id: &UserId) -> Result<()> {
     if sender.user_id == user_id {
         Ok(())
     } else {
@@ -117,57 +109,4 @@ async fn get_for_room(
     let (room_id, event_type) = (&request.room_id, request.event_type.to_string());
     let content = get(server, &request.user_id, Some(room_id), &event_type).await?;
     Ok(get_room_account_data::v3::Response::new(content))
-}
-
-/// The tags in a content; a content without any that can be read has none.
-fn tags(content: Option<&RawValue>) -> TagEventContent {
-    content
-        .and_then(|content| serde_json::from_str(content.get()).ok())
-        .unwrap_or_else(|| TagEventContent::new(Default::default()))
-}
-
-/// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags`
-async fn get_tags(
-    server: &Homeserver,
-    request: Incoming<get_tags::v3::Request>,
-) -> Result<get_tags::v3::Response> {
-    own(&request.auth, &request.user_id)?;
-    let content = server.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
-    Ok(get_tags::v3::Response::new(tags(content.as_deref()).tags))
-}
-
-/// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
-async fn create_tag(
-    server: &Homeserver,
-    request: Incoming<create_tag::v3::Request>,
-) -> Result<create_tag::v3::Response> {
-    own(&request.auth, &request.user_id)?;
-    let request = request.request;
-    server
-        .users
-        .update_account_data(&request.user_id, Some(&request.room_id), TAGS, |content| {
-            let mut content = tags(content);
-            content.tags.insert(request.tag.into(), request.tag_info);
-            to_raw_value(&content).map_err(Error::internal)
-        })
-        .await?;
-    Ok(create_tag::v3::Response::new())
-}
-
-/// `DELETE /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
-async fn delete_tag(
-    server: &Homeserver,
-    request: Incoming<delete_tag::v3::Request>,
-) -> Result<delete_tag::v3::Response> {
-    own(&request.auth, &request.user_id)?;
-    let request = request.request;
-    server
-        .users
-        .update_account_data(&request.user_id, Some(&request.room_id), TAGS, |content| {
-            let mut content = tags(content);
-            content.tags.remove(&request.tag.into());
-            to_raw_value(&content).map_err(Error::internal)
-        })
-        .await?;
-    Ok(delete_tag::v3::Response::new())
 }

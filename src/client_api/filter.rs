@@ -1,35 +1,61 @@
 //! spec: client-server §Filtering
+//!
+//! Filters are told as they were sent, whatever of them is known here.
 
-use ruma::api::client::filter::{create_filter, get_filter};
+use std::rc::Rc;
 
-use super::{Incoming, Router};
+use futures::FutureExt;
+use http::Method;
+use ruma::api::{
+    Metadata,
+    client::filter::{create_filter, get_filter},
+    path_builder::PathBuilder,
+};
+use serde_json::{json, value::RawValue};
+
+use super::{Body, Router, json_response, router::read};
 use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
-    router.add(create_filter);
-    router.add(get_filter);
+    for path in create_filter::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::POST, path, |server, request, args| {
+            create(server, request, args).boxed_local()
+        });
+    }
+    for path in get_filter::v3::Request::PATH_BUILDER.all_paths() {
+        router.add_raw(Method::GET, path, |server, request, args| {
+            get(server, request, args).boxed_local()
+        });
+    }
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/filter`
-async fn create_filter(
-    server: &Homeserver,
-    request: Incoming<create_filter::v3::Request>,
-) -> Result<create_filter::v3::Response> {
+async fn create(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (request, body) = read::<create_filter::v3::Request>(server, request, &args, None).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("Filters are made by the user whom they are for"));
     }
-    let id = server.users.create_filter(&request.user_id, &request.filter).await?;
-    Ok(create_filter::v3::Response::new(id))
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let filter: &RawValue =
+        serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))?;
+    let id = server.users.create_filter(&request.user_id, filter).await?;
+    json_response(&json!({ "filter_id": id }))
 }
 
 /// `GET /_matrix/client/v3/user/{userId}/filter/{filterId}`
-async fn get_filter(
-    server: &Homeserver,
-    request: Incoming<get_filter::v3::Request>,
-) -> Result<get_filter::v3::Response> {
+async fn get(
+    server: &Rc<Homeserver>,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let (request, _) = read::<get_filter::v3::Request>(server, request, &args, None).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The filter is somebody else's"));
     }
-    let filter = server.users.filter(&request.user_id, &request.filter_id).await?;
-    Ok(get_filter::v3::Response::new(filter))
+    let filter: Box<RawValue> = server.users.filter(&request.user_id, &request.filter_id).await?;
+    json_response(&filter)
 }

@@ -7,8 +7,7 @@ use http::{Method, StatusCode};
 use ruma::{
     OwnedRoomId, RoomOrAliasId, UserId,
     api::{
-        IncomingRequest, Metadata,
-        auth_scheme::AccessToken,
+        Metadata,
         client::{
             knock::knock_room,
             membership::{
@@ -25,10 +24,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    Authenticate, Body, Incoming, Router, guests, json_response,
-    router::{admit, parse},
-};
+use super::{Body, Incoming, Router, guests, json_response, router::read};
 use crate::{
     Error, Homeserver, Result,
     rooms::{NewEvent, Profile},
@@ -86,9 +82,10 @@ async fn join(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, extra) = read::<join_room_by_id::v3::Request>(server, request, &args).await?;
+    let (request, body) =
+        read::<join_room_by_id::v3::Request>(server, request, &args, None).await?;
     let room_id = &request.room_id;
-    join_room(server, &request.auth, room_id, request.reason.clone(), extra).await?;
+    join_room(server, &request.auth, room_id, request.reason.clone(), extra(&body)).await?;
     json_response(&json!({ "room_id": room_id }))
 }
 
@@ -98,31 +95,17 @@ async fn join_by_id_or_alias(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, extra) =
-        read::<join_room_by_id_or_alias::v3::Request>(server, request, &args).await?;
+    let (request, body) =
+        read::<join_room_by_id_or_alias::v3::Request>(server, request, &args, None).await?;
     let room_id = resolve(server, &request.room_id_or_alias).await?;
-    join_room(server, &request.auth, &room_id, request.reason.clone(), extra).await?;
+    join_room(server, &request.auth, &room_id, request.reason.clone(), extra(&body)).await?;
     json_response(&json!({ "room_id": room_id }))
 }
 
-/// Reads a request to join with its whole body: what ruma does not know of it goes into the
-/// membership event, as clients expect of servers.
-async fn read<R>(
-    server: &Homeserver,
-    request: http::Request<Body>,
-    args: &[String],
-) -> Result<(Incoming<R>, JsonObject)>
-where
-    R: IncomingRequest<Authentication = AccessToken> + 'static,
-{
-    let (parts, body) = request.into_parts();
-    let head = http::Request::from_parts(parts, ());
-    let auth = AccessToken::authenticate(server, &head).await?;
-    admit::<R>(server, Some(&auth))?;
-    let body = body.bytes().await?;
-    let request = parse::<R>(&head, &body, args)?;
-    let extra = serde_json::from_slice(&body).unwrap_or_default();
-    Ok((Incoming { request, auth }, extra))
+/// What ruma does not know of a request to join, which goes into the membership event, as clients
+/// expect of servers.
+fn extra(body: &[u8]) -> JsonObject {
+    serde_json::from_slice(body).unwrap_or_default()
 }
 
 /// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`

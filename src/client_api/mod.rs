@@ -39,6 +39,7 @@ mod session;
 mod spaces;
 mod state;
 mod sync;
+mod tags;
 mod third_party_ids;
 mod thirdparty;
 mod timeline;
@@ -91,6 +92,7 @@ pub(crate) fn router() -> Router {
     spaces::routes(&mut router);
     state::routes(&mut router);
     sync::routes(&mut router);
+    tags::routes(&mut router);
     third_party_ids::routes(&mut router);
     thirdparty::routes(&mut router);
     timeline::routes(&mut router);

@@ -100,21 +100,8 @@ impl Router {
             let handler = handler.clone();
             async move {
                 complete(&mut args);
-                let (parts, body) = request.into_parts();
-                let head = http::Request::from_parts(parts, ());
-                let auth = R::Authentication::authenticate(server, &head).await?;
-                admit::<R>(server, R::Authentication::session(&auth))?;
-                let mut body = body.bytes().await?;
-                // What is put somewhere is never nothing: the specification requires the body of
-                // each PUT, where many a POST can do without.
-                if body.is_empty() && R::METHOD == Method::PUT {
-                    return Err(Error::not_json("The request has no body"));
-                }
-                if let Some(complete) = complete_body {
-                    body = completed(body, complete)?;
-                }
-                let request = parse::<R>(&head, &body, &args)?;
-                let response = handler(server, Incoming { request, auth }).await?;
+                let (request, _) = read::<R>(server, request, &args, complete_body).await?;
+                let response = handler(server, request).await?;
                 let response =
                     response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
                 Ok(response.map(Body::from))
@@ -229,6 +216,35 @@ pub(super) fn admit<R: IncomingRequest + 'static>(
         Some(sender) => server.limits.take(Limit::Changes, Some(&sender.user_id)),
         None => server.limits.take(Limit::Anonymous, None),
     }
+}
+
+/// Reads a request, with its body as it was sent: for handlers that keep what ruma does not know
+/// of it.
+pub(super) async fn read<R>(
+    server: &Homeserver,
+    request: http::Request<Body>,
+    args: &[String],
+    complete: Option<Complete>,
+) -> Result<(Incoming<R>, Bytes)>
+where
+    R: IncomingRequest + 'static,
+    R::Authentication: Authenticate,
+{
+    let (parts, body) = request.into_parts();
+    let head = http::Request::from_parts(parts, ());
+    let auth = R::Authentication::authenticate(server, &head).await?;
+    admit::<R>(server, R::Authentication::session(&auth))?;
+    let body = body.bytes().await?;
+    // What is put somewhere is never nothing: the specification requires the body of each PUT, where
+    // many a POST can do without.
+    if body.is_empty() && R::METHOD == Method::PUT {
+        return Err(Error::not_json("The request has no body"));
+    }
+    let request = match complete {
+        Some(complete) => parse::<R>(&head, &completed(body.clone(), complete)?, args)?,
+        None => parse::<R>(&head, &body, args)?,
+    };
+    Ok((Incoming { request, auth }, body))
 }
 
 /// spec: client-server §Web Browser Clients

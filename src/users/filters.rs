@@ -1,7 +1,9 @@
 //! Filters. spec: client-server §Filtering
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ruma::{UserId, api::client::filter::FilterDefinition};
+use ruma::UserId;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::Users;
@@ -16,13 +18,9 @@ const ID_BYTES: usize = 12;
 impl Users {
     /// Keeps a filter; the same filter has the same id, so clients that set theirs at every start
     /// add nothing.
-    pub async fn create_filter(
-        &self,
-        user_id: &UserId,
-        filter: &FilterDefinition,
-    ) -> Result<String> {
-        let filter = serde_json::to_vec(filter).map_err(Error::internal)?;
-        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(&filter)[..ID_BYTES]);
+    pub async fn create_filter(&self, user_id: &UserId, filter: &RawValue) -> Result<String> {
+        let filter = filter.get();
+        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(filter)[..ID_BYTES]);
         let key = Key::new().str(user_id).str(&id);
         if self.inner.store.get(Table::Filters, &key).await?.is_none() {
             let mut batch = Batch::new();
@@ -32,11 +30,11 @@ impl Users {
         Ok(id)
     }
 
-    /// A filter of a user.
+    /// A filter of a user, as it was sent or as what it says.
     ///
     /// # Errors
     /// 404 `M_NOT_FOUND`
-    pub async fn filter(&self, user_id: &UserId, id: &str) -> Result<FilterDefinition> {
+    pub async fn filter<T: DeserializeOwned>(&self, user_id: &UserId, id: &str) -> Result<T> {
         let key = Key::new().str(user_id).str(id);
         let filter = self.inner.store.get_json(Table::Filters, key).await?;
         filter.ok_or_else(|| Error::not_found("There is no such filter"))
