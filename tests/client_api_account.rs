@@ -120,6 +120,59 @@ tests! {
         Client::login(&server, "alice").await;
     }
 
+    async fn a_guest_becomes_a_user_of_the_same_name() {
+        let store = support::store().await;
+        let server = server_over(store.clone(), |_| {}).await;
+        let anonymous = Client::anonymous(&server);
+        let guests = (
+            anonymous.post("/v3/register?kind=guest", json!({})).await.ok(),
+            anonymous.post("/v3/register?kind=guest", json!({})).await.ok(),
+        );
+        let (guest, other) = (anonymous.logged_in(&guests.0), anonymous.logged_in(&guests.1));
+        let alice = Client::register(&server, "alice").await;
+        let name = |of: &Client| of.user_id[1..].split(':').next().unwrap().to_owned();
+        let body = |username: Option<String>, token: &Client| {
+            let mut body = json!({
+                "auth": { "type": "m.login.dummy" },
+                "password": "password",
+                "guest_access_token": token.access_token,
+            });
+            if let Some(username) = username {
+                body["username"] = username.into();
+            }
+            body
+        };
+        let refused = anonymous.post("/v3/register", body(None, &guest)).await;
+        refused.fails(400, "M_MISSING_PARAM");
+        let mut nobody = guest.clone();
+        nobody.access_token = Some("nothing".to_owned());
+        for (username, token) in [
+            (name(&other), &guest),
+            ("free".to_owned(), &guest),
+            ("alice".to_owned(), &alice),
+            (name(&guest), &nobody),
+        ] {
+            let refused = anonymous.post("/v3/register", body(Some(username), token)).await;
+            refused.fails(403, "M_FORBIDDEN");
+        }
+        // Without a token the name is taken, also by guests.
+        let mut without = body(Some(name(&guest)), &guest);
+        without["guest_access_token"].take();
+        anonymous.post("/v3/register", without).await.fails(400, "M_USER_IN_USE");
+
+        let upgraded = anonymous.post("/v3/register", body(Some(name(&guest)), &guest)).await.ok();
+        let user = anonymous.logged_in(&upgraded);
+        assert_eq!(user.user_id, guest.user_id);
+        assert_eq!(user.get("/v3/account/whoami").await.ok()["is_guest"], Value::Null);
+        guest.get("/v3/account/whoami").await.fails(401, "M_UNKNOWN_TOKEN");
+        anonymous.post("/v3/register", body(Some(name(&guest)), &user)).await.fails(403, "M_FORBIDDEN");
+        assert_eq!(other.get("/v3/account/whoami").await.ok()["is_guest"], true);
+        let server = server_over(store, |_| {}).await;
+        let user = Client { server: server.clone(), ..user };
+        user.post("/v3/createRoom", json!({})).await.ok();
+        Client::login(&server, &name(&guest)).await;
+    }
+
     async fn login_by_password_takes_every_identifier_of_the_user() {
         let server = server().await;
         Client::register(&server, "alice").await;

@@ -1,15 +1,18 @@
 //! spec: client-server §Legacy API, account registration
 
-use ruma::api::client::account::{
-    check_registration_token_validity, get_username_availability,
-    register::{self, RegistrationKind},
+use ruma::{
+    OwnedUserId,
+    api::client::account::{
+        check_registration_token_validity, get_username_availability,
+        register::{self, RegistrationKind},
+    },
 };
 
 use super::{Incoming, Router, uia};
 use crate::{
     Error, Homeserver, Result,
     homeserver::Registration,
-    users::{NewAccount, NewDevice},
+    users::{Login, NewAccount, NewDevice},
 };
 
 pub(super) fn routes(router: &mut Router) {
@@ -30,9 +33,14 @@ async fn register(
                 return Err(Error::forbidden("Nobody can register here"));
             }
             // Told before authentication, so that nobody authenticates for a name in vain.
-            if let Some(username) = &request.username {
-                server.users.available(username).await?;
-            }
+            let guest = match (&request.guest_access_token, &request.username) {
+                (Some(token), username) => Some(guest(server, token, username.as_deref()).await?),
+                (None, Some(username)) => {
+                    server.users.available(username).await?;
+                    None
+                }
+                (None, None) => None,
+            };
             uia::registration(server, request.auth.as_ref()).await?;
             let password =
                 request.password.ok_or_else(|| Error::missing_param("A password is needed"))?;
@@ -41,6 +49,10 @@ async fn register(
                 display_name: request.initial_device_display_name,
                 refreshes: request.refresh_token,
             });
+            if let Some(user_id) = guest {
+                let login = server.users.upgrade_guest(&user_id, &password, device).await?;
+                return Ok(answer(user_id, login));
+            }
             NewAccount {
                 username: request.username,
                 password: Some(password),
@@ -61,6 +73,27 @@ async fn register(
         _ => return Err(Error::invalid_param("There is no such kind of account")),
     };
     let (user_id, login) = server.users.register(new).await?;
+    Ok(answer(user_id, login))
+}
+
+/// Whose account becomes a user's: the guest's who has the token, under the name that they have.
+/// spec: client-server §Guest Access
+async fn guest(server: &Homeserver, token: &str, username: Option<&str>) -> Result<OwnedUserId> {
+    let username = username
+        .ok_or_else(|| Error::missing_param("The username is that of the guest's user id"))?;
+    match server.users.session(token).await {
+        Ok(session) if session.guest && session.user_id.localpart() == username => {
+            Ok(session.user_id)
+        }
+        // Not as an answer about the token: it is not what authenticates this request.
+        Err(Error::Matrix(cause)) if cause.status_code.is_server_error() => {
+            Err(Error::Matrix(cause))
+        }
+        _ => Err(Error::forbidden("The token is not that of the guest with this username")),
+    }
+}
+
+fn answer(user_id: OwnedUserId, login: Option<Login>) -> register::v3::Response {
     let mut response = register::v3::Response::new(user_id);
     if let Some(login) = login {
         response.access_token = Some(login.access_token);
@@ -68,7 +101,7 @@ async fn register(
         response.refresh_token = login.refresh_token;
         response.expires_in = login.expires_in;
     }
-    Ok(response)
+    response
 }
 
 /// `GET /_matrix/client/v3/register/available`

@@ -137,6 +137,38 @@ impl Users {
         Ok((user_id, login))
     }
 
+    /// Makes a guest's account a user's, with a password; what the guest's tokens let them do was
+    /// less, so they are void. spec: client-server §Guest Access
+    ///
+    /// # Errors
+    /// 400 `M_WEAK_PASSWORD`, 401 `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 403 `M_FORBIDDEN` when
+    /// it is no guest's any more.
+    pub async fn upgrade_guest(
+        &self,
+        user_id: &UserId,
+        password: &str,
+        device: Option<NewDevice>,
+    ) -> Result<Option<Login>> {
+        let password = accepted_hash(password)?;
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut account = self.active_account(user_id).await?;
+        account.standing.check_lock()?;
+        if !account.guest {
+            return Err(Error::forbidden("The account is no guest's"));
+        }
+        account.guest = false;
+        account.password = Some(password);
+        let mut batch = Batch::new();
+        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        self.revoke_all(&mut batch, user_id).await?;
+        let login = match device {
+            Some(device) => Some(self.log_in(&mut batch, user_id, false, device).await?),
+            None => None,
+        };
+        self.inner.store.commit(batch).await?;
+        Ok(login)
+    }
+
     /// Whether the password is that of the user, who has an account and may use it.
     ///
     /// # Errors

@@ -123,6 +123,18 @@ impl Users {
         self.remove_devices(batch, user_id, &devices).await
     }
 
+    /// Writes into `batch` that every device of a user stays without its tokens; the caller holds
+    /// the user's lock.
+    pub(super) async fn revoke_all(&self, batch: &mut Batch, user_id: &UserId) -> Result<()> {
+        for (device_id, mut record) in self.device_records(user_id).await? {
+            for pair in std::mem::take(&mut record.tokens) {
+                self.revoke(batch, &pair);
+            }
+            self.put_device(batch, user_id, &device_id, &record)?;
+        }
+        Ok(())
+    }
+
     async fn remove_devices(
         &self,
         batch: &mut Batch,
