@@ -59,7 +59,7 @@ tests! {
         for version in [RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12] {
             let store = support::store().await;
             let rooms = open(&store).await;
-            let room_id = rooms.create(&alice, preset(RoomPreset::PublicChat, version)).await.unwrap();
+            let room_id = rooms.create(&alice, preset(RoomPreset::PublicChat, version.clone())).await.unwrap();
             let txn = Txn {
                 user_id: alice.clone(), device_id: "D".into(), txn_id: "1".into(),
             };
@@ -86,6 +86,18 @@ tests! {
                 rooms.room(&room_id).await.unwrap().current_state(),
             );
             again.append(&room_id, &alice, text("after a restart")).await.unwrap();
+
+            // A redaction sent as any event has its target where the version wants it.
+            let content = json!({ "redacts": first, "reason": "oops" });
+            let content = to_raw_value(&content).unwrap();
+            let redaction = NewEvent::message(TimelineEventType::RoomRedaction, content);
+            let id = again.append(&room_id, &alice, redaction).await.unwrap();
+            let room = again.room(&room_id).await.unwrap();
+            let event = room.event(&id).await.unwrap().unwrap();
+            let event: serde_json::Value = serde_json::from_str(event.pdu.json.get()).unwrap();
+            let in_content = event["content"].get("redacts").is_some();
+            assert_eq!(event["redacts"] == json!(first), version == RoomVersionId::V10);
+            assert_eq!(in_content, version != RoomVersionId::V10);
         }
     }
 

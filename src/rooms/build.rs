@@ -53,6 +53,9 @@ pub(super) fn build(
         if rules.redaction.content_field_redacts {
             content.insert("redacts".to_owned(), redacts.into());
         } else {
+            // Sent as any event, a redaction has it in its content.
+            // spec: client-server §PUT /rooms/{roomId}/send/{eventType}/{txnId}
+            content.remove("redacts");
             event.insert("redacts".to_owned(), redacts.into());
         }
     }
