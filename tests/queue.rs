@@ -504,7 +504,7 @@ tests! {
         assert_eq!(consumer.info().num_pending, 2);
         assert_eq!(sequences(&consumer.fetch(9, NOTHING).await.unwrap()), [2, 3]);
         for (config, err_code) in [
-            (ConsumerConfig { filter_subject: Some("t..x".into()), ..durable("d") }, 10093),
+            (ConsumerConfig { filter_subject: Some("t..x".into()), ..durable("d") }, 10052),
             (
                 ConsumerConfig {
                     filter_subjects: vec!["s.*".into(), "s.x".into()],
@@ -516,7 +516,7 @@ tests! {
                 ConsumerConfig { max_deliver: 1, backoff: vec![SECOND, SECOND], ..durable("d") },
                 10116,
             ),
-            (durable("a.b"), 10103),
+            (durable("a.b"), 10052),
         ] {
             let refused = world.queue.create_consumer("S", config).await.err().unwrap();
             assert_eq!(refused.err_code, err_code);

@@ -137,6 +137,59 @@ tests! {
         assert_eq!(status(&waits.next().await), "423 Nats-Wrong-Pin-Id");
     }
 
+    async fn a_consumer_stays_while_what_it_delivered_may_be_worked_on() {
+        let world = World::new("limits").await;
+        world.store("s.a", 1).await;
+        let second = SECOND.as_nanos() as u64;
+        world.consumer(json!({ "inactive_threshold": second, "ack_wait": 60 * second })).await;
+        let got = world.pull(json!({ "batch": 1, "no_wait": true })).next().await;
+        assert_eq!(&*got.payload, b"m0");
+        world.clock.advance(SECOND * 60);
+        for _ in 0..50 {
+            neurite::platform::next_turn().await;
+        }
+        assert_eq!(world.info().await["num_ack_pending"], 1);
+        world.clock.advance(SECOND + SECOND / 2);
+        while world.info().await["error"].is_null() {
+            neurite::platform::next_turn().await;
+        }
+        assert_eq!(world.info().await["error"]["err_code"], 10014);
+    }
+
+    async fn what_two_filters_match_comes_once_and_counts_once() {
+        let world = World::new("limits").await;
+        for subject in ["s.a.x", "s.x.b", "s.a.b", "s.c.d"] {
+            world.store(subject, 1).await;
+        }
+        world.consumer(json!({ "filter_subjects": ["s.a.*", "s.*.b"] })).await;
+        assert_eq!(world.info().await["num_pending"], 3);
+        world.store("s.a.b", 1).await;
+        assert_eq!(world.info().await["num_pending"], 4);
+        let inbox = world.pull(json!({ "batch": 9, "no_wait": true }));
+        let mut subjects = Vec::new();
+        loop {
+            let message = inbox.next().await;
+            if !status(&message).is_empty() {
+                break;
+            }
+            subjects.push(message.subject.to_string());
+        }
+        assert_eq!(subjects, ["s.a.x", "s.x.b", "s.a.b", "s.a.b"]);
+        assert_eq!(world.info().await["num_pending"], 0);
+    }
+
+    async fn a_pause_is_no_business_of_making_a_consumer_again() {
+        let world = World::new("limits").await;
+        let until = "2200-01-01T00:00:00Z";
+        world.consumer(json!({ "pause_until": until })).await;
+        world.consumer(json!({})).await;
+        assert_eq!(world.info().await["config"]["pause_until"], until);
+        let resumed = world.client.request("CONSUMER.PAUSE.S.C", json!({})).await;
+        assert_eq!(resumed["paused"], false);
+        world.consumer(json!({ "pause_until": until })).await;
+        assert_eq!(world.info().await["config"]["pause_until"], Value::Null);
+    }
+
     async fn the_end_of_a_pause_is_told() {
         let world = World::new("limits").await;
         let advisories = world.client.subscribe("$JS.EVENT.ADVISORY.CONSUMER.PAUSE.S.C");

@@ -58,4 +58,11 @@ compare! {
     lines
     ends
     bound
+    odd_consumers
+    limited_consumers
+    shared_work
+    filters_that_overlap
+    acknowledging_nothing
+    pauses
+    times_below_zero
 }

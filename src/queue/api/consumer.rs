@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request, advisory,
     answer::{Answer, Body, Kind, Page},
+    request::lenient,
     stream::{INFOS, Missing, NAMES, note_server},
 };
 use crate::queue::{
@@ -22,6 +23,32 @@ struct CreateRequest {
     config: ConsumerConfig,
     action: Action,
     pedantic: bool,
+}
+
+/// What a request says of times, which a configuration has no signs for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Signs {
+    config: SignsOfConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SignsOfConfig {
+    ack_wait: i64,
+    backoff: Vec<i64>,
+}
+
+impl SignsOfConfig {
+    fn check(&self) -> Result<()> {
+        if self.backoff.iter().any(|wait| *wait < 0) {
+            return Err(Error::NEGATIVE_BACKOFF);
+        }
+        if self.ack_wait < 0 && self.backoff.is_empty() {
+            return Err(Error::NEGATIVE_ACK_WAIT);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -121,6 +148,7 @@ impl<'a> Place<'a> {
 
 async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Body> {
     let CreateRequest { stream_name, config, action, pedantic } = request.parse()?;
+    let signs = lenient::<Signs>(&request.message.payload)?.config;
     request.check_level()?;
     if place.stream != stream_name {
         return Err(Error::STREAM_MISMATCH);
@@ -130,6 +158,7 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
         return Err(Error::REPLICAS_NOT_SUPPORTED);
     }
     let stream = queue.stream(place.stream)?;
+    signs.check()?;
     if pedantic {
         config.check_strictly(&stream.config())?;
     }
@@ -138,6 +167,7 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
     if is_new {
         advise(queue, place.stream, &info.name, advisory::Action::Create);
     }
+    consumer.advise_pause();
     Body::of(&told(info))
 }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request,
     answer::{Answer, Body, Kind, Page},
-    message, snapshot,
+    message,
+    request::lenient,
+    snapshot,
 };
 use crate::queue::{
     Purge, Queue, StreamInfo,
@@ -35,6 +37,14 @@ struct InfoRequest {
     offset: i64,
     deleted_details: bool,
     subjects_filter: String,
+}
+
+/// What a request says of times, which a configuration has no signs for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Signs {
+    max_age: i64,
+    duplicate_window: i64,
 }
 
 #[derive(Serialize)]
@@ -124,10 +134,22 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
     })
 }
 
+fn check_times(request: &Request) -> Result<()> {
+    let Signs { max_age, duplicate_window } = lenient(&request.message.payload)?;
+    if max_age < 0 {
+        return Err(Error::stream_config("max age can not be negative"));
+    }
+    if duplicate_window < 0 {
+        return Err(Error::stream_config("duplicates window can not be negative"));
+    }
+    Ok(())
+}
+
 async fn create(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     request.check_level()?;
     let (config, pedantic) = request.parse_pedantic::<StreamConfig>()?;
     check_name(&config, name)?;
+    check_times(request)?;
     if name.contains(['/', '\\']) {
         return Err(Error::STREAM_NAME_SEPARATORS);
     }
@@ -139,6 +161,7 @@ async fn update(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     request.check_level()?;
     let (config, pedantic) = request.parse_pedantic::<StreamConfig>()?;
     check_name(&config, name)?;
+    check_times(request)?;
     Body::of(&told(queue.update_stream_as(config, pedantic).await?))
 }
 

@@ -159,6 +159,9 @@ pub struct ConsumerConfig {
     /// Whether it is a stream's own, for sources.
     #[serde(skip_serializing_if = "is_false")]
     pub direct: bool,
+    /// Whether it is a source's.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sourcing: bool,
     /// Whatever its maker wants to remember.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
@@ -220,10 +223,11 @@ impl ConsumerConfig {
 
     /// Of how many acknowledgements in a hundred it is told; `None` when `sample_freq` says none.
     pub(in crate::queue) fn sampled(&self) -> Option<u64> {
-        match self.sample_freq.trim_end_matches('%') {
-            "" => Some(0),
-            share => share.parse().ok().filter(|share| *share <= 100),
+        if self.sample_freq.is_empty() {
+            return Some(0);
         }
+        let share = self.sample_freq.strip_suffix('%').unwrap_or(&self.sample_freq);
+        share.parse().ok()
     }
 
     /// Until when it is paused, in milliseconds since the epoch.

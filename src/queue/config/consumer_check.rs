@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    MAX_NAME_LENGTH,
     consumer::{AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy},
     is_name,
     stream::{Retention, StreamConfig},
@@ -19,6 +20,9 @@ const MAX_WAITING: i64 = 512;
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(5);
 const PRIORITY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// The heartbeat where flow control acknowledges.
+const ACK_FLOW_CONTROL_HEARTBEAT: Duration = Duration::from_secs(1);
+
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
 const MAX_DESCRIPTION: usize = 4 * 1024;
 const MAX_METADATA: usize = 128 * 1024;
@@ -27,22 +31,32 @@ const MAX_GROUP_NAME: usize = 16;
 impl ConsumerConfig {
     /// Checks it against its stream and fills in the defaults. It has a name by now.
     pub(in crate::queue) fn checked(mut self, stream: &StreamConfig) -> Result<Self> {
+        // In the order of nats-server: of several mistakes the first is told.
+        self.fill(stream);
         self.check_names()?;
-        self.fill(stream)?;
-        self.check_filters()?;
-        self.check_start()?;
-        self.check_acks(stream)?;
+        self.check_acks()?;
         if self.is_push() {
-            self.check_push()?
+            self.check_push(stream)?
         } else {
-            self.check_pull()?
+            self.check_pull(stream)?
         }
+        self.check_limits(stream)?;
         if self.direct && !self.is_push() {
             return Err(Error::DIRECT_NEEDS_PUSH);
         }
         if self.direct && !self.durable_name.is_empty() {
             return Err(Error::DIRECT_NEEDS_EPHEMERAL);
         }
+        self.check_filters()?;
+        self.check_start()?;
+        if self.sampled().is_none() {
+            return Err(Error::invalid_sampling(&self.sample_freq));
+        }
+        if self.flow_control && self.idle_heartbeat.is_zero() {
+            return Err(Error::FLOW_CONTROL_NEEDS_HEARTBEATS);
+        }
+        self.settle_name()?;
+        self.check_metadata()?;
         self.check_groups()?;
         self.note_required_level();
         Ok(self)
@@ -62,36 +76,63 @@ impl ConsumerConfig {
         if self.backoff.first().is_some_and(|first| *first != self.ack_wait) {
             return Err(Error::pedantic("first backoff value has to equal batch AckWait"));
         }
+        for (wrong, text) in [
+            (self.max_deliver < -1, "max_deliver must be set to -1"),
+            (self.max_waiting < 0, "max_waiting must not be negative"),
+            (self.max_ack_pending < -1, "max_ack_pending must be set to -1"),
+            (self.max_request_batch < 0, "max_batch must not be negative"),
+            (self.max_request_max_bytes < 0, "max_bytes must not be negative"),
+        ] {
+            if wrong {
+                return Err(Error::pedantic(text));
+            }
+        }
+        if self.ack_policy == AckPolicy::FlowControl {
+            self.check_flow_control()?;
+        }
         Ok(())
     }
 
-    fn check_names(&mut self) -> Result<()> {
-        if !self.durable_name.is_empty() {
-            if !is_name(&self.durable_name) {
-                return Err(Error::BAD_DURABLE_NAME);
+    fn check_names(&self) -> Result<()> {
+        for (name, what) in
+            [(&self.name, "consumer name"), (&self.durable_name, "consumer durable name")]
+        {
+            if !name.is_empty() && !is_name(name) {
+                return Err(Error::consumer_name(what));
             }
+        }
+        if self.num_replicas > 1 {
+            return Err(Error::REPLICAS_EXCEED_STREAM);
+        }
+        if self.num_replicas < 0 {
+            return Err(Error::NEGATIVE_REPLICAS);
+        }
+        Ok(())
+    }
+
+    /// One name for both, which the consumer has from here on.
+    fn settle_name(&mut self) -> Result<()> {
+        if !self.durable_name.is_empty() {
             if !self.name.is_empty() && self.name != self.durable_name {
                 return Err(Error::DURABLE_AND_NAME_DIFFER);
             }
             self.name.clone_from(&self.durable_name);
         }
-        if !is_name(&self.name) {
-            return Err(Error::BAD_DURABLE_NAME);
-        }
-        if self.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) {
-            return Err(Error::consumer_description(MAX_DESCRIPTION));
-        }
-        let metadata = self.metadata.iter().map(|(key, value)| key.len() + value.len());
-        if metadata.sum::<usize>() > MAX_METADATA {
-            return Err(Error::consumer_metadata("128KB"));
-        }
-        if self.num_replicas > 1 {
-            return Err(Error::REPLICAS_EXCEED_STREAM);
+        if self.name.len() > MAX_NAME_LENGTH {
+            return Err(Error::consumer_name_length(MAX_NAME_LENGTH));
         }
         Ok(())
     }
 
-    fn fill(&mut self, stream: &StreamConfig) -> Result<()> {
+    fn check_metadata(&self) -> Result<()> {
+        let metadata = self.metadata.iter().map(|(key, value)| key.len() + value.len());
+        if metadata.sum::<usize>() > MAX_METADATA {
+            return Err(Error::consumer_metadata("128KB"));
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, stream: &StreamConfig) {
         if self.max_deliver <= 0 {
             self.max_deliver = -1;
         }
@@ -105,19 +146,21 @@ impl ConsumerConfig {
             self.ack_wait = *first;
         }
         let limits = &stream.consumer_limits;
-        if self.acknowledges() {
-            if self.ack_wait.is_zero() && self.ack_policy != AckPolicy::FlowControl {
-                self.ack_wait = ACK_WAIT;
-            }
-            if self.max_ack_pending == 0 {
-                let limit = limits.max_ack_pending;
-                self.max_ack_pending = if limit > 0 { limit } else { MAX_ACK_PENDING };
-            }
-        }
-        if limits.max_ack_pending > 0
-            && (self.max_ack_pending < 0 || self.max_ack_pending > limits.max_ack_pending)
+        if self.acknowledges()
+            && self.ack_wait.is_zero()
+            && self.ack_policy != AckPolicy::FlowControl
         {
-            return Err(Error::max_ack_pending_excess(limits.max_ack_pending));
+            self.ack_wait = ACK_WAIT;
+        }
+        if self.max_ack_pending == 0 {
+            self.max_ack_pending = limits.max_ack_pending;
+        }
+        if self.max_ack_pending == 0 && self.acknowledges() {
+            self.max_ack_pending = MAX_ACK_PENDING;
+        }
+        if self.ack_policy == AckPolicy::FlowControl {
+            self.flow_control = true;
+            self.idle_heartbeat = ACK_FLOW_CONTROL_HEARTBEAT;
         }
         if self.inactive_threshold.is_zero() {
             self.inactive_threshold = match (limits.inactive_threshold, &*self.durable_name) {
@@ -125,10 +168,6 @@ impl ConsumerConfig {
                 (_, "") => INACTIVE_THRESHOLD,
                 _ => Duration::ZERO,
             };
-        } else if !limits.inactive_threshold.is_zero()
-            && self.inactive_threshold > limits.inactive_threshold
-        {
-            return Err(Error::inactive_threshold_excess(limits.inactive_threshold));
         }
         if !self.is_push() && self.max_waiting == 0 {
             self.max_waiting = MAX_WAITING;
@@ -141,6 +180,19 @@ impl ConsumerConfig {
         self.deliver_subject.take_if(|to| to.is_empty());
         self.deliver_group.take_if(|group| group.is_empty());
         self.opt_start_seq.take_if(|start| *start == 0);
+    }
+
+    /// What the stream lets its consumers be.
+    fn check_limits(&self, stream: &StreamConfig) -> Result<()> {
+        let limits = &stream.consumer_limits;
+        if limits.max_ack_pending > 0 && self.max_ack_pending > limits.max_ack_pending {
+            return Err(Error::max_ack_pending_excess(limits.max_ack_pending));
+        }
+        if !limits.inactive_threshold.is_zero()
+            && self.inactive_threshold > limits.inactive_threshold
+        {
+            return Err(Error::inactive_threshold_excess(limits.inactive_threshold));
+        }
         Ok(())
     }
 
@@ -149,14 +201,18 @@ impl ConsumerConfig {
             return Err(Error::DUPLICATE_FILTER_SUBJECTS);
         }
         let filters = self.filters();
+        if filters.iter().any(String::is_empty) {
+            return Err(Error::EMPTY_FILTER);
+        }
         for (place, filter) in filters.iter().enumerate() {
-            if filter.is_empty() {
-                return Err(Error::EMPTY_FILTER);
-            }
             if !subject::is_valid(filter) {
-                return Err(Error::FILTER_NOT_SUBSET);
+                return Err(Error::stream_config("invalid subject"));
             }
-            if filters[..place].iter().any(|other| subject::overlap(filter, other)) {
+            // What two of them match is delivered once; but one is not to be part of another.
+            let contains = |other: &String| {
+                subject::is_subset(filter, other) || subject::is_subset(other, filter)
+            };
+            if filters[..place].iter().any(contains) {
                 return Err(Error::OVERLAPPING_FILTERS);
             }
         }
@@ -174,12 +230,7 @@ impl ConsumerConfig {
             DeliverPolicy::All => "deliver all",
             DeliverPolicy::Last => "deliver last",
             DeliverPolicy::New => "deliver new",
-            DeliverPolicy::LastPerSubject => {
-                if self.filters().is_empty() {
-                    return refused("deliver last per subject", "filter subject is not set");
-                }
-                "deliver last per subject"
-            }
+            DeliverPolicy::LastPerSubject => "deliver last per subject",
             DeliverPolicy::ByStartSequence => {
                 return match (sequence, time) {
                     (false, _) => refused("deliver by start sequence", "start sequence is not set"),
@@ -201,29 +252,30 @@ impl ConsumerConfig {
         if time {
             return refused(named, "start time is also set");
         }
+        if self.deliver_policy == DeliverPolicy::LastPerSubject && self.filters().is_empty() {
+            return refused(named, "filter subject is not set");
+        }
         Ok(())
     }
 
-    fn check_acks(&self, stream: &StreamConfig) -> Result<()> {
+    fn check_acks(&self) -> Result<()> {
+        if self.ack_policy == AckPolicy::FlowControl {
+            self.check_flow_control()?;
+            if self.max_ack_pending <= 0 {
+                return Err(Error::ACK_FLOW_CONTROL_NEEDS_MAX_PENDING);
+            }
+            if !self.ack_wait.is_zero() {
+                return Err(Error::ACK_FLOW_CONTROL_WITH_ACK_WAIT);
+            }
+            if self.max_deliver > 0 {
+                return Err(Error::ACK_FLOW_CONTROL_WITH_MAX_DELIVER);
+            }
+        }
         if self.max_deliver > 0 && self.backoff.len() as i64 > self.max_deliver {
             return Err(Error::MAX_DELIVER_BACKOFF);
         }
-        if self.sampled().is_none() {
-            return Err(Error::invalid_sampling(&self.sample_freq));
-        }
-        if self.ack_policy == AckPolicy::FlowControl {
-            self.check_flow_control()?;
-        }
-        if stream.retention == Retention::WorkQueue {
-            if !self.is_push() && self.ack_policy == AckPolicy::None {
-                return Err(Error::PULL_REQUIRES_ACK);
-            }
-            if self.ack_policy != AckPolicy::Explicit {
-                return Err(Error::WORKQUEUE_REQUIRES_EXPLICIT_ACK);
-            }
-            if self.deliver_policy != DeliverPolicy::All {
-                return Err(Error::WORKQUEUE_NOT_DELIVER_ALL);
-            }
+        if self.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) {
+            return Err(Error::consumer_description(MAX_DESCRIPTION));
         }
         Ok(())
     }
@@ -236,39 +288,40 @@ impl ConsumerConfig {
         if !self.flow_control {
             return Err(Error::ACK_FLOW_CONTROL_NEEDS_FLOW_CONTROL);
         }
-        if self.max_ack_pending <= 0 {
-            return Err(Error::ACK_FLOW_CONTROL_NEEDS_MAX_PENDING);
-        }
-        if !self.ack_wait.is_zero() {
-            return Err(Error::ACK_FLOW_CONTROL_WITH_ACK_WAIT);
-        }
-        if self.max_deliver > 0 {
-            return Err(Error::ACK_FLOW_CONTROL_WITH_MAX_DELIVER);
+        if self.idle_heartbeat != ACK_FLOW_CONTROL_HEARTBEAT {
+            let text = "flow control ack policy heartbeat needs to be 1s";
+            return Err(Error::stream_config(text));
         }
         Ok(())
     }
 
-    fn check_push(&self) -> Result<()> {
+    fn check_push(&self, stream: &StreamConfig) -> Result<()> {
         let to = self.deliver_subject.as_deref().unwrap_or_default();
+        if to.split('.').any(|token| token == "*" || token == ">") {
+            return Err(Error::DELIVER_TO_WILDCARDS);
+        }
         if !subject::is_valid(to) {
             return Err(Error::INVALID_DELIVER_SUBJECT);
         }
-        if !subject::is_literal(to) {
-            return Err(Error::DELIVER_TO_WILDCARDS);
+        if stream.subjects.iter().any(|own| subject::matches(own, to)) {
+            return Err(Error::DELIVER_CYCLE);
         }
         if self.max_waiting != 0 {
             return Err(Error::PUSH_WITH_MAX_WAITING);
         }
+        if self.max_ack_pending > 0 && self.ack_policy == AckPolicy::None {
+            return Err(Error::MAX_ACK_PENDING_NEEDS_ACKS);
+        }
         if !self.idle_heartbeat.is_zero() && self.idle_heartbeat < SHORTEST_HEARTBEAT {
             return Err(Error::SMALL_HEARTBEAT);
-        }
-        if self.flow_control && self.idle_heartbeat.is_zero() {
-            return Err(Error::FLOW_CONTROL_NEEDS_HEARTBEATS);
         }
         Ok(())
     }
 
-    fn check_pull(&self) -> Result<()> {
+    fn check_pull(&self, stream: &StreamConfig) -> Result<()> {
+        if self.ack_policy == AckPolicy::None && stream.retention == Retention::WorkQueue {
+            return Err(Error::PULL_REQUIRES_ACK);
+        }
         if self.rate_limit_bps > 0 {
             return Err(Error::PULL_WITH_RATE_LIMIT);
         }
@@ -314,7 +367,7 @@ impl ConsumerConfig {
     }
 
     /// Notes which level of the API it takes. ADR-44
-    fn note_required_level(&mut self) {
+    pub(in crate::queue) fn note_required_level(&mut self) {
         let is_new = self.pause_until.is_some() || self.priority_policy != PriorityPolicy::None;
         let is_newer = self.ack_policy == AckPolicy::FlowControl;
         let level = if is_newer { 4 } else { u8::from(is_new) };

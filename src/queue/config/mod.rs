@@ -27,10 +27,9 @@ pub(super) fn limit(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-/// Whether a stream or consumer may have this name.
+/// Whether a stream or consumer may have this name, but for its length.
 fn is_name(name: &str) -> bool {
-    let forbidden = |c: char| c.is_whitespace() || ".*>/\\".contains(c);
-    !name.is_empty() && name.len() <= MAX_NAME_LENGTH && !name.contains(forbidden)
+    !name.is_empty() && !name.contains(|c: char| " \t\r\n\x0c.*>/\\".contains(c))
 }
 
 /// Durations as JetStream's JSON has them.
@@ -44,7 +43,8 @@ mod nanoseconds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_nanos)
+        // Less than nothing is nothing, but where that is refused.
+        i64::deserialize(from).map(|nanos| Duration::from_nanos(nanos.try_into().unwrap_or(0)))
     }
 
     pub(super) mod list {
@@ -62,8 +62,8 @@ mod nanoseconds {
         pub(in crate::queue) fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Vec<Duration>, D::Error> {
-            let waits = Vec::<u64>::deserialize(from)?;
-            Ok(waits.into_iter().map(Duration::from_nanos).collect())
+            let waits = Vec::<i64>::deserialize(from)?.into_iter();
+            Ok(waits.map(|wait| Duration::from_nanos(wait.try_into().unwrap_or(0))).collect())
         }
     }
 }

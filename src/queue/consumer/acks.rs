@@ -11,7 +11,10 @@ use super::{
 use crate::{
     platform,
     queue::{
-        CoreMessage, Queue, Subscription, config::Retention, error::Result, stream::row::MessageRow,
+        CoreMessage, Queue, Subscription,
+        config::{AckPolicy, Retention},
+        error::Result,
+        stream::row::MessageRow,
     },
     store::Batch,
 };
@@ -36,10 +39,14 @@ pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
     })
 }
 
-/// Whether it is an acknowledgement to a consumer that there is.
+/// Whether it is an acknowledgement to a consumer that takes them.
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(place) = AckSubject::read(&message.subject) else { return false };
     let Ok(consumer) = queue.consumer(place.stream, place.consumer) else { return false };
+    if matches!(consumer.inner.config.borrow().ack_policy, AckPolicy::None | AckPolicy::FlowControl)
+    {
+        return false;
+    }
     consumer.inner.active_at.set(consumer.stream.clock.now());
     consumer.acknowledge(&place, message);
     true

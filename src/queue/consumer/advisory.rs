@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Inner, Pause};
 use crate::queue::{
     api::advisory::{self, publish},
-    stream::Stream,
+    stream::{Stream, or_zero},
     time::Timestamp,
 };
 
@@ -30,7 +30,7 @@ struct Paused<'a> {
     stream: &'a str,
     consumer: &'a str,
     paused: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "or_zero")]
     pause_until: Option<Timestamp>,
 }
 
@@ -115,7 +115,7 @@ pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
         stream: stream.name(),
         consumer: &consumer.name,
         paused: pause.paused,
-        pause_until: pause.pause_until.filter(|_| pause.paused),
+        pause_until: pause.pause_until,
     };
     tell(stream, consumer, "ADVISORY.CONSUMER.PAUSE", "advisory.v1.consumer_pause", about);
 }

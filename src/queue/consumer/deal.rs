@@ -114,6 +114,7 @@ impl Consumer {
             self.nak(taken.stream_sequence, None);
             return reply;
         }
+        self.inner.active_at.set(stream.clock.now());
         request.left -= 1;
         request.got += 1;
         request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));

@@ -151,6 +151,11 @@ impl Deliveries {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
+    /// When the last of them is to be delivered again.
+    pub(super) fn last_due(&self) -> Option<u64> {
+        self.deadlines.last().map(|(deadline, _)| *deadline)
+    }
+
     /// Consumer and stream sequence number up to which everything is acknowledged.
     pub(super) fn ack_floor(&self) -> (u64, u64) {
         match self.pending.first_key_value() {

@@ -151,10 +151,11 @@ impl Inner {
         }
     }
 
+    /// Who is served; as in nats-server the first group is the one that counts.
     pub(super) fn group_states(&self) -> Vec<PriorityGroupState> {
         let group = self.group.borrow();
         let config = self.config.borrow();
-        let states = config.priority_groups.iter().map(|name| {
+        let states = config.priority_groups.iter().take(1).map(|name| {
             let pinned = group.pinned.as_ref().filter(|pinned| pinned.group == *name);
             PriorityGroupState {
                 group: name.clone(),

@@ -79,7 +79,9 @@ impl ConsumerInfo {
         let deliveries = consumer.deliveries.borrow();
         let (consumer_seq, stream_seq) = deliveries.ack_floor();
         let config = consumer.config();
-        let redelivered = deliveries.pending.values().filter(|pending| pending.deliveries > 1);
+        // Delivered once each, whatever is noted of them.
+        let once = config.max_deliver == 1;
+        let redelivered = deliveries.pending.values().filter(|of| of.deliveries > 1 && !once);
         let active = |at: u64| (at > 0).then(|| Timestamp::from_millis(at));
         let pause = consumer.pause(now);
         Self {

@@ -9,7 +9,7 @@ use crate::{
     platform,
     queue::{
         Queue,
-        config::{ConsumerConfig, Retention, limit},
+        config::{AckPolicy, ConsumerConfig, DeliverPolicy, Retention, limit},
         configurations,
         error::{Error, Result},
         stream::Stream,
@@ -90,28 +90,26 @@ impl Stream {
         if config.name.is_empty() && config.durable_name.is_empty() {
             config.name = platform::random_string(NAME_LENGTH);
         }
-        let config = config.checked(&self.config())?;
+        let mut config = config.checked(&self.config())?;
         self.check_not_offline(&config.name)?;
-        let cycle =
-            |to: &String| self.config().subjects.iter().any(|own| subject::matches(own, to));
-        if config.deliver_subject.as_ref().is_some_and(cycle) {
-            return Err(Error::DELIVER_CYCLE);
-        }
         if let Some(existing) = self.consumer(&config.name) {
+            // That is changed by pausing it only.
+            config.pause_until = existing.inner.config.borrow().pause_until;
+            config.note_required_level();
             if action == Action::Create && *existing.inner.config() != config {
                 return Err(Error::CONSUMER_ALREADY_EXISTS);
             }
-            self.check_shared(&config)?;
+            self.check_apart(&config)?;
             self.update_consumer(&existing.inner, config).await?;
             return Ok((existing, false));
         }
         if action == Action::Update {
             return Err(Error::CONSUMER_DOES_NOT_EXIST);
         }
-        self.check_shared(&config)?;
         if self.consumers.borrow().len() as u64 >= limit(self.config().max_consumers) {
             return Err(Error::MAXIMUM_CONSUMERS);
         }
+        self.check_for_work(&config)?;
         let (start, selected) = self.settled_start(&config).await?;
         let (name, now) = (config.name.clone(), self.clock.now());
         let id = self.next_consumer.replace(self.next_consumer.get() + 1);
@@ -156,21 +154,39 @@ impl Stream {
         }
     }
 
-    /// What consumers of one work queue owe one another.
-    fn check_shared(&self, config: &ConsumerConfig) -> Result<()> {
+    /// What a new consumer of a work queue has to be.
+    fn check_for_work(&self, config: &ConsumerConfig) -> Result<()> {
+        if self.config().retention != Retention::WorkQueue || config.direct {
+            return Ok(());
+        }
+        if !matches!(config.ack_policy, AckPolicy::Explicit | AckPolicy::FlowControl) {
+            return Err(Error::WORKQUEUE_REQUIRES_EXPLICIT_ACK);
+        }
+        let is_first = self.consumers.borrow().values().all(|other| other.config.borrow().direct);
+        if !is_first && config.filters().is_empty() {
+            return Err(Error::WORKQUEUE_MULTIPLE_UNFILTERED);
+        }
+        self.check_apart(config)?;
+        if config.deliver_policy != DeliverPolicy::All {
+            return Err(Error::WORKQUEUE_NOT_DELIVER_ALL);
+        }
+        Ok(())
+    }
+
+    /// Consumers of one work queue share no subject.
+    fn check_apart(&self, config: &ConsumerConfig) -> Result<()> {
         if self.config().retention != Retention::WorkQueue {
             return Ok(());
         }
         for (name, other) in &*self.consumers.borrow() {
-            if *name == config.name {
+            let other = other.config();
+            if *name == config.name || other.direct {
                 continue;
             }
-            let other = other.config();
-            if config.filters().is_empty() || other.filters().is_empty() {
-                return Err(Error::WORKQUEUE_MULTIPLE_UNFILTERED);
-            }
-            let shares =
-                |one: &String| other.filters().iter().any(|two| subject::overlap(one, two));
+            let shares = |one: &String| {
+                let mut filters = other.filters().iter();
+                other.filters().is_empty() || filters.any(|two| subject::overlap(one, two))
+            };
             if config.filters().iter().any(shares) {
                 return Err(Error::WORKQUEUE_CONSUMER_NOT_UNIQUE);
             }

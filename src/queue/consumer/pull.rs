@@ -128,9 +128,7 @@ impl Consumer {
             }
             return;
         }
-        let milliseconds = |time: std::time::Duration| time.as_millis() as u64;
-        let expires = asked.expires();
-        let heartbeat = milliseconds(asked.idle_heartbeat());
+        let heartbeat = asked.idle_heartbeat().as_millis() as u64;
         let mut waiting = inner.waiting.borrow_mut();
         waiting.last_number += 1;
         let request = Request {
@@ -139,10 +137,7 @@ impl Consumer {
             left: asked.batch,
             got: 0,
             bytes: u64::try_from(asked.max_bytes).ok().filter(|bytes| *bytes > 0),
-            expires_at: match expires.is_zero() {
-                true => u64::MAX,
-                false => now.saturating_add(milliseconds(expires).max(1)),
-            },
+            expires_at: asked.expires_at(now),
             heartbeat,
             beat_at: if heartbeat == 0 { u64::MAX } else { now + heartbeat },
             asked,
@@ -192,7 +187,7 @@ impl Consumer {
             let deliveries = self.inner.deliveries.borrow();
             deliveries.num_pending() + deliveries.due(now, usize::MAX).len() as u64
         };
-        if there == 0 && asked.expires().is_zero() {
+        if there == 0 && asked.expires_at(now) == u64::MAX {
             return Err("404 No Messages".to_owned());
         }
         let waiting = self.inner.waiting.borrow();

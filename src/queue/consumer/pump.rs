@@ -50,7 +50,8 @@ impl Consumer {
     /// Does what is due; when to look again.
     async fn step(&self) -> Result<u64> {
         let Self { stream, inner } = self;
-        let pause = inner.pause(stream.clock.now());
+        let now = stream.clock.now();
+        let pause = inner.pause(now);
         if !pause.paused && inner.paused.replace(false) {
             advisory::pause(stream, inner, pause);
         }
@@ -58,7 +59,9 @@ impl Consumer {
         let pushes = inner.config.borrow().is_push();
         let next = if pushes { self.push().await? } else { self.serve_requests().await? };
         let pin = inner.pin_ends_at().unwrap_or(u64::MAX);
-        Ok(next.min(self.next_due()).min(pin).min(self.end_of_interest()))
+        // What has been due before waits for somebody to ask or to listen, which wakes this task.
+        let due = Some(self.next_due()).filter(|due| *due > now).unwrap_or(u64::MAX);
+        Ok(next.min(due).min(pin).min(self.end_of_interest()))
     }
 
     /// How many messages to deliver before it is asked whether those who get them keep up: at most
@@ -69,7 +72,8 @@ impl Consumer {
         usize::try_from(AT_ONCE / size).unwrap_or(most).clamp(1, most)
     }
 
-    /// When the next message that is for it was stored for so long that it goes.
+    /// When it goes, if nobody uses it until then. What was pulled may still be worked on until it is
+    /// due again.
     fn end_of_interest(&self) -> u64 {
         let Self { stream, inner } = self;
         let threshold = inner.config.borrow().inactive_threshold.as_millis() as u64;
@@ -81,7 +85,11 @@ impl Consumer {
         if used {
             inner.active_at.set(stream.clock.now());
         }
-        inner.active_at.get().saturating_add(threshold)
+        let mut last = inner.active_at.get();
+        if !inner.config.borrow().is_push() {
+            last = last.max(inner.deliveries.borrow().last_due().unwrap_or(0));
+        }
+        last.saturating_add(threshold)
     }
 
     async fn delete_if_unused(&self) -> Result<bool> {
@@ -96,23 +104,10 @@ impl Consumer {
 
     /// The next message from `from` to `to` that is for it and when it was stored, if there is one.
     pub(super) async fn next_message(&self, from: u64, to: u64) -> Result<Option<(u64, u64)>> {
-        let config = self.inner.config();
-        let everything = [">".to_owned()];
-        let filters = match config.filters() {
-            [] => &everything[..],
-            filters => filters,
-        };
-        let mut next: Option<(u64, u64)> = None;
-        for filter in filters {
-            let found = self.stream.next_of(filter, from, to).await?;
-            if let Some((sequence, row)) = found
-                && next.is_none_or(|(first, _)| sequence < first)
-            {
-                let time = MessageRow::decode(&row).map_or(0, |message| message.time);
-                next = Some((sequence, time));
-            }
-        }
-        Ok(next)
+        let next = self.stream.next_of_any(self.inner.config().filters(), from, to).await?;
+        Ok(next.map(|(sequence, row)| {
+            (sequence, MessageRow::decode(&row).map_or(0, |message| message.time))
+        }))
     }
 }
 

@@ -161,20 +161,29 @@ impl Consumer {
         }
     }
 
+    /// Asks again where the answer acknowledges and the last one left something.
+    fn ask_for_acks(&self, to: &str) {
+        let inner = &self.inner;
+        if inner.config.borrow().ack_policy == AckPolicy::FlowControl
+            && inner.flow.borrow().asked.is_none()
+            && !inner.deliveries.borrow().pending.is_empty()
+        {
+            self.ask(to);
+        }
+    }
+
     /// Asks how far they are.
     fn ask(&self, to: &str) {
         let Self { stream, inner } = self;
         let question = platform::random_string(8);
         let reply: Rc<str> = format!("$JS.FC.{}.{}.{question}", stream.name(), inner.name).into();
-        let up_to = inner.deliveries.borrow().stream_sequence;
         let (weak_stream, weak) = (Rc::downgrade(stream), Rc::downgrade(inner));
         let answer = stream.broker.subscribe(&reply, None, move |answer| {
             let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak.upgrade()) else {
                 return;
             };
-            // ADR-60: they may say themselves how far they are.
             let told = Block(&answer.headers).get(LAST_STREAM).and_then(|told| told.parse().ok());
-            Self { stream, inner }.answered(told.unwrap_or(up_to).min(up_to));
+            Self { stream, inner }.answered(told);
         });
         {
             let mut flow = inner.flow.borrow_mut();
@@ -189,13 +198,17 @@ impl Consumer {
         stream.broker.publish(&message);
     }
 
-    /// They have got everything up to `up_to`.
-    fn answered(&self, up_to: u64) {
+    /// They have got what was sent; everything up to `up_to` counts as acknowledged where that is
+    /// how it is done. Without it nothing does: who only keeps the flow has perhaps not seen it all.
+    /// ADR-60
+    fn answered(&self, up_to: Option<u64>) {
         let asked = self.inner.flow.borrow_mut().asked.take();
         let Some(asked) = asked else { return };
         self.inner.flow.borrow_mut().sent -= asked.sent;
-        if self.inner.config.borrow().ack_policy == AckPolicy::FlowControl {
-            self.gather(up_to, None);
+        let acknowledges = self.inner.config.borrow().ack_policy == AckPolicy::FlowControl;
+        if let Some(up_to) = up_to.filter(|_| acknowledges) {
+            let delivered = self.inner.deliveries.borrow().stream_sequence;
+            self.gather(up_to.min(delivered), None);
         }
         self.inner.wake.wake();
     }
@@ -220,6 +233,7 @@ impl Consumer {
                 status.push_str(&reply);
             }
             self.tell(to, &status);
+            self.ask_for_acks(to);
             return now + every;
         }
         flow.beat_at

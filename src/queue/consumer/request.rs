@@ -12,13 +12,13 @@ use crate::queue::stream::duration;
 pub(super) struct PullRequest {
     /// How many messages are wanted; 0 is one.
     pub(super) batch: i64,
-    /// How long it may wait, in nanoseconds.
-    expires: u64,
+    /// How long it may wait, in nanoseconds; 0 is without limit, and less is over at once.
+    expires: i64,
     /// Whether it does not wait for what is not there.
     pub(super) no_wait: bool,
     /// How many bytes are wanted at most; 0 is without limit.
     pub(super) max_bytes: i64,
-    idle_heartbeat: u64,
+    idle_heartbeat: i64,
     /// The priority group that it belongs to. ADR-42
     pub(super) group: String,
     /// It is served when so many messages wait to be delivered
@@ -47,12 +47,21 @@ impl PullRequest {
         self.min_pending > 0 || self.min_ack_pending > 0
     }
 
+    /// When it ends that is sent at `now`, in milliseconds.
+    pub(super) fn expires_at(&self, now: u64) -> u64 {
+        match self.expires {
+            0 => u64::MAX,
+            ..0 => now,
+            _ => now.saturating_add((self.expires().as_millis() as u64).max(1)),
+        }
+    }
+
     pub(super) fn expires(&self) -> Duration {
-        Duration::from_nanos(self.expires)
+        Duration::from_nanos(self.expires.try_into().unwrap_or(0))
     }
 
     pub(super) fn idle_heartbeat(&self) -> Duration {
-        Duration::from_nanos(self.idle_heartbeat)
+        Duration::from_nanos(self.idle_heartbeat.try_into().unwrap_or(0))
     }
 }
 

@@ -109,14 +109,7 @@ impl Stream {
         let from = cursor.max(selected.end() + 1);
         if from <= base {
             let config = consumer.config();
-            match config.filters() {
-                [] => count += self.count_between(">", from, base).await?,
-                filters => {
-                    for filter in filters {
-                        count += self.count_between(filter, from, base).await?;
-                    }
-                }
-            }
+            count += self.count_of_any(config.filters(), from, base).await?;
         }
         consumer.deliveries.borrow_mut().matched += count;
         Ok(())

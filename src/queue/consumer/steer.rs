@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Consumer, Inner};
+use super::{Consumer, Inner, advisory};
 use crate::{
     queue::{
         config::DeliverPolicy,
@@ -45,6 +45,14 @@ impl Consumer {
         stream.reconfigure(inner, config).await?;
         self.pump_if_needed();
         Ok(inner.pause(now))
+    }
+
+    /// Tells that it is paused, if it is.
+    pub(in crate::queue) fn advise_pause(&self) {
+        let pause = self.inner.pause(self.stream.clock.now());
+        if pause.paused {
+            advisory::pause(&self.stream, &self.inner, pause);
+        }
     }
 
     /// Begins anew at `sequence`, or at what is not acknowledged when there is none; returns where

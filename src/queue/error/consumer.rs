@@ -28,6 +28,9 @@ impl Error {
     /// What is pushed would be stored again.
     pub const DELIVER_CYCLE: Self =
         Self::fixed(400, 10081, "consumer deliver subject forms a cycle");
+    /// What is not acknowledged is not limited.
+    pub const MAX_ACK_PENDING_NEEDS_ACKS: Self =
+        Self::fixed(400, 10082, "consumer requires ack policy for max ack pending");
     /// Heartbeats are too frequent.
     pub const SMALL_HEARTBEAT: Self =
         Self::fixed(400, 10083, "consumer idle heartbeat needs to be >= 100ms");
@@ -52,6 +55,12 @@ impl Error {
     /// There is one server.
     pub const REPLICAS_EXCEED_STREAM: Self =
         Self::fixed(400, 10126, "consumer config replica count exceeds parent stream");
+    /// Acknowledgements are waited for.
+    pub const NEGATIVE_ACK_WAIT: Self =
+        Self::fixed(400, 10183, "consumer ack wait needs to be positive");
+    /// Redelivery waits.
+    pub const NEGATIVE_BACKOFF: Self =
+        Self::fixed(400, 10184, "consumer backoff needs to be positive");
     /// A consumer has one name.
     pub const DURABLE_AND_NAME_DIFFER: Self =
         Self::fixed(400, 10132, "Consumer Durable and Name have to be equal if both are provided");
@@ -101,6 +110,16 @@ impl Error {
     pub const ACK_FLOW_CONTROL_WITH_MAX_DELIVER: Self =
         Self::fixed(400, 10222, "flow control ack policy requires unset max deliver");
 
+    /// The name has a character that subjects or paths give a meaning.
+    pub(in crate::queue) fn consumer_name(what: &str) -> Self {
+        Self::stream_config(format!(r"{what} can not contain '.', '*', '>', '\', '/'"))
+    }
+
+    /// The name has more bytes than `most`.
+    pub(in crate::queue) fn consumer_name_length(most: usize) -> Self {
+        Self::told(400, 10102, format!("consumer name is too long, maximum allowed is {most}"))
+    }
+
     /// The description has more bytes than `most`.
     pub(in crate::queue) fn consumer_description(most: usize) -> Self {
         let text = format!("consumer description is too long, maximum allowed is {most}");
@@ -129,6 +148,7 @@ impl Error {
 
     /// How often it tells is no share of a hundred.
     pub(in crate::queue) fn invalid_sampling(given: &str) -> Self {
+        let given = given.strip_suffix('%').unwrap_or(given);
         Self::told(
             400,
             10095,

@@ -80,9 +80,6 @@ impl Error {
     /// A work queue's consumers start at the first message.
     pub const WORKQUEUE_NOT_DELIVER_ALL: Self =
         Self::fixed(400, 10101, "consumer must be deliver all on workqueue stream");
-    /// The name of a consumer has a character that subjects give a meaning.
-    pub const BAD_DURABLE_NAME: Self =
-        Self::fixed(400, 10103, "durable name can not contain '.', '*', '>'");
     /// There are more steps of backoff than deliveries.
     pub const MAX_DELIVER_BACKOFF: Self =
         Self::fixed(400, 10116, "max deliver is required to be > length of backoff values");

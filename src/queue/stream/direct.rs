@@ -217,6 +217,34 @@ impl Stream {
         Ok(count)
     }
 
+    /// How many messages from `from` to `to` match one of the filters; none is everything.
+    pub(in crate::queue) async fn count_of_any(
+        &self,
+        filters: &[String],
+        mut from: u64,
+        to: u64,
+    ) -> Result<u64> {
+        let overlaps = |place: usize, one: &String| {
+            filters[..place].iter().any(|other| subject::overlap(one, other))
+        };
+        let mut count = 0;
+        if filters.iter().enumerate().any(|(place, one)| overlaps(place, one)) {
+            // What two of them match counts once.
+            while let Some((sequence, _)) = self.next_of_any(filters, from, to).await? {
+                count += 1;
+                from = sequence + 1;
+            }
+            return Ok(count);
+        }
+        if filters.is_empty() {
+            return self.count_between(">", from, to).await;
+        }
+        for filter in filters {
+            count += self.count_between(filter, from, to).await?;
+        }
+        Ok(count)
+    }
+
     /// The last messages of several subjects, as they were at one moment.
     async fn direct_last(self: &Rc<Self>, request: &DirectRequest) -> Result<Vec<DirectReply>> {
         let visible = self.counts.borrow().visible();

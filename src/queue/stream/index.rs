@@ -300,6 +300,29 @@ impl Stream {
         self.next_of_all(filter, from, to).await
     }
 
+    /// The first message from `from` to `to` whose subject matches one of the filters; none is
+    /// everything.
+    pub(in crate::queue) async fn next_of_any(
+        &self,
+        filters: &[String],
+        from: u64,
+        to: u64,
+    ) -> Result<Option<(u64, Bytes)>> {
+        if filters.is_empty() {
+            return self.next_of(">", from, to).await;
+        }
+        let mut next = None;
+        let mut end = to;
+        for filter in filters {
+            if let Some(found) = self.next_of(filter, from, end).await? {
+                // Only what comes before is of interest from here on.
+                end = found.0.saturating_sub(1);
+                next = Some(found);
+            }
+        }
+        Ok(next)
+    }
+
     /// The same, found among all messages.
     async fn next_of_all(
         &self,

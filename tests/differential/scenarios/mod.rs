@@ -5,6 +5,7 @@ mod delivery;
 mod line;
 mod more;
 mod newer;
+mod odd;
 mod streams;
 
-pub use self::{consumers::*, delivery::*, line::*, more::*, newer::*, streams::*};
+pub use self::{consumers::*, delivery::*, line::*, more::*, newer::*, odd::*, streams::*};
