@@ -173,7 +173,7 @@ tests! {
             world.clock.advance(SECOND);
         }
         assert_eq!(world.info(&name).await["ack_floor"]["stream_seq"], 0);
-        for upto in ["1", "2"] {
+        for upto in [1, 2] {
             let question = loop {
                 let message = to.next().await;
                 if status(&message) == "100 FlowControl Request" {
@@ -181,9 +181,10 @@ tests! {
                 }
                 world.clock.advance(SECOND);
             };
-            let headers = [("Nats-Last-Consumer", upto), ("Nats-Last-Stream", upto)];
+            let last = upto.to_string();
+            let headers = [("Nats-Last-Consumer", &*last), ("Nats-Last-Stream", &*last)];
             world.client.publish(&question, None, &headers, "");
-            while world.info(&name).await["ack_floor"]["stream_seq"].to_string() != upto {
+            while world.info(&name).await["ack_floor"]["stream_seq"] != upto {
                 world.clock.advance(SECOND / 10);
                 neurite::platform::next_turn().await;
             }

@@ -65,4 +65,9 @@ compare! {
     acknowledging_nothing
     pauses
     times_below_zero
+    purged_consumers
+    deleted_before_acknowledged
+    headers_of_clients
+    copies_that_are_odd
+    direct_gets_by_mirrors
 }

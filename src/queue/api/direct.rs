@@ -27,11 +27,7 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
         Some((name, subject)) => (name.to_owned(), Some(subject.to_owned())),
         None => (rest.to_owned(), None),
     };
-    let Ok(stream) = queue.stream(&name) else { return false };
-    let config = stream.config();
-    if !config.allow_direct && !config.mirror_direct {
-        return false;
-    }
+    let Some(name) = who_answers(queue, &name) else { return false };
     if let Some(reply) = message.reply.clone() {
         let (queue, request) = (queue.clone(), Request::new(message));
         platform::spawn(async move {
@@ -47,6 +43,18 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
         });
     }
     true
+}
+
+/// The stream that answers for the one of this name: itself, or else a mirror of it.
+fn who_answers(queue: &Queue, name: &str) -> Option<String> {
+    if queue.stream(name).is_ok_and(|stream| stream.config().allow_direct) {
+        return Some(name.to_owned());
+    }
+    let streams = queue.inner.streams.borrow();
+    let mirror = streams.values().map(|stream| stream.config()).find(|config| {
+        config.mirror_direct && config.mirror.as_ref().is_some_and(|of| of.name == name)
+    });
+    mirror.map(|mirror| mirror.name.clone())
 }
 
 async fn answers(

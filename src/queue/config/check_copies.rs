@@ -53,6 +53,7 @@ impl Checker<'_> {
                 overlapping: Error::MIRROR_OVERLAPPING_FILTERS,
             },
         )?;
+        check_filter(&mirror.filter_subject, "the mirror")?;
         if mirror.external.is_some() {
             return Err(refused("external streams are not supported"));
         }
@@ -101,6 +102,7 @@ impl Checker<'_> {
             {
                 return Err(Error::SOURCE_CONSUMER_DUPLICATE);
             }
+            check_filter(&source.filter_subject, "the source:")?;
             if source.external.is_some() {
                 return Err(refused("external streams are not supported"));
             }
@@ -190,6 +192,17 @@ fn check_filters(
         }
     }
     Ok(())
+}
+
+/// A filter is a subject; none is everything.
+fn check_filter(filter: &str, of: &str) -> Result<()> {
+    match filter.is_empty() || subject::is_valid(filter) {
+        true => Ok(()),
+        false => {
+            let text = format!("subject filter '{filter}' for {of} invalid subject");
+            Err(Error::stream_create(text))
+        }
+    }
 }
 
 fn has_both_filters(source: &StreamSource) -> bool {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{
-    Consumer,
+    Consumer, Inner, Pending,
     ack::{self, Outcome},
     advisory,
     request::{Ack, AckSubject},
@@ -14,7 +14,7 @@ use crate::{
         CoreMessage, Queue, Subscription,
         config::{AckPolicy, Retention},
         error::Result,
-        stream::row::MessageRow,
+        stream::{Stream, row::MessageRow},
     },
     store::Batch,
 };
@@ -50,6 +50,15 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     consumer.inner.active_at.set(consumer.stream.clock.now());
     consumer.acknowledge(&place, message);
     true
+}
+
+impl Inner {
+    /// Tells that a message went before it was acknowledged.
+    pub(in crate::queue) fn tell_deleted(&self, stream: &Stream, sequence: u64, pending: &Pending) {
+        let delivery = (pending.consumer_sequence, pending.deliveries);
+        let reason = "Unacknowledged message was deleted";
+        advisory::terminated(stream, self, sequence, delivery, reason);
+    }
 }
 
 impl Consumer {

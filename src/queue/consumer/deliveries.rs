@@ -169,6 +169,12 @@ impl Deliveries {
         self.matched.saturating_sub(self.taken)
     }
 
+    /// Has it go on at `cursor` or later, as if all before had been delivered.
+    pub(in crate::queue) fn pass_over(&mut self, cursor: u64) {
+        self.cursor = self.cursor.max(cursor);
+        self.stream_sequence = self.stream_sequence.max(cursor.saturating_sub(1));
+    }
+
     /// Begins anew at `cursor`, and with the consumer's first sequence number.
     pub(super) fn reset(&mut self, cursor: u64) {
         self.pending.clear();

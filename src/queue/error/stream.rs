@@ -130,14 +130,17 @@ fixed! {
     SOURCE_CONSUMER_ACK_POLICY = 400, 10217, "stream source consumer requires flow control ack policy";
     /// `Nats-Schedule-Time-Zone` is unknown.
     SCHEDULE_ZONE_INVALID = 400, 10223, "message schedules time zone is invalid";
-    /// Only copies say where they are from.
-    SOURCE_HEADER_NOT_ALLOWED = 400, 10227, "message source header is not allowed";
 }
 
 impl Error {
     /// The configuration of a stream can't be used.
     pub(in crate::queue) fn stream_config(description: impl Into<String>) -> Self {
         Self::told(500, 10052, description)
+    }
+
+    /// The stream can't be made.
+    pub(in crate::queue) fn stream_create(description: impl Into<String>) -> Self {
+        Self::told(500, 10049, description)
     }
 
     /// The configuration of a stream can't be changed so.

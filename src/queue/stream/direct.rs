@@ -259,7 +259,7 @@ impl Stream {
         let up_to = if up_to == 0 { visible } else { up_to.min(visible) };
         let mut found = std::collections::BTreeSet::new();
         for filter in request.multi_last.iter().filter(|filter| subject::is_valid(filter)) {
-            let each = self.last_of_each(filter, request.seq, up_to, MOST_SUBJECTS).await?;
+            let each = self.last_of_each(filter, 0, up_to, MOST_SUBJECTS).await?;
             match each {
                 Some(each) => found.extend(each.iter().map(|entry| entry.sequence)),
                 None => return Ok(vec![DirectReply::status("413 Too Many Results")]),
@@ -271,6 +271,7 @@ impl Stream {
         if found.is_empty() {
             return Ok(no_results());
         }
+        found.retain(|sequence| *sequence >= request.seq);
         let most = if request.max_bytes == 0 { MOST_BYTES } else { request.max_bytes };
         let batch = if request.batch == 0 { usize::MAX } else { request.batch };
         let (mut replies, mut bytes, mut last) = (Vec::new(), 0, 0);

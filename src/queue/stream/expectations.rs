@@ -20,7 +20,6 @@ pub(super) struct Directives<'a> {
     unknown_rollup: Option<&'a str>,
     pub(super) ttl: Option<Ttl>,
     pub(super) increment: Option<&'a str>,
-    pub(super) is_copy: bool,
     pub(super) is_schedule: bool,
     pub(super) is_about_schedules: bool,
 }
@@ -75,7 +74,6 @@ impl<'a> Directives<'a> {
                 },
                 names::TTL if !value.is_empty() => found.ttl = Ttl::read(value),
                 names::INCREMENT if !value.is_empty() => found.increment = Some(value),
-                names::STREAM_SOURCE => found.is_copy = true,
                 names::SCHEDULE => found.is_schedule = true,
                 _ => {}
             }
@@ -195,9 +193,6 @@ impl Stream {
             if expected != last {
                 return Err(Error::wrong_last_sequence(last));
             }
-        }
-        if directives.is_copy {
-            return Err(Error::SOURCE_HEADER_NOT_ALLOWED);
         }
         Ok(())
     }

@@ -188,7 +188,7 @@ impl Stream {
     }
 
     /// Moves `first` on to the first message that there is.
-    async fn find_first(&self) -> Result<()> {
+    pub(super) async fn find_first(&self) -> Result<()> {
         let (from, visible, removals) = {
             let counts = self.counts.borrow();
             (counts.first, counts.visible(), counts.removals)

@@ -96,7 +96,9 @@ impl Stream {
         let filter = if all { ">".to_owned() } else { purge.filter.clone() };
         let below = if purge.seq > 0 { purge.seq.min(last + 1) } else { last + 1 };
         if all && purge.seq == 0 && purge.keep == 0 && self.is_quiet() {
-            return self.empty(below).await;
+            let purged = self.empty(below).await?;
+            self.pass_over(&filter, last).await?;
+            return Ok(purged);
         }
         let row = PurgeRow { filter, below, keep: purge.keep, each: false, garbage: false };
         let mut batch = Batch::new();
@@ -107,7 +109,40 @@ impl Stream {
         if all && purge.seq > last + 1 {
             self.skip_to(purge.seq).await?;
         }
+        self.pass_over(&row.filter, last).await?;
         Ok(purged)
+    }
+
+    /// Has consumers go on after what was purged of `filter`, when `last` was the last message.
+    async fn pass_over(self: &Rc<Self>, filter: &str, last: u64) -> Result<()> {
+        self.find_first().await?;
+        let first = {
+            let counts = self.counts.borrow();
+            // What is under way is still to be delivered, and what failed may come again.
+            let last = if counts.in_flight.is_empty() { counts.last } else { last };
+            counts.first.min(last + 1)
+        };
+        let first_left = match filter {
+            ">" => first,
+            filter => self.next_of(filter, first, last).await?.map_or(last + 1, |(found, _)| found),
+        };
+        let mut batch = Batch::new();
+        for consumer in self.consumers.borrow().values() {
+            let config = consumer.config();
+            let of =
+                |is: fn(&str, &str) -> bool| config.filters().iter().any(|own| is(own, filter));
+            let start = if filter == ">" || of(subject::is_subset) {
+                first_left
+            } else if config.filters().is_empty() || of(subject::overlap) {
+                first
+            } else {
+                continue;
+            };
+            consumer.deliveries.borrow_mut().pass_over(start);
+            consumer.write(self, &mut batch);
+        }
+        self.store.commit(batch).await?;
+        Ok(())
     }
 
     /// Gives the next message at least this sequence number.
@@ -194,7 +229,7 @@ impl Stream {
         // What stays is found from the end; where nothing stays, the oldest go first.
         let direction = if keep > 0 { Direction::Backward } else { Direction::Forward };
         while from <= to {
-            let mut removal = Removal::new(self);
+            let mut removal = Removal::of_purge(self);
             let mut batch = Batch::new();
             let mut last = None;
             let mut take = |batch: &mut Batch, sequence, subject: &str, size| {

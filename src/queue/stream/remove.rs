@@ -22,6 +22,8 @@ pub(super) struct Removal {
     /// What was pending.
     pending: Vec<(Rc<consumer::Inner>, BTreeMap<u64, Pending>)>,
     stage: Stage,
+    /// Whether consumers tell of what was not acknowledged: a purge does that by itself.
+    is_told: bool,
 }
 
 struct Removed {
@@ -73,7 +75,14 @@ impl Removal {
             undelivered: Vec::new(),
             pending: Vec::new(),
             stage: Stage::Submitted,
+            is_told: true,
         }
+    }
+
+    pub(super) fn of_purge(stream: &Rc<Stream>) -> Self {
+        let mut removal = Self::new(stream);
+        removal.is_told = false;
+        removal
     }
 
     /// Nothing, when nothing was removed.
@@ -122,6 +131,11 @@ impl Removal {
             counts.removing.remove(sequence);
         }
         drop(counts);
+        for (consumer, pending) in self.pending.iter().filter(|_| self.is_told) {
+            for (sequence, pending) in pending {
+                consumer.tell_deleted(&self.stream, *sequence, pending);
+            }
+        }
         self.stream.settled.wake();
         self.stream.wake_all();
     }

@@ -159,8 +159,8 @@ pub async fn acknowledging_nothing(side: &Side) {
     side.note("acknowledged", answer.as_ref().map_or(Value::Null, shown));
 }
 
-/// What is told of a pause next.
-async fn pause(side: &Side, label: &str, advisories: &Listening) {
+/// The advisory that comes next.
+async fn told(side: &Side, label: &str, advisories: &Listening) {
     let told = advisories.next(PATIENCE).await;
     let mut told: Value =
         told.and_then(|told| serde_json::from_slice(&told.payload).ok()).unwrap_or_default();
@@ -177,22 +177,22 @@ pub async fn pauses(side: &Side) {
     let heard = side.listen("$JS.EVENT.ADVISORY.CONSUMER.PAUSE.>");
     let until = "2200-01-01T00:00:00Z";
     make(side, "S", "C", json!({ "ack_policy": "explicit", "pause_until": until })).await;
-    pause(side, "made paused", &heard).await;
+    told(side, "made paused", &heard).await;
     make(side, "S", "C", json!({ "ack_policy": "explicit" })).await;
-    pause(side, "made again", &heard).await;
+    told(side, "made again", &heard).await;
     let later = json!({ "ack_policy": "explicit", "pause_until": "2300-01-01T00:00:00Z" });
     let request = json!({
         "stream_name": "S", "config": { "durable_name": "C", "ack_policy": "explicit" },
         "action": "create",
     });
     side.api("CONSUMER.CREATE.S.C", request).await;
-    pause(side, "made as it is", &heard).await;
+    told(side, "made as it is", &heard).await;
     make(side, "S", "C", later).await;
-    pause(side, "made with another pause", &heard).await;
+    told(side, "made with another pause", &heard).await;
     side.api("CONSUMER.PAUSE.S.C", json!({})).await;
-    pause(side, "resumed", &heard).await;
+    told(side, "resumed", &heard).await;
     make(side, "S", "C", json!({ "ack_policy": "explicit", "pause_until": until })).await;
-    pause(side, "not paused by making it", &heard).await;
+    told(side, "not paused by making it", &heard).await;
 }
 
 pub async fn times_below_zero(side: &Side) {
@@ -215,5 +215,130 @@ pub async fn times_below_zero(side: &Side) {
         json!({ "idle_heartbeat": -1, "batch": 1, "no_wait": true }),
     ] {
         side.pull("S.C", request, 2).await;
+    }
+}
+
+/// What a consumer has to say after messages went that it was delivered, or still to be.
+pub async fn purged_consumers(side: &Side) {
+    side.api("STREAM.CREATE.S", json!({ "name": "S", "subjects": ["s.*"] })).await;
+    for n in 0..12 {
+        side.store(&format!("s.{}", n % 3), &[], "x").await;
+    }
+    let consumers = [("ALL", json!(null)), ("ONE", json!("s.1")), ("TWO", json!("s.2"))];
+    for (name, filter) in &consumers {
+        let config = json!({ "ack_policy": "explicit", "filter_subject": filter });
+        make(side, "S", name, config).await;
+        side.pull(&format!("S.{name}"), json!({ "batch": 2, "no_wait": true }), 2).await;
+    }
+    let infos = async |label: &str| {
+        side.wait(50).await;
+        for (name, _) in &consumers {
+            let info = side.ask(&format!("$JS.API.CONSUMER.INFO.S.{name}"), &[], "").await;
+            let info: Value = info
+                .and_then(|info| serde_json::from_slice(&info.payload).ok())
+                .unwrap_or_default();
+            let numbers = |of: &str| json!([info[of]["consumer_seq"], info[of]["stream_seq"]]);
+            let told = json!([numbers("delivered"), info["num_pending"], info["num_ack_pending"]]);
+            side.note(format!("{label} {name}"), told);
+        }
+    };
+    infos("delivered").await;
+    side.api("STREAM.PURGE.S", json!({ "filter": "s.1", "keep": 1 })).await;
+    infos("one subject but the last").await;
+    side.api("STREAM.PURGE.S", json!({ "filter": "s.1" })).await;
+    infos("one subject").await;
+    side.api("STREAM.PURGE.S", json!({ "seq": 7 })).await;
+    infos("up to a number").await;
+    side.api("STREAM.PURGE.S", Value::Null).await;
+    infos("everything").await;
+    side.store("s.1", &[], "x").await;
+    infos("published").await;
+    side.api("STREAM.PURGE.S", json!({ "seq": 100 })).await;
+    infos("beyond the end").await;
+}
+
+/// What is not acknowledged and goes is told.
+pub async fn deleted_before_acknowledged(side: &Side) {
+    side.api("STREAM.CREATE.S", json!({ "name": "S", "subjects": ["s"], "max_msgs": 2 })).await;
+    make(side, "S", "C", json!({ "ack_policy": "explicit" })).await;
+    let heard = side.listen("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>");
+    side.store("s", &[], "x").await;
+    side.store("s", &[], "x").await;
+    side.pull("S.C", json!({ "batch": 2, "no_wait": true }), 2).await;
+    side.api("STREAM.MSG.DELETE.S", json!({ "seq": 1 })).await;
+    told(side, "deleted", &heard).await;
+    side.store("s", &[], "x").await;
+    side.store("s", &[], "x").await;
+    told(side, "by a limit", &heard).await;
+}
+
+pub async fn headers_of_clients(side: &Side) {
+    side.api("STREAM.CREATE.S", json!({ "name": "S", "subjects": ["s"], "allow_direct": true }))
+        .await;
+    side.store("s", &[("Nats-Stream-Source", "O 1 > > s")], "x").await;
+    side.store("s", &[("Nats-Sequence", "7"), ("Nats-Time-Stamp", "x")], "x").await;
+    for seq in 1..3 {
+        side.api("STREAM.MSG.GET.S", json!({ "seq": seq })).await;
+    }
+}
+
+pub async fn copies_that_are_odd(side: &Side) {
+    side.api("STREAM.CREATE.O", json!({ "name": "O", "subjects": ["o.*"], "allow_direct": true }))
+        .await;
+    side.store("o.a", &[], "x").await;
+    for (name, config) in [
+        ("A", json!({ "mirror": { "name": "O", "filter_subject": "o..a" } })),
+        ("B", json!({ "sources": [{ "name": "O", "filter_subject": "o. a" }] })),
+        ("C", json!({ "sources": [{ "name": "O", "filter_subject": "o.>.a" }] })),
+    ] {
+        let mut config = config;
+        config["name"] = json!(name);
+        side.api(&format!("STREAM.CREATE.{name}"), config).await;
+    }
+}
+
+pub async fn direct_gets_by_mirrors(side: &Side) {
+    side.api("STREAM.CREATE.O", json!({ "name": "O", "subjects": ["o.*"] })).await;
+    let mirror = json!({ "name": "M", "mirror": { "name": "O" }, "mirror_direct": true });
+    side.api("STREAM.CREATE.M", mirror).await;
+    side.store("o.a", &[], "x").await;
+    side.wait(1500).await;
+    let get = async |label: &str| {
+        for name in ["O", "M"] {
+            let request = json!({ "last_by_subj": "o.a" }).to_string();
+            let answer = side.ask(&format!("$JS.API.DIRECT.GET.{name}"), &[], &request).await;
+            let status = answer.as_ref().map_or(Value::Null, |answer| {
+                json!([
+                    String::from_utf8_lossy(&answer.headers).lines().next(),
+                    String::from_utf8_lossy(&answer.payload),
+                ])
+            });
+            side.note(format!("{label} {name}"), status);
+        }
+    };
+    get("made").await;
+    let direct = json!({ "name": "O", "subjects": ["o.*"], "allow_direct": true });
+    side.api("STREAM.UPDATE.O", direct).await;
+    get("direct").await;
+    side.api("STREAM.DELETE.O", Value::Null).await;
+    get("deleted").await;
+    side.api("STREAM.CREATE.D", json!({ "name": "D", "subjects": ["d.*"], "allow_direct": true }))
+        .await;
+    side.store("d.a", &[], "x").await;
+    let inbox = side.listen("_D");
+    for request in [
+        json!({ "multi_last": ["d.*"], "seq": 5 }),
+        json!({ "multi_last": ["d.*"], "seq": 1 }),
+        json!({ "multi_last": ["none.*"] }),
+        json!({ "multi_last": ["d.*"], "up_to_seq": 1 }),
+    ] {
+        side.publish("$JS.API.DIRECT.GET.D", Some("_D"), &[], &request.to_string());
+        let mut came = Vec::new();
+        while let Some(message) = inbox.next(PATIENCE).await {
+            let headers = String::from_utf8_lossy(&message.headers).into_owned();
+            let told = headers.lines().filter(|line| !line.contains("Time-Stamp"));
+            came.push(json!(told.collect::<Vec<_>>()));
+        }
+        side.note(request.to_string(), came.into());
     }
 }
