@@ -16,6 +16,38 @@ async fn with_stream(more: Value) -> Client {
 }
 
 tests! {
+    async fn a_mirror_answers_for_its_origin() {
+        let client = with_stream(json!({ "allow_direct": true })).await;
+        let mirror = json!({ "name": "M", "mirror": { "name": "S" }, "mirror_direct": true });
+        client.request("STREAM.CREATE.M", mirror).await;
+        client.store("s.a", &[], "hello").await;
+        while client.request("STREAM.INFO.M", Value::Null).await["state"]["messages"] != 1 {
+            neurite::platform::next_turn().await;
+        }
+        let get = async || client.ask("$JS.API.DIRECT.GET.S.s.a", &[], "").await;
+        assert_eq!(header(&get().await, "Nats-Stream"), Some("S"));
+        assert_eq!(client.publish("$JS.API.DIRECT.GET.M.s.a", Some("answer"), &[], ""), 0);
+        client.request("STREAM.DELETE.S", Value::Null).await;
+        assert_eq!(header(&get().await, "Nats-Stream"), Some("M"));
+    }
+
+    async fn what_can_be_no_copy_is_refused() {
+        let client = with_stream(json!({})).await;
+        for config in [
+            json!({ "mirror": { "name": "S", "filter_subject": "s..a" } }),
+            json!({ "sources": [{ "name": "S", "filter_subject": "s.>.a" }] }),
+        ] {
+            let mut config = config;
+            config["name"] = json!("C");
+            assert_eq!(client.refusal("STREAM.CREATE.C", config).await, 10049);
+        }
+        for config in [json!({ "max_age": -1 }), json!({ "duplicate_window": -1 })] {
+            let mut config = config;
+            config["name"] = json!("C");
+            assert_eq!(client.refusal("STREAM.CREATE.C", config).await, 10052);
+        }
+    }
+
     async fn streams_are_made_changed_told_and_deleted() {
         let client = Client::open().await;
         let config = json!({

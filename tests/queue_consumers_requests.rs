@@ -190,6 +190,43 @@ tests! {
         assert_eq!(world.info().await["config"]["pause_until"], Value::Null);
     }
 
+    async fn a_purge_moves_consumers_on() {
+        let world = World::new("limits").await;
+        for n in 0..6 {
+            world.store(&format!("s.{}", n % 2), 1).await;
+        }
+        world.consumer(json!({ "filter_subject": "s.1" })).await;
+        world.client.request("STREAM.PURGE.S", json!({ "filter": "s.0" })).await;
+        assert_eq!(world.info().await["delivered"]["stream_seq"], 0);
+        world.client.request("STREAM.PURGE.S", json!({ "filter": "s.*", "keep": 1 })).await;
+        let info = world.info().await;
+        assert_eq!((&info["delivered"]["stream_seq"], &info["num_pending"]), (&json!(5), &json!(1)));
+        world.client.request("STREAM.PURGE.S", Value::Null).await;
+        let info = world.info().await;
+        assert_eq!((&info["delivered"]["stream_seq"], &info["num_pending"]), (&json!(6), &json!(0)));
+        assert_eq!(info["ack_floor"]["stream_seq"], 6);
+        world.store("s.1", 1).await;
+        let got = world.pull(json!({ "batch": 1, "no_wait": true })).next().await;
+        assert!(ack_of(&got).starts_with("$JS.ACK.S.C.1.7.1."), "{}", ack_of(&got));
+    }
+
+    async fn what_goes_before_it_is_acknowledged_is_told() {
+        let world = World::new("limits").await;
+        let told = world.client.subscribe("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>");
+        world.store("s.a", 2).await;
+        world.consumer(json!({})).await;
+        let inbox = world.pull(json!({ "batch": 2, "no_wait": true }));
+        inbox.next().await;
+        inbox.next().await;
+        world.client.request("STREAM.MSG.DELETE.S", json!({ "seq": 1 })).await;
+        let advisory: Value = serde_json::from_slice(&told.next().await.payload).unwrap();
+        assert_eq!((&advisory["stream_seq"], &advisory["deliveries"]), (&json!(1), &json!(1)));
+        assert_eq!(advisory["reason"], "Unacknowledged message was deleted");
+        world.client.request("STREAM.PURGE.S", Value::Null).await;
+        assert_eq!(world.info().await["num_ack_pending"], 0);
+        assert!(told.rest().is_empty());
+    }
+
     async fn the_end_of_a_pause_is_told() {
         let world = World::new("limits").await;
         let advisories = world.client.subscribe("$JS.EVENT.ADVISORY.CONSUMER.PAUSE.S.C");
