@@ -310,7 +310,7 @@ tests! {
             alice.post("/v3/pushers/set", body).await
         };
         for url in [
-            "http://push.example/_matrix/push/v1/notify",
+            "ftp://push.example/_matrix/push/v1/notify",
             "https://push.example/notify",
             "https://push.example/_matrix/push/v1/notify/more",
             "push.example",
