@@ -100,9 +100,12 @@ pub async fn limited_consumers(side: &Side) {
     ] {
         make(side, "S", name, config).await;
     }
+    // Several that are beyond a limit are named in any order.
+    side.api("CONSUMER.DELETE.S.F", Value::Null).await;
     let mut less = stream;
     less["consumer_limits"]["max_ack_pending"] = json!(5);
     side.api("STREAM.UPDATE.S", less.clone()).await;
+    side.api("CONSUMER.DELETE.S.C", Value::Null).await;
     less["consumer_limits"] = json!({ "max_ack_pending": 10, "inactive_threshold": SECOND });
     side.api("STREAM.UPDATE.S", less).await;
 }
