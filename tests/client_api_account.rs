@@ -310,7 +310,7 @@ tests! {
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
         let auth = json!({ "auth": password_login("bob") });
-        alice.post("/v3/account/deactivate", auth.clone()).await.fails(401, "M_FORBIDDEN");
+        alice.post("/v3/account/deactivate", auth.clone()).await.fails(403, "M_FORBIDDEN");
         let auth = json!({ "auth": password_login("alice") });
         let answer = alice.post("/v3/account/deactivate", auth).await.ok();
         assert_eq!(answer["id_server_unbind_result"], "success");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use neurite::{Homeserver, client_api::Body, homeserver::Registration};
 use serde_json::{Value, json};
-use support::client::{Client, server, server_over};
+use support::client::{Client, password_login, server, server_over};
 
 /// A page as a browser gets it: status, type and HTML.
 async fn page(server: &Rc<Homeserver>, path: &str, form: Option<&str>) -> (u16, String, String) {
@@ -110,6 +110,74 @@ tests! {
         let auth = json!({ "auth": { "session": session } });
         alice.delete(&path, Some(auth)).await.ok();
         other.get("/v3/account/whoami").await.fails(401, "M_UNKNOWN_TOKEN");
+    }
+
+    async fn a_session_confirms_nothing_for_others_than_who_began_it() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let bobs_other = Client::login(&server, "bob").await;
+        let device = format!("/v3/devices/{}", alice.device_id);
+        let signing_key = |client: &Client, key: &str| {
+            json!({ "master_key": {
+                "user_id": client.user_id,
+                "usage": ["master"],
+                "keys": { format!("ed25519:{key}"): key },
+            } })
+        };
+        let replaced = "rm3yl6GHfY2ZRJ8OjSLzYYbIKmxJ8fJC3yOXcIqZ6gw";
+        for client in [&alice, &bob] {
+            let key = signing_key(client, "xaOUG9mdJY8FW8pAjzpJKEMPOxrQtFkr3KeJqzyGVys");
+            client.post("/v3/keys/device_signing/upload", key).await.ok();
+        }
+        for (method, path, body) in [
+            ("POST", "/v3/account/password", json!({ "new_password": "new" })),
+            ("POST", "/v3/account/deactivate", json!({})),
+            ("DELETE", &*device, json!({})),
+            ("POST", "/v3/delete_devices", json!({ "devices": [alice.device_id] })),
+            ("POST", "/v1/login/get_token", json!({})),
+            ("POST", "/v3/keys/device_signing/upload", signing_key(&alice, replaced)),
+        ] {
+            let own = match path.ends_with("upload") {
+                true => signing_key(&bob, replaced),
+                false => body.clone(),
+            };
+            let begun = bob.request(method, path, Some(own)).await;
+            assert_eq!(begun.status, 401, "{path}: {begun:?}");
+            let session = &begun.body["session"];
+            let page = stage("m.login.password", session);
+            assert!(is_done(&html(&server, &page, Some("password=password")).await));
+            let with = |auth: Value| {
+                let mut body = body.clone();
+                body["auth"] = auth;
+                Some(body)
+            };
+            // Neither for another user nor on another device.
+            for client in [&alice, &bobs_other] {
+                let answer = client.request(method, path, with(json!({ "session": session }))).await;
+                answer.fails(403, "M_FORBIDDEN");
+            }
+            // Nor does the password of one user confirm what another asks.
+            let begun = alice.request(method, path, Some(body.clone())).await;
+            let mut auth = password_login("bob");
+            auth["session"] = begun.body["session"].clone();
+            alice.request(method, path, with(auth)).await.fails(403, "M_FORBIDDEN");
+        }
+        alice.get("/v3/account/whoami").await.ok();
+        Client::login(&server, "alice").await;
+    }
+
+    async fn a_session_confirms_one_request() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let path = "/v1/login/get_token";
+        let session = alice.post(path, json!({})).await.body["session"].clone();
+        let page = stage("m.login.password", &session);
+        assert!(is_done(&html(&server, &page, Some("password=password")).await));
+        let body = json!({ "auth": { "session": session } });
+        alice.post(path, body.clone()).await.ok();
+        assert_eq!(alice.post(path, body).await.status, 401);
+        alice.send("GET", &page, None).await.fails(404, "M_NOT_FOUND");
     }
 
     async fn pages_are_there_only_for_what_a_session_asks_for() {

@@ -12,22 +12,27 @@ use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 
 use super::limits::Limit;
-use crate::{Error, Homeserver, Result, homeserver::Registration, users::Session};
+use crate::{
+    Error, Homeserver, Result,
+    homeserver::Registration,
+    users::{Purpose, Session},
+};
 
-/// What a session authenticates: it can't be used for another endpoint, nor for the same endpoint
-/// asked for something else.
+/// What a session authenticates: it can't be used by another sender, for another endpoint, nor for
+/// the same endpoint asked for something else.
 ///
 /// # Errors
 /// When `asked` can't be written as JSON.
-fn request(endpoint: &str, asked: &impl Serialize) -> Result<String> {
+fn purpose(sender: Option<&Session>, endpoint: &str, asked: &impl Serialize) -> Result<Purpose> {
     let asked = serde_json::to_string(asked).map_err(Error::internal)?;
-    Ok(format!("{endpoint} {asked}"))
+    Ok(Purpose::new(sender, format!("{endpoint} {asked}")))
 }
 
 /// Lets a request of somebody who is logged in pass once they have given their password again.
 ///
 /// # Errors
-/// 401 with what is missing; 403 `M_FORBIDDEN` when the session is for another request.
+/// 401 with what is missing; 403 `M_FORBIDDEN` when the session is somebody else's or for another
+/// request, or somebody else's password is given.
 pub(super) async fn confirm(
     server: &Homeserver,
     sender: &Session,
@@ -38,9 +43,9 @@ pub(super) async fn confirm(
     if !server.users.has_password(&sender.user_id).await? {
         return Err(Error::forbidden("The account has no password to confirm this with"));
     }
-    let request = request(endpoint, asked)?;
+    let purpose = purpose(Some(sender), endpoint, asked)?;
     let flows = vec![AuthFlow::new(vec![AuthType::Password])];
-    authenticate(server, Some(&sender.user_id), request, flows, auth).await
+    authenticate(server, purpose, flows, auth).await
 }
 
 /// Lets a registration pass. What is registered may change between the stages: nothing of it is
@@ -55,32 +60,31 @@ pub(super) async fn registration(server: &Homeserver, auth: Option<&AuthData>) -
         Registration::Closed => return Err(Error::forbidden("Nobody can register here")),
     };
     let flows = vec![AuthFlow::new(vec![stage])];
-    authenticate(server, None, request("register", &())?, flows, auth).await
+    authenticate(server, purpose(None, "register", &())?, flows, auth).await
 }
 
 async fn authenticate(
     server: &Homeserver,
-    user_id: Option<&UserId>,
-    request: String,
+    purpose: Purpose,
     flows: Vec<AuthFlow>,
     auth: Option<&AuthData>,
 ) -> Result<()> {
     let users = &server.users;
-    let known = auth.and_then(AuthData::session).map(|id| (id, users.stages(id)));
-    let session = match known {
-        Some((_, Some(stages))) if stages.request != request => {
-            return Err(Error::forbidden("The session is for another request"));
-        }
-        Some((id, Some(_))) => id.to_owned(),
-        // Nothing was completed in a session that is gone: what is given now can still be enough.
-        _ => users.begin_stages(request, user_id, flows.clone()),
+    let named = auth.and_then(AuthData::session);
+    let known = match named {
+        Some(id) => users.stages_for(id, &purpose)?.map(|_| id),
+        None => None,
     };
-    let mut failure = match known {
-        Some((_, None)) => Some((ErrorKind::Unknown, "The session is not known")),
+    let mut failure = match (named, known) {
+        (Some(_), None) => Some((ErrorKind::Unknown, "The session is not known")),
         _ => None,
     };
+    // Nothing was completed in a session that is gone: what is given now can still be enough.
+    let session = known
+        .map(ToOwned::to_owned)
+        .unwrap_or_else(|| users.begin_stages(purpose.clone(), flows.clone()));
     if let Some((auth, stage)) = auth.and_then(|auth| Some((auth, auth.auth_type()?))) {
-        match attempt(server, user_id, &flows, auth).await? {
+        match attempt(server, purpose.user_id(), &flows, auth).await? {
             Ok(()) => {
                 users.complete_stage(&session, stage);
                 failure = None;
@@ -105,6 +109,9 @@ async fn authenticate(
 pub(super) type Attempt = Result<(), (ErrorKind, &'static str)>;
 
 /// Tries one stage; the inner error is told to the client, which may try again.
+///
+/// # Errors
+/// 403 `M_FORBIDDEN` when the password would be that of another than `user_id`.
 pub(super) async fn attempt(
     server: &Homeserver,
     user_id: Option<&UserId>,
@@ -127,12 +134,14 @@ pub(super) async fn attempt(
                 UserIdentifier::Matrix(named) => server.users.user_id(&named.user),
                 _ => None,
             };
-            let right = match user_id {
-                Some(user_id) if named.as_deref() == Some(user_id) => {
+            let right = match (user_id, named) {
+                (Some(user_id), Some(named)) if named == user_id => {
                     server.limits.take(Limit::Passwords, Some(user_id))?;
                     server.users.check_password(user_id, &given.password).await?
                 }
-                _ => false,
+                // Whether there is such a user and what their password is, is not looked at.
+                (_, Some(_)) => return Err(Error::forbidden("That is somebody else's account")),
+                (_, None) => false,
             };
             if right { Ok(()) } else { Err((ErrorKind::Forbidden, "Invalid username or password")) }
         }

@@ -4,25 +4,46 @@
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use ruma::{
-    OwnedUserId, UserId,
+    OwnedDeviceId, OwnedUserId, UserId,
     api::client::uiaa::{AuthFlow, AuthType},
 };
 
-use super::{Users, sessions::now};
-use crate::platform;
+use super::{Session, Users, sessions::now};
+use crate::{Error, Result, platform};
 
-/// How long a session is kept.
+/// How long a session is kept, from its beginning: using it makes it no younger.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How many sessions are kept at most.
 const SESSIONS: usize = 1024;
 
+/// What a session authenticates, and for whom: it is of no use for anything else, nor to anybody
+/// else, whatever was completed in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// Who began it, on which device; nobody is logged in yet who registers.
+    owner: Option<(OwnedUserId, OwnedDeviceId)>,
+    /// An endpoint and what is asked of it.
+    request: String,
+}
+
+impl Purpose {
+    /// A request of `sender`.
+    pub fn new(sender: Option<&Session>, request: String) -> Self {
+        let owner = sender.map(|sender| (sender.user_id.clone(), sender.device_id.clone()));
+        Self { owner, request }
+    }
+
+    /// Whose stages these are to pass, where that is known.
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.owner.as_ref().map(|(user_id, _)| &**user_id)
+    }
+}
+
 /// The stages that a client has completed in a session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Stages {
-    /// What the session authenticates: an endpoint and what is asked of it.
-    pub request: String,
-    /// Whom it authenticates, where that is known.
-    pub user_id: Option<OwnedUserId>,
+    /// What they are for.
+    pub purpose: Purpose,
     /// The ways through it.
     pub flows: Vec<AuthFlow>,
     /// The stages, in the order of completion.
@@ -36,7 +57,8 @@ pub(super) struct Interactive {
 
 /// Whether a session that was begun then is still there.
 fn lives(begun: u64, now: u64) -> bool {
-    now.saturating_sub(begun) < LIFETIME.as_millis() as u64
+    // A clock that was set back gives no session more time than it had.
+    now.abs_diff(begun) < LIFETIME.as_millis() as u64
 }
 
 impl Interactive {
@@ -47,13 +69,8 @@ impl Interactive {
 }
 
 impl Users {
-    /// Begins a session of User-Interactive Authentication for `request`; its id.
-    pub fn begin_stages(
-        &self,
-        request: String,
-        user_id: Option<&UserId>,
-        flows: Vec<AuthFlow>,
-    ) -> String {
+    /// Begins a session of User-Interactive Authentication; its id.
+    pub fn begin_stages(&self, purpose: Purpose, flows: Vec<AuthFlow>) -> String {
         let mut sessions = self.inner.interactive.sessions.borrow_mut();
         if sessions.len() >= SESSIONS {
             let oldest = sessions.iter().min_by_key(|(_, (_, begun))| *begun);
@@ -62,8 +79,7 @@ impl Users {
             }
         }
         let id = platform::random_string(24);
-        let user_id = user_id.map(ToOwned::to_owned);
-        let stages = Stages { request, user_id, flows, completed: Vec::new() };
+        let stages = Stages { purpose, flows, completed: Vec::new() };
         sessions.insert(id.clone(), (stages, now()));
         id
     }
@@ -73,6 +89,19 @@ impl Users {
         let sessions = self.inner.interactive.sessions.borrow();
         let (stages, begun) = sessions.get(session)?;
         lives(*begun, now()).then(|| stages.clone())
+    }
+
+    /// The same for somebody who goes on with a session.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` when the session was begun by another, or for another request.
+    pub fn stages_for(&self, session: &str, purpose: &Purpose) -> Result<Option<Stages>> {
+        match self.stages(session) {
+            Some(stages) if stages.purpose != *purpose => {
+                Err(Error::forbidden("The session is for another request"))
+            }
+            stages => Ok(stages),
+        }
     }
 
     /// Notes a stage as completed.

@@ -37,7 +37,7 @@ pub use self::{
     cross_signing::{CrossSigningKeys, Usage},
     devices::Device,
     directory::UserSearch,
-    interactive::Stages,
+    interactive::{Purpose, Stages},
     login_tokens::LOGIN_TOKEN_LIFETIME,
     moderation::Standing,
     one_time_keys::{KeyCounts, KeysById},

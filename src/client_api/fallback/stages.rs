@@ -5,9 +5,14 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use http::{Method, Response, StatusCode};
-use ruma::api::{
-    client::uiaa::{AuthData, AuthType, Dummy, MatrixUserIdentifier, Password, RegistrationToken},
-    error::ErrorKind,
+use ruma::{
+    UserId,
+    api::{
+        client::uiaa::{
+            AuthData, AuthType, Dummy, MatrixUserIdentifier, Password, RegistrationToken,
+        },
+        error::ErrorKind,
+    },
 };
 
 use super::{
@@ -86,7 +91,7 @@ impl Asked {
     }
 
     fn password_fields(&self) -> String {
-        let user_id = self.stages.user_id.as_ref().map_or("", |user_id| user_id.as_str());
+        let user_id = self.stages.purpose.user_id().map_or("", UserId::as_str);
         format!(
             "<label for=\"user\">Account</label>\
              <input id=\"user\" autocomplete=\"username\" readonly value=\"{}\" />\
@@ -102,7 +107,7 @@ impl Asked {
         let field = |name| parameter(form, name).unwrap_or_default();
         Some(match self.stage {
             AuthType::Password => {
-                let user_id = self.stages.user_id.as_ref()?.to_string();
+                let user_id = self.stages.purpose.user_id()?.to_string();
                 let identifier = MatrixUserIdentifier::new(user_id).into();
                 AuthData::Password(Password::new(identifier, field("password")))
             }
@@ -126,7 +131,7 @@ async fn complete(
     let form = request.into_body().bytes().await?;
     let Some(auth) = asked.auth(&form) else { return asked.page(None) };
     let stages = &asked.stages;
-    match uia::attempt(server, stages.user_id.as_deref(), &stages.flows, &auth).await? {
+    match uia::attempt(server, stages.purpose.user_id(), &stages.flows, &auth).await? {
         Ok(()) => {
             server.users.complete_stage(&asked.session, asked.stage.clone());
             asked.stages.completed.push(asked.stage.clone());
