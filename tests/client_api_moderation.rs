@@ -135,6 +135,11 @@ tests! {
         let refused = "M_INVITE_BLOCKED";
         let invited = json!({ "invite": ["@bob:neurite.test"] });
         alice.post("/v3/createRoom", invited).await.fails(403, refused);
+        let invited = json!({ "initial_state": [{
+            "type": "m.room.member", "state_key": "@bob:neurite.test",
+            "content": { "membership": "invite" },
+        }] });
+        alice.post("/v3/createRoom", invited).await.fails(403, refused);
         let room = create_room(&alice, json!({})).await;
         let invite = format!("/v3/rooms/{room}/invite");
         alice.post(&invite, json!({ "user_id": "@bob:neurite.test" })).await.fails(403, refused);

@@ -144,6 +144,88 @@ tests! {
         }
     }
 
+    async fn only_the_server_says_who_vouches_for_a_join() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let space = public(&alice, &[&carol]).await;
+        let rule = json!({
+            "join_rule": "restricted",
+            "allow": [{ "type": "m.room_membership", "room_id": space }],
+        });
+        let rule = json!({ "type": "m.room.join_rules", "state_key": "", "content": rule });
+        let body = json!({ "initial_state": [rule], "preset": "public_chat" });
+        let room = create_room(&alice, body).await;
+        let member = |of: &Client| format!("/v3/rooms/{room}/state/m.room.member/{}", of.user_id);
+        let forged = json!({
+            "membership": "join", "join_authorised_via_users_server": alice.user_id,
+        });
+        bob.put(&member(&bob), forged.clone()).await.fails(403, "M_FORBIDDEN");
+        bob.post(&format!("/v3/join/{room}"), forged.clone()).await.fails(403, "M_FORBIDDEN");
+        // Who may join does so by either endpoint, and the server says who vouches for it.
+        let mut join = forged.clone();
+        join["join_authorised_via_users_server"] = json!(bob.user_id);
+        carol.put(&member(&carol), join).await.ok();
+        assert_eq!(alice.get(&member(&carol)).await.ok(), forged);
+        // Nobody has to vouch for who was invited, nor for a member's new name.
+        let invite = json!({ "user_id": bob.user_id });
+        alice.post(&format!("/v3/rooms/{room}/invite"), invite).await.ok();
+        for (name, vouches) in [("b", json!(alice.user_id)), ("c", json!("unused"))] {
+            let mut content = json!({ "membership": "join", "displayname": name });
+            let kept = content.clone();
+            content["join_authorised_via_users_server"] = vouches;
+            bob.put(&member(&bob), content).await.ok();
+            assert_eq!(alice.get(&member(&bob)).await.ok(), kept);
+        }
+    }
+
+    async fn no_event_says_of_itself_what_its_server_decides() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let signed = json!({
+            "mxid": bob.user_id, "token": "t", "signatures": { "x": { "ed25519:0": "y" } },
+        });
+        let invite = json!({
+            "membership": "invite",
+            "join_authorised_via_users_server": alice.user_id,
+            "third_party_invite": { "display_name": "B", "signed": signed },
+        });
+        let forged = json!({
+            "type": "m.room.member", "state_key": bob.user_id, "content": invite,
+            "sender": bob.user_id, "origin": "x", "origin_server_ts": 1, "depth": 99,
+            "event_id": "$x", "room_id": "!x:x", "hashes": { "sha256": "x" },
+            "signatures": {}, "unsigned": { "age": 5, "x": 1 },
+            "prev_events": ["$x"], "auth_events": ["$x"],
+        });
+        let room = create_room(&alice, json!({
+            "initial_state": [forged],
+            "creation_content": { "creator": bob.user_id, "room_version": "1" },
+        })).await;
+        let state = |kind: &str, of: &str| format!("/v3/rooms/{room}/state/{kind}/{of}");
+        let created = alice.get(&state("m.room.create", "")).await.ok();
+        assert_ne!(created["room_version"], "1");
+        assert_eq!(created.get("creator"), None);
+        let member = state("m.room.member", &bob.user_id);
+        for by_state in [false, true] {
+            if by_state {
+                alice.put(&member, invite.clone()).await.ok();
+            }
+            let event = alice.get(&format!("{member}?format=event")).await.ok();
+            assert_eq!(event["content"], json!({ "membership": "invite" }));
+            assert_eq!(event["sender"], json!(alice.user_id));
+            assert_ne!(event["event_id"], "$x");
+            assert!(event["origin_server_ts"].as_u64().unwrap() > 1);
+            assert_eq!(event["unsigned"].get("x"), None);
+            assert!(["origin", "depth", "hashes"].iter().all(|key| event.get(key).is_none()));
+        }
+        // A time is for application services to choose.
+        let sent = alice.put(&format!("/v3/rooms/{room}/send/m.x/1?ts=1"), json!({})).await.ok();
+        let path = format!("/v3/rooms/{room}/event/{}", sent["event_id"].as_str().unwrap());
+        assert!(alice.get(&path).await.ok()["origin_server_ts"].as_u64().unwrap() > 1);
+    }
+
     async fn presence_of_who_was_not_seen_yet_is_offline() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

@@ -3,7 +3,7 @@
 use ruma::{
     RoomId,
     api::client::{message::send_message_event, redact::redact_event, state::send_state_event},
-    events::TimelineEventType,
+    events::{TimelineEventType, room::member::MembershipState},
 };
 use serde_json::value::RawValue;
 
@@ -67,9 +67,8 @@ async fn send(
         moderation::check_event(server, session, room_id, &event).await?;
     }
     check_invite(server, &event).await?;
-    let own = event.state_key.as_deref() == Some(user_id.as_str());
-    if session.guest && own && event.kind == TimelineEventType::RoomMember {
-        guests::check_member_event(server, user_id, room_id, &event.content).await?;
+    if session.guest && event.membership() == Some((user_id, MembershipState::Join)) {
+        guests::check_member_event(server, user_id, room_id).await?;
     }
     let bears_on_guests =
         matches!(event.kind, TimelineEventType::RoomGuestAccess | TimelineEventType::RoomRedaction);

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use crate::{Error, Homeserver, Result, rooms::Room};
 use http::StatusCode;
 use ruma::{
     EventId, RoomId, UserId,
@@ -29,16 +30,9 @@ use ruma::{
     },
     events::{
         StateEventType,
-        room::{
-            guest_access::{GuestAccess, RoomGuestAccessEventContent},
-            member::MembershipState,
-        },
+        room::guest_access::{GuestAccess, RoomGuestAccessEventContent},
     },
 };
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::{Error, Homeserver, Result, rooms::Room};
 
 /// Whether guests may send requests of this type: those that the specification names, and what a
 /// client needs to be one at all.
@@ -95,20 +89,14 @@ pub(super) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<
     }
 }
 
-/// The same for a guest who sends their own membership event.
+/// The same for a guest who sends the membership event themselves, which changes their profile when
+/// they are in the room.
 pub(super) async fn check_member_event(
     server: &Homeserver,
     guest: &UserId,
     room_id: &RoomId,
-    content: &RawValue,
 ) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Content {
-        membership: MembershipState,
-    }
-    let content: Option<Content> = serde_json::from_str(content.get()).ok();
-    let joins = content.is_some_and(|content| content.membership == MembershipState::Join);
-    if !joins || server.rooms.room(room_id).await?.is_joined(guest).await? {
+    if server.rooms.room(room_id).await?.is_joined(guest).await? {
         return Ok(());
     }
     check_join(server, room_id).await

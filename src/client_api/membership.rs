@@ -18,10 +18,9 @@ use ruma::{
         error::ErrorKind,
         path_builder::PathBuilder,
     },
-    events::{TimelineEventType, room::member::MembershipState},
+    events::room::member::MembershipState,
     serde::JsonObject,
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{Body, Incoming, Router, guests, json_response, router::read};
@@ -194,18 +193,8 @@ pub(super) async fn check_invited(server: &Homeserver, user_id: &UserId) -> Resu
 
 /// The same where the invite is sent as a state event.
 pub(super) async fn check_invite(server: &Homeserver, event: &NewEvent) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Content {
-        membership: MembershipState,
-    }
-    let (TimelineEventType::RoomMember, Some(state_key)) = (&event.kind, &event.state_key) else {
-        return Ok(());
-    };
-    let content = serde_json::from_str::<Content>(event.content.get()).ok();
-    match <&UserId>::try_from(state_key.as_str()) {
-        Ok(user_id) if content.is_some_and(|of| of.membership == MembershipState::Invite) => {
-            check_invited(server, user_id).await
-        }
+    match event.membership() {
+        Some((user_id, MembershipState::Invite)) => check_invited(server, user_id).await,
         _ => Ok(()),
     }
 }

@@ -19,7 +19,6 @@ use ruma::{
     },
     events::{TimelineEventType, room::member::MembershipState},
 };
-use serde::Deserialize;
 
 use crate::{Error, Homeserver, Result, rooms::NewEvent, users::Session};
 
@@ -64,10 +63,6 @@ pub(super) async fn check_event(
     room_id: &RoomId,
     event: &NewEvent,
 ) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Content {
-        membership: MembershipState,
-    }
     let allowed = match event.kind {
         TimelineEventType::RoomRedaction => {
             let room = server.rooms.room(room_id).await?;
@@ -78,9 +73,7 @@ pub(super) async fn check_event(
             target.is_some_and(|target| target.pdu.sender == session.user_id)
         }
         TimelineEventType::RoomMember => {
-            let content = serde_json::from_str::<Content>(event.content.get()).ok();
-            event.state_key.as_deref() == Some(session.user_id.as_str())
-                && content.is_some_and(|content| content.membership == MembershipState::Leave)
+            event.membership() == Some((&session.user_id, MembershipState::Leave))
         }
         _ => false,
     };

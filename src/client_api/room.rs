@@ -14,7 +14,7 @@ use ruma::{
 
 use super::{
     Incoming, Router,
-    membership::{check_invited, member_profile},
+    membership::{check_invite, check_invited, member_profile},
     readable,
     timeline::limit,
 };
@@ -55,6 +55,9 @@ async fn create(
     let mut room = CreateRoom::try_from(request)?;
     for user_id in &room.invite {
         check_invited(server, user_id).await?;
+    }
+    for event in &room.initial_state {
+        check_invite(server, event).await?;
     }
     for user_id in room.invite.iter().chain([&auth.user_id]) {
         let profile = member_profile(server, user_id).await?;

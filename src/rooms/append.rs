@@ -47,6 +47,7 @@ impl Rooms {
             }
             None => None,
         };
+        let new = self.vouch(room_id, sender, new).await?;
         self.check_content(room_id, &new).await?;
         let _annotating = self.check_relation(room_id, sender, &new).await?;
         loop {

@@ -4,8 +4,10 @@ use std::{borrow::Cow, rc::Rc};
 
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedEventId, OwnedTransactionId, OwnedUserId,
-    events::{StateEventType, TimelineEventType},
+    UserId,
+    events::{StateEventType, TimelineEventType, room::member::MembershipState},
     room_version_rules::RoomVersionRules,
+    serde::JsonObject,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -32,8 +34,8 @@ pub struct NewEvent {
     pub kind: TimelineEventType,
     /// Present for a state event.
     pub state_key: Option<String>,
-    /// Its content: any JSON object.
-    pub content: Box<RawValue>,
+    /// Its content: any JSON object, without what only this server decides.
+    pub(super) content: Box<RawValue>,
     /// For a redaction, the event to redact.
     pub redacts: Option<OwnedEventId>,
     /// Another time than now, for application services.
@@ -48,12 +50,16 @@ impl NewEvent {
         Self { kind, state_key: None, content, redacts: None, timestamp: None, txn: None }
     }
 
-    /// A state event.
+    /// A state event. What only this server may say in its content is taken out, whoever wrote it.
     pub fn state(
         kind: StateEventType,
         state_key: impl Into<String>,
         content: Box<RawValue>,
     ) -> Self {
+        let content = match kind {
+            StateEventType::RoomMember => without_server_keys(content),
+            _ => content,
+        };
         Self { state_key: Some(state_key.into()), ..Self::message(kind.into(), content) }
     }
 
@@ -102,10 +108,54 @@ impl NewEvent {
         content.map(|content| content.redacts)
     }
 
+    /// The same join, which `user_id` vouches for.
+    ///
+    /// # Errors
+    /// 400 `M_BAD_JSON` when the content is no object.
+    pub(super) fn vouched_for(self, user_id: &UserId) -> Result<Self> {
+        let mut content: JsonObject = serde_json::from_str(self.content.get())
+            .map_err(|cause| Error::bad_json(cause.to_string()))?;
+        content.insert(AUTHORISED_VIA.to_owned(), user_id.as_str().into());
+        let content = serde_json::value::to_raw_value(&content).map_err(Error::internal)?;
+        Ok(Self { content, ..self })
+    }
+
+    /// What a membership event makes of its user, if it is one.
+    pub(crate) fn membership(&self) -> Option<(&UserId, MembershipState)> {
+        #[derive(Deserialize)]
+        struct Content {
+            membership: MembershipState,
+        }
+        let (TimelineEventType::RoomMember, Some(state_key)) = (&self.kind, &self.state_key) else {
+            return None;
+        };
+        let user_id = <&UserId>::try_from(state_key.as_str()).ok()?;
+        let content: Content = serde_json::from_str(self.content.get()).ok()?;
+        Some((user_id, content.membership))
+    }
+
     /// The same with a transaction.
     pub fn with_txn(self, txn: Option<Txn>) -> Self {
         Self { txn, ..self }
     }
+}
+
+/// Who vouches for a join. spec: room version 8 §Restricted rooms
+const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
+
+/// What of a membership event only servers decide: who vouches for a join, and what an identity
+/// server has signed of an invite. spec: client-server §m.room.member
+const SERVER_KEYS: [&str; 2] = [AUTHORISED_VIA, "third_party_invite"];
+
+fn without_server_keys(content: Box<RawValue>) -> Box<RawValue> {
+    // What is no object is refused where the event is built.
+    let Ok(mut object) = serde_json::from_str::<JsonObject>(content.get()) else { return content };
+    let before = object.len();
+    object.retain(|key, _| !SERVER_KEYS.contains(&key.as_str()));
+    if object.len() == before {
+        return content;
+    }
+    serde_json::value::to_raw_value(&object).unwrap_or(content)
 }
 
 /// What became of an event. spec: server-server §Checks performed on receipt of a PDU

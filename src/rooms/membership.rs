@@ -36,22 +36,14 @@ pub(super) struct MemberContent {
     pub(super) is_direct: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    join_authorised_via_users_server: Option<OwnedUserId>,
     /// What the user's client adds.
     #[serde(flatten)]
     extra: JsonObject,
 }
 
 /// What only the server writes into the content of a join.
-const OWN_KEYS: [&str; 6] = [
-    "reason",
-    "third_party_signed",
-    "membership",
-    "displayname",
-    "avatar_url",
-    "join_authorised_via_users_server",
-];
+const OWN_KEYS: [&str; 5] =
+    ["reason", "third_party_signed", "membership", "displayname", "avatar_url"];
 
 impl MemberContent {
     pub(super) fn new(membership: MembershipState) -> Self {
@@ -61,7 +53,6 @@ impl MemberContent {
             avatar_url: None,
             is_direct: None,
             reason: None,
-            join_authorised_via_users_server: None,
             extra: JsonObject::new(),
         }
     }
@@ -116,11 +107,30 @@ impl Rooms {
         let mut content =
             MemberContent::new(MembershipState::Join).with_profile(profile).with_reason(reason);
         content.extra = extra;
-        if current != Some(MembershipState::Invite) {
-            content.join_authorised_via_users_server =
-                self.join_authorised_by(&self.room(room_id).await?, user_id).await?;
-        }
         self.set_membership(user_id, room_id, user_id, content).await
+    }
+
+    /// Finds who vouches for a join that needs it, by whichever endpoint it was asked for.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` when nobody does.
+    pub(super) async fn vouch(
+        &self,
+        room_id: &RoomId,
+        sender: &UserId,
+        new: NewEvent,
+    ) -> Result<NewEvent> {
+        if new.membership() != Some((sender, MembershipState::Join)) {
+            return Ok(new);
+        }
+        let inside = [MembershipState::Join, MembershipState::Invite];
+        if self.current_membership(room_id, sender).await?.is_some_and(|is| inside.contains(&is)) {
+            return Ok(new);
+        }
+        match self.join_authorised_by(&self.room(room_id).await?, sender).await? {
+            Some(user_id) => new.vouched_for(&user_id),
+            None => Ok(new),
+        }
     }
 
     /// Who vouches for the join of a user to a restricted room; `None` when nobody has to.
@@ -325,8 +335,7 @@ impl Rooms {
         let Some(mut content) = current.and_then(|pdu| pdu.content_as::<JsonObject>()) else {
             return Ok(());
         };
-        // Whoever let them in did so for the join, not for what follows.
-        content.remove("join_authorised_via_users_server");
+        // What was said of the join is not said of what follows.
         content.remove("reason");
         for (key, value) in [
             ("displayname", profile.displayname.clone()),
