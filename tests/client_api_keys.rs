@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use neurite::{
@@ -118,6 +118,82 @@ tests! {
         alice.post("/v3/logout", json!({})).await.ok();
         assert_eq!(query(&bob, &alice.user_id).await["device_keys"][&alice.user_id], json!({}));
         assert_eq!(told(&server, before).await, [own_devices(&alice)]);
+    }
+
+    async fn a_one_time_key_that_was_claimed_is_never_given_out_again() {
+        let store = support::store().await;
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let fallback = |of: &str| {
+            json!({ "signed_curve25519:f": { "key": of, "fallback": true } })
+        };
+        let keys = json!({
+            "signed_curve25519:AAAA": { "key": "a", "signatures": {} }, "curve25519:BBBB": "b",
+        });
+        let body = json!({ "one_time_keys": keys, "fallback_keys": fallback("f") });
+        let claim = async |client: &Client, algorithm: &str| {
+            let wanted = json!({ (alice.user_id.clone()): { (alice.device_id.clone()): algorithm } });
+            let answer = client.post("/v3/keys/claim", json!({ "one_time_keys": wanted })).await.ok();
+            answer["one_time_keys"][&alice.user_id][&alice.device_id].clone()
+        };
+        let unused = async |client: &Client| {
+            let answer = client.get("/v3/sync").await.ok();
+            answer["device_unused_fallback_key_types"].clone()
+        };
+        alice.post("/v3/keys/upload", body.clone()).await.ok();
+        assert_eq!(claim(&alice, "curve25519").await, json!({ "curve25519:BBBB": "b" }));
+        let first = claim(&alice, "signed_curve25519").await;
+        assert_eq!(first["signed_curve25519:AAAA"]["key"], "a");
+        assert_eq!(claim(&alice, "signed_curve25519").await, fallback("f"));
+        // The answer to the upload was lost, so it is sent again; the server may have restarted.
+        for _ in 0..2 {
+            let server = server_over(store.clone(), |_| {}).await;
+            let alice = Client { server: server.clone(), ..alice.clone() };
+            let counts = alice.post("/v3/keys/upload", body.clone()).await.ok();
+            assert_eq!(counts["one_time_key_counts"]["signed_curve25519"], 0);
+            assert_eq!(claim(&alice, "curve25519").await, Value::Null);
+            assert_eq!(unused(&alice).await, json!([]));
+            assert_eq!(claim(&alice, "signed_curve25519").await, fallback("f"));
+        }
+        // A device that lost its keys begins with the same ids.
+        let server = server_over(store.clone(), |_| {}).await;
+        let again = Client { server: server.clone(), ..alice.clone() };
+        let new = json!({ "signed_curve25519:AAAA": { "key": "new", "signatures": {} } });
+        let body = json!({ "one_time_keys": new, "fallback_keys": fallback("new") });
+        again.post("/v3/keys/upload", body).await.ok();
+        assert_eq!(unused(&again).await, json!(["signed_curve25519"]));
+        assert_eq!(claim(&again, "signed_curve25519").await, new);
+        // What is remembered goes with the device.
+        again.post("/v3/logout", json!({})).await.ok();
+        let rows = store.scan(Table::ClaimedKeys, KeyRange::all(), Direction::Forward, usize::MAX);
+        assert!(rows.await.unwrap().is_empty());
+    }
+
+    async fn claimed_keys_are_remembered_within_bounds() {
+        let store = support::store().await;
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::register(&server, "alice").await;
+        let users = &server.users;
+        let (user, device) = (user_id!("@alice:neurite.test"), alice.device_id.as_str());
+        let session = users.session(alice.access_token.as_deref().unwrap()).await.unwrap();
+        let wanted = [(
+            user.to_owned(),
+            [(device.into(), "signed_curve25519".into())].into(),
+        )].into();
+        let upload = async |ids: std::ops::Range<usize>| {
+            let keys = serde_json::from_value(one_time_keys(ids)).unwrap();
+            users.upload_one_time_keys(&session, keys, BTreeMap::new()).await.unwrap();
+        };
+        for first in (0..4200).step_by(100) {
+            upload(first..first + 100).await;
+            for _ in 0..100 {
+                assert_eq!(users.claim_keys(&wanted).await.unwrap().len(), 1);
+            }
+        }
+        let rows = store.scan(Table::ClaimedKeys, KeyRange::all(), Direction::Forward, usize::MAX);
+        assert_eq!(rows.await.unwrap().len(), 2 * 4096);
+        upload(4100..4200).await;
+        assert!(users.claim_keys(&wanted).await.unwrap().is_empty());
     }
 
     async fn one_time_keys_are_claimed_once_oldest_first_then_the_fallback_key() {

@@ -111,6 +111,9 @@ pub enum Table {
     BackupKeys = 98,
     /// Hash of an OpenID token → whose it is.
     OpenIdTokens = 99,
+    /// User, device, 0, hash of a one-time key that was claimed → nothing; user, device, 1, place →
+    /// that key.
+    ClaimedKeys = 101,
     /// Room, user, receipt type, thread → receipt.
     Receipts = 120,
     /// Media id → what is known of the file.

@@ -109,6 +109,7 @@ impl Users {
         let store = &self.inner.store;
         for table in [
             Table::OneTimeKeys,
+            Table::ClaimedKeys,
             Table::FallbackKeys,
             Table::Signatures,
             Table::ToDevice,

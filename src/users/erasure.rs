@@ -9,12 +9,13 @@ use crate::{
 };
 
 /// What is a user's alone: the keys of these rows begin with the user.
-const OWN: [Table; 15] = [
+const OWN: [Table; 16] = [
     Table::Profiles,
     Table::AccountData,
     Table::Filters,
     Table::DeviceKeys,
     Table::OneTimeKeys,
+    Table::ClaimedKeys,
     Table::FallbackKeys,
     Table::CrossSigningKeys,
     Table::Signatures,

@@ -21,6 +21,7 @@ mod openid;
 mod passwords;
 mod profiles;
 mod pushers;
+mod remembered;
 mod sessions;
 mod signatures;
 mod to_device;

@@ -9,16 +9,23 @@ use std::{
 use ruma::{DeviceId, OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use super::{Users, device_keys::device_key, sessions::Session};
+use super::{Users, device_keys::device_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::Change,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
+/// How much of a claimed key's hash is kept.
+const CLAIMED_BYTES: usize = 16;
 /// Of how many devices the counts are kept in memory at most.
 const COUNTED_DEVICES: usize = 4096;
+
+/// The keys of a device that were claimed: none is given out again, however often it is uploaded. No
+/// client keeps as many private keys, so what is forgotten would be of no use to anybody.
+const CLAIMED: Remembered = Remembered { table: Table::ClaimedKeys, limit: 4096 };
 
 /// Keys by their ids: an object with signatures, or a string.
 pub type KeysById = BTreeMap<OwnedOneTimeKeyId, Value>;
@@ -47,6 +54,22 @@ struct StoredKey {
 pub(super) struct KeyCountCache {
     counts: RefCell<HashMap<(OwnedUserId, OwnedDeviceId), Rc<KeyCounts>>>,
     changes: Cell<u64>,
+}
+
+impl StoredKey {
+    /// What tells it from others: its id and the public key. A device that lost its keys counts from
+    /// the first id again.
+    fn claimed(&self, owner: &Key) -> Key {
+        let public = self.key.get("key").unwrap_or(&self.key);
+        let hash = Sha256::digest(format!("{} {public}", self.id));
+        Remembered::item(owner).bytes(&hash[..CLAIMED_BYTES])
+    }
+
+    /// Whether another is the same key, whatever its signatures.
+    fn is_same_key(&self, other: &Self) -> bool {
+        let owner = Key::new();
+        self.claimed(&owner) == other.claimed(&owner)
+    }
 }
 
 fn fallback_key(user_id: &UserId, device_id: &DeviceId, algorithm: &OneTimeKeyAlgorithm) -> Key {
@@ -86,10 +109,16 @@ impl Users {
             let row: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
             present.insert(row.id, row.key);
         }
+        let device = device_key(user_id, device_id);
         let mut new = Vec::new();
         for (id, key) in one_time_keys {
             match present.get(&id) {
-                None => new.push((id, key)),
+                None => {
+                    let key = StoredKey { id, key, used: false };
+                    if !CLAIMED.has(store, &key.claimed(&device)).await? {
+                        new.push(key);
+                    }
+                }
                 // Sent again, since the answer was lost.
                 Some(known) if *known == key => {}
                 Some(_) => {
@@ -100,16 +129,18 @@ impl Users {
         }
         let mut batch = Batch::new();
         let position = self.record_key_counts(&mut batch, user_id, device_id);
-        for (place, (id, key)) in new.into_iter().enumerate() {
-            let algorithm = id.algorithm();
+        for (place, key) in new.iter().enumerate() {
             // In the order of upload, so that the oldest key is claimed first.
-            let row = device_key(user_id, device_id).str(algorithm).u64(position);
-            let row = row.u64(place as u64);
-            batch.put_json(Table::OneTimeKeys, row, &StoredKey { id, key, used: false })?;
+            let row = device.clone().str(key.id.algorithm()).u64(position).u64(place as u64);
+            batch.put_json(Table::OneTimeKeys, row, key)?;
         }
         for (id, key) in fallback_keys {
             let place = fallback_key(user_id, device_id, &id.algorithm());
-            batch.put_json(Table::FallbackKeys, place, &StoredKey { id, key, used: false })?;
+            let mut key = StoredKey { id, key, used: false };
+            let before: Option<StoredKey> = store.get_json(Table::FallbackKeys, &place).await?;
+            // Sent again it is no newer than it was.
+            key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
+            batch.put_json(Table::FallbackKeys, place, &key)?;
         }
         Ok(store.commit(batch).await?)
     }
@@ -157,7 +188,10 @@ impl Users {
         let oldest = store.scan(Table::OneTimeKeys, range, Direction::Forward, 1).await?;
         if let Some((place, row)) = oldest.into_iter().next() {
             batch.delete(Table::OneTimeKeys, place);
-            return serde_json::from_slice(&row).map(Some).map_err(Error::internal);
+            let key: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
+            let device = device_key(user_id, device_id);
+            CLAIMED.add(store, batch, &device, &key.claimed(&device)).await?;
+            return Ok(Some(key));
         }
         let place = fallback_key(user_id, device_id, algorithm);
         let fallback: Option<StoredKey> = store.get_json(Table::FallbackKeys, &place).await?;

@@ -8,15 +8,15 @@ use ruma::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Users, device_keys::device_key, sessions::Session};
+use super::{Users, device_keys::device_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::{Change, Position},
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
-/// How many transactions of a device are remembered.
-const REMEMBERED_TRANSACTIONS: u64 = 512;
+/// The transactions of a device.
+const TRANSACTIONS: Remembered = Remembered { table: Table::ToDeviceTransactions, limit: 512 };
 
 /// The content for each device, or for all devices of a user.
 pub type Messages<T> = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<T>>>;
@@ -46,26 +46,15 @@ impl Users {
         // A transaction id means something for one device and one path.
         // spec: client-server §Transaction identifiers
         let of_sender = device_key(&sender.user_id, &sender.device_id);
-        let seen = of_sender.clone().u64(0).str(event_type).str(transaction);
+        let seen = Remembered::item(&of_sender).str(event_type).str(transaction);
         // Held until the transaction is durable: the same one at the same time waits for it.
         let _guard = self.inner.transactions.lock(seen.to_vec()).await;
         let store = &self.inner.store;
-        if store.get(Table::ToDeviceTransactions, &seen).await?.is_some() {
+        if TRANSACTIONS.has(store, &seen).await? {
             return Ok(());
         }
-        let range = KeyRange::prefix(of_sender.clone().u64(1));
-        let last = store.scan(Table::ToDeviceTransactions, range, Direction::Backward, 1).await?;
-        let place = 1 + last
-            .first()
-            .and_then(|(key, _)| {
-                let mut key = KeyReader::new(key);
-                let (_user, _device, _kind) = (key.str()?, key.str()?, key.u64()?);
-                key.u64()
-            })
-            .unwrap_or_default();
-        let forgotten = of_sender.clone().u64(1).u64(place.saturating_sub(REMEMBERED_TRANSACTIONS));
-        let forgotten_key = store.get(Table::ToDeviceTransactions, &forgotten).await?;
-
+        let mut batch = Batch::new();
+        TRANSACTIONS.add(store, &mut batch, &of_sender, &seen).await?;
         let mut deliveries = Vec::new();
         for (user_id, devices) in messages {
             for (device, content) in devices {
@@ -86,20 +75,12 @@ impl Users {
                 }
             }
         }
-        let mut batch = Batch::new();
         for (user_id, device_id, event) in deliveries {
             let change =
                 Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() };
             let position = self.inner.feed.record(&mut batch, change);
             let key = message_key(&user_id, &device_id, position);
             batch.put(Table::ToDevice, key, event.get());
-        }
-        batch.put(Table::ToDeviceTransactions, &*seen, []);
-        let place = of_sender.clone().u64(1).u64(place);
-        batch.put(Table::ToDeviceTransactions, place, &*seen);
-        if let Some(key) = forgotten_key {
-            batch.delete(Table::ToDeviceTransactions, forgotten);
-            batch.delete(Table::ToDeviceTransactions, key);
         }
         Ok(store.commit(batch).await?)
     }
