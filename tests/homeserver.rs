@@ -4,6 +4,8 @@ mod support;
 
 use neurite::{Config, Homeserver, client_api::Body};
 use ruma::server_name;
+use serde_json::Value;
+use support::client::{Client, password_login, server};
 
 tests! {
     async fn versions_are_told_and_unknown_endpoints_are_unrecognized() {
@@ -20,6 +22,65 @@ tests! {
             let response = server.fetch(request).await;
             assert_eq!(response.status(), status, "{method} {path}");
             assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        }
+    }
+
+    async fn every_response_keeps_browsers_from_taking_it_for_something_else() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let upload = async |kind: &str, name: &str| {
+            let path = format!("/_matrix/media/v3/upload?filename={name}");
+            let request = http::Request::post(path)
+                .header("authorization", format!("Bearer {}", alice.access_token.as_deref().unwrap()))
+                .header("content-type", kind)
+                .body(Body::from(b"alert(1)".to_vec()));
+            let body = server.fetch(request.unwrap()).await.into_body().bytes().await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let id = body["content_uri"].as_str().unwrap().strip_prefix("mxc://").unwrap().to_owned();
+            format!("/_matrix/client/v1/media/download/{id}")
+        };
+        let (text, script) = (upload("text/plain", "a.txt").await, upload("text/JavaScript; a=b", "a.js").await);
+        let html = upload("text/html", "a%0Ab%22.html").await;
+        let api = "sandbox; default-src 'none'; frame-ancestors 'none'";
+        let media = "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; \
+                     style-src 'unsafe-inline'; object-src 'self';";
+        let (stored, kept) = ("no-store", "private, max-age=31536000, immutable");
+        let login = || Some(password_login("alice").to_string().into_bytes());
+        let openid = format!("/_matrix/client/v3/user/{}/openid/request_token", alice.user_id);
+        for (method, path, body, status, policy, caching) in [
+            ("GET", "/_matrix/client/versions", None, 200, api, stored),
+            ("POST", "/_matrix/client/v3/login", login(), 200, api, stored),
+            ("POST", "/_matrix/client/v3/register", Some(b"{}".to_vec()), 401, api, stored),
+            ("POST", "/_matrix/client/v3/refresh", Some(b"{}".to_vec()), 400, api, stored),
+            ("POST", "/_matrix/client/v1/login/get_token", Some(b"{}".to_vec()), 401, api, stored),
+            ("POST", &openid, Some(b"{}".to_vec()), 200, api, stored),
+            ("GET", "/_matrix/client/v3/nothing", None, 404, api, stored),
+            ("OPTIONS", "/_matrix/client/v3/sync", None, 200, api, stored),
+            ("GET", "/_matrix/static/client/login/", None, 200, "default-src 'none'; script-src 'nonce-", stored),
+            ("GET", "/_matrix/client/v1/media/download/neurite.test/none", None, 404, api, stored),
+            ("GET", &text, None, 200, media, kept),
+            ("GET", &script, None, 200, media, kept),
+            ("GET", &html, None, 200, media, kept),
+        ] {
+            let answer = alice.send(method, path, body).await;
+            let header = |name: &str| answer.headers.get(name).map(|of| of.to_str().unwrap());
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert_eq!(header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+            assert_eq!(header("cache-control"), Some(caching), "{method} {path}");
+            assert!(header("content-security-policy").unwrap().starts_with(policy), "{method} {path}");
+            assert_eq!(header("access-control-allow-origin"), Some("*"), "{method} {path}");
+            let embedded = (caching == kept).then_some("cross-origin");
+            assert_eq!(header("cross-origin-resource-policy"), embedded, "{method} {path}");
+        }
+        for (path, kind, disposition) in [
+            (&text, "text/plain", "inline; filename=a.txt"),
+            (&script, "application/octet-stream", "attachment; filename=a.js"),
+            (&html, "text/html", "attachment; filename="),
+        ] {
+            let answer = alice.send("GET", path, None).await;
+            assert_eq!(answer.headers["content-type"], kind);
+            let given = answer.headers["content-disposition"].to_str().unwrap();
+            assert!(given.starts_with(disposition), "{given}");
         }
     }
 }

@@ -6,6 +6,7 @@ import { whenReleased } from "./locks.js";
 import { PROTOCOL } from "./messages.js";
 import type { FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { serve } from "./nats-client.js";
+import { ERROR_HEADERS } from "./response.js";
 import type { RequestStatus } from "./status.js";
 
 export type HomeserverChannel = Channel<FromHomeserver, ToHomeserver>;
@@ -176,7 +177,7 @@ export class Callers {
 /** What is answered when the homeserver failed where it should not. */
 const INTERNAL_ERROR = {
   status: 500,
-  headers: ["content-type", "application/json", "access-control-allow-origin", "*"],
+  headers: Object.entries(ERROR_HEADERS).flat(),
   body: new TextEncoder().encode('{"errcode":"M_UNKNOWN","error":"Internal server error"}'),
 };
 

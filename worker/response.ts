@@ -6,6 +6,14 @@ import type { ResponseMessage } from "./messages.js";
 /** Statuses that have no body. fetch: "null body status" */
 const NO_BODY = new Set([101, 103, 204, 205, 304]);
 
+/** The headers of an error that is told without the homeserver, as it would have them. */
+export const ERROR_HEADERS = {
+  "content-type": "application/json",
+  "access-control-allow-origin": "*",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+};
+
 /** The response to `request`. */
 export function toResponse(request: RequestContent, answer: ResponseMessage): Response {
   const { status, body } = answer;

@@ -11,7 +11,7 @@ import { hold, uniqueName } from "./locks.js";
 import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
 import { readRequest } from "./request.js";
-import { toResponse } from "./response.js";
+import { ERROR_HEADERS, toResponse } from "./response.js";
 import { Route } from "./route.js";
 import { Served } from "./served.js";
 
@@ -103,8 +103,7 @@ function isMediaElement(request: Request, path: string): boolean {
 /** For a person who opens an address of the homeserver while no page runs it. */
 function unavailable(): Response {
   const error = "No open page runs this homeserver. Open one, then reload.";
-  const headers = { "content-type": "application/json" };
-  return new Response(JSON.stringify({ errcode: "M_UNKNOWN", error }), { status: 503, headers });
+  return new Response(JSON.stringify({ errcode: "M_UNKNOWN", error }), { status: 503, headers: ERROR_HEADERS });
 }
 
 worker.addEventListener("fetch", (event) => {

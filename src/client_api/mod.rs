@@ -11,6 +11,7 @@ mod events;
 mod fallback;
 mod filter;
 mod guests;
+mod headers;
 mod incoming;
 mod keys;
 mod limits;
@@ -52,6 +53,8 @@ mod voip;
 mod well_known;
 
 use self::body::json_response;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use self::headers::refusal;
 pub(crate) use self::limits::RateLimits;
 pub use self::{
     body::Body,

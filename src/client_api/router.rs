@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use bytes::Bytes;
 use futures::{FutureExt, future::LocalBoxFuture};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use ruma::{
     api::{
@@ -15,7 +15,7 @@ use ruma::{
     serde::JsonObject,
 };
 
-use super::{Authenticate, Body, Incoming, guests, limits::Limit, moderation};
+use super::{Authenticate, Body, Incoming, guests, headers, limits::Limit, moderation};
 use crate::{Error, Homeserver, Result, users::Session};
 
 /// Completes a body where the specification lets members be left out that ruma's types need, or
@@ -153,14 +153,10 @@ impl Router {
         server: &Rc<Homeserver>,
         request: http::Request<Body>,
     ) -> http::Response<Body> {
-        let mut response = match self.dispatch(server, request).await {
-            Ok(response) => response,
-            Err(error) => error.into_response().map(Body::from),
-        };
-        for (name, value) in CORS {
-            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        match self.dispatch(server, request).await {
+            Ok(response) => headers::complete(response),
+            Err(error) => headers::refusal(error),
         }
-        response
     }
 
     async fn dispatch(
@@ -246,14 +242,6 @@ where
     };
     Ok((Incoming { request, auth }, body))
 }
-
-/// spec: client-server §Web Browser Clients
-const CORS: [(header::HeaderName, &str); 4] = [
-    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
-    (header::ACCESS_CONTROL_ALLOW_HEADERS, "X-Requested-With, Content-Type, Authorization"),
-    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"),
-];
 
 fn unrecognized(status: StatusCode, message: &str) -> Error {
     Error::new(status, ErrorKind::Unrecognized, message)

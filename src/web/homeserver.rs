@@ -13,7 +13,7 @@ use super::{
     request,
     storage::Storage,
 };
-use crate::queue::protocol::Server;
+use crate::{client_api::refusal, queue::protocol::Server};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -70,7 +70,7 @@ impl Homeserver {
         self.under_way.promise(number, async move {
             let response = match request::read(&method, &path, &headers, &body) {
                 Ok(request) => server.fetch(request).await,
-                Err(error) => error.into_response().map(Into::into),
+                Err(error) => refusal(error),
             };
             request::write(response)
         })

@@ -5,10 +5,10 @@
 mod login;
 mod stages;
 
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::Response;
 
-use super::{Body, Router};
-use crate::{Error, Result, platform};
+use super::{Body, Router, headers};
+use crate::{Result, platform};
 
 pub(super) fn routes(router: &mut Router) {
     login::routes(router);
@@ -24,17 +24,8 @@ fn page(title: &str, body: &str, script: &str) -> Result<Response<Body>> {
         .replace("{title}", title)
         .replacen("{script}", script, 1)
         .replacen("{body}", body, 1);
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
     let mut response = Response::new(Body::from(html.into_bytes()));
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let policy = HeaderValue::try_from(policy).map_err(Error::internal)?;
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    *response.headers_mut() = headers::of_page(&nonce)?;
     Ok(response)
 }
 
