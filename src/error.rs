@@ -50,8 +50,8 @@ impl Error {
     }
 
     /// 400 `M_BAD_JSON`
-    pub fn bad_json(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, ErrorKind::BadJson, message)
+    pub fn bad_json(message: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorKind::BadJson, message.to_string())
     }
 
     /// 400 `M_NOT_JSON`

@@ -1,7 +1,7 @@
 //! Neurite: a Matrix homeserver that lives in a browser tab.
 //!
 //! Modules from the ground up; each uses those above it in this list, never those below:
-//! [`platform`], [`store`], [`feed`], [`queue`], [`rooms`], [`users`], [`media`], [`sync`],
+//! [`platform`], [`json`], [`store`], [`feed`], [`queue`], [`rooms`], [`users`], [`media`], [`sync`],
 //! [`client_api`], [`homeserver`] and, in a browser, `web`.
 //!
 //! Without the feature `homeserver` there are only the platform, the store and the queue.
@@ -18,6 +18,8 @@ mod error;
 pub mod feed;
 #[cfg(feature = "homeserver")]
 pub mod homeserver;
+#[cfg(feature = "homeserver")]
+pub mod json;
 #[cfg(feature = "homeserver")]
 pub mod media;
 pub mod platform;

@@ -15,7 +15,7 @@ use ruma::{
 use serde_json::json;
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, push::Push};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_all);
@@ -109,6 +109,7 @@ fn insert(
         }
         cause => Error::invalid_param(cause.to_string()),
     })?;
+    Push::check_rule(find(rules, &kind, &id)?)?;
     match enabled {
         Some(enabled) => rules.set_enabled(kind, &id, enabled).map_err(Error::internal),
         None => Ok(()),

@@ -11,14 +11,13 @@ use ruma::{
     },
     push::{Action, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
     room_version_rules::RoomPowerLevelsRules,
-    serde::Raw,
 };
 
-use super::{Push, counts::unread_key};
+use super::{Push, counts::unread_key, flatten};
 use crate::{
     Result,
     feed::Position,
-    rooms::{Event, Format, Pdu, Room},
+    rooms::{Event, Pdu, Room},
     store::Table,
 };
 
@@ -59,8 +58,7 @@ impl Push {
             return Ok(Some(meaning));
         }
         let pdu = &meaning.event.pdu;
-        let json: Raw<serde_json::Value> = Raw::from_json(pdu.client_json(Format::Timeline)?);
-        let flattened = FlattenedJson::from_raw(&json);
+        let Some(flattened) = flatten::flattened(pdu)? else { return Ok(Some(meaning)) };
         let members = room.members().await?;
         let joined = members.values().filter(|member| member.membership == MembershipState::Join);
         let member_count = joined.count();
@@ -75,7 +73,8 @@ impl Push {
             if !concerned || *user_id == pdu.sender || !self.inner.rooms.is_local(user_id) {
                 continue;
             }
-            let name = member.displayname.as_deref().unwrap_or(user_id.localpart());
+            let name = member.displayname.as_deref().filter(|name| flatten::is_pattern(name));
+            let name = name.unwrap_or(user_id.localpart());
             let mut context = PushConditionRoomCtx::new(
                 pdu.room_id.clone(),
                 u32::try_from(member_count).unwrap_or(u32::MAX).into(),
@@ -118,12 +117,17 @@ fn gone(pdu: &Pdu) -> Option<OwnedUserId> {
 
 async fn actions(
     rules: &Ruleset,
-    event: &FlattenedJson,
+    parts: &[FlattenedJson],
     context: &PushConditionRoomCtx,
 ) -> Vec<Action> {
     for rule in rules {
-        if rule.applies(event, context).await {
-            return rule.actions().to_vec();
+        if !flatten::has_patterns_only(rule) {
+            continue;
+        }
+        for part in parts {
+            if rule.applies(part, context).await {
+                return rule.actions().to_vec();
+            }
         }
     }
     Vec::new()

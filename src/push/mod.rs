@@ -6,6 +6,7 @@
 mod consumer;
 mod counts;
 mod evaluate;
+mod flatten;
 mod notifications;
 mod replacement;
 mod rules;

@@ -16,6 +16,7 @@ use super::{
     auth::{self, Loaded, Subject},
     build,
     draft::Draft,
+    limits,
     live::{LiveRoom, View},
     resolve::Resolved,
     state::{StateEntry, StateGroup},
@@ -39,7 +40,7 @@ impl Rooms {
     /// servers that must have signed it.
     ///
     /// # Errors
-    /// 400 `M_BAD_JSON` for what is no event of this room, 403 `M_FORBIDDEN` for one whose
+    /// 400 `M_BAD_JSON` for what is no event of this room, 413 `M_TOO_LARGE`, 403 `M_FORBIDDEN` for one whose
     /// signatures are not right: such an event is dropped.
     pub async fn accept(
         &self,
@@ -324,6 +325,7 @@ fn check_form(
     keys: &PublicKeyMap,
 ) -> Result<Pdu> {
     object.remove("unsigned");
+    limits::written(&object)?;
     check_pdu_format(&object, &live.rules.event_format).map_err(Error::bad_json)?;
     let verified = verify_event(keys, &object, &live.rules)
         .map_err(|cause| Error::forbidden(format!("The event's signatures: {cause}")))?;
@@ -332,8 +334,7 @@ fn check_form(
             .map_err(|cause| Error::bad_json(cause.to_string()))?;
     }
     let event_id = build::event_id(&object, &live.rules)?;
-    let json = serde_json::value::to_raw_value(&object).map_err(Error::internal)?;
-    let pdu = Pdu::parse(event_id, json, &live.rules, false)
+    let pdu = Pdu::parse(event_id, limits::written(&object)?, &live.rules, false)
         .map_err(|cause| Error::bad_json(cause.to_string()))?;
     if pdu.room_id != live.room_id || pdu.kind == TimelineEventType::RoomCreate {
         return Err(Error::bad_json("The event is not one of this room"));

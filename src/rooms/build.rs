@@ -8,9 +8,8 @@ use ruma::{
     signatures::{JsonError, reference_hash},
     state_res::check_pdu_format,
 };
-use serde_json::value::RawValue;
 
-use super::{NewEvent, Pdu, ServerKey};
+use super::{NewEvent, Pdu, ServerKey, limits};
 use crate::{Error, Result, platform};
 
 /// The greatest depth that canonical JSON can say. spec: appendices §Canonical JSON
@@ -74,8 +73,7 @@ pub(super) fn build(
     }
     key.hash_and_sign(&mut event, &rules.redaction).map_err(refused)?;
     let event_id = event_id(&event, rules)?;
-    let json = serde_json::value::to_raw_value(&event).map_err(Error::internal)?;
-    check_size(&json)?;
+    let json = limits::written(&event)?;
     check_pdu_format(&event, &rules.event_format).map_err(Error::bad_json)?;
     Pdu::parse(event_id, json, rules, false).map_err(|cause| Error::bad_json(cause.to_string()))
 }
@@ -94,19 +92,9 @@ pub(super) fn create_makes_room_id(rules: &RoomVersionRules) -> bool {
     rules.room_id_format == RoomIdFormatVersion::V2
 }
 
-/// The size that an event may have, with hashes and signatures. spec: client-server §Size limits
-const MAX_SIZE: usize = 65_535;
-
-fn check_size(json: &RawValue) -> Result<()> {
-    if json.get().len() > MAX_SIZE {
-        return Err(Error::too_large("The event is larger than 65535 bytes"));
-    }
-    Ok(())
-}
-
 fn refused(cause: JsonError) -> Error {
     match cause {
-        JsonError::PduTooLarge => Error::too_large("The event is larger than 65535 bytes"),
+        JsonError::PduTooLarge => limits::too_large(),
         cause => Error::bad_json(cause.to_string()),
     }
 }

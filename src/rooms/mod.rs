@@ -13,6 +13,7 @@ mod creation;
 mod directory;
 mod draft;
 mod event;
+mod limits;
 mod live;
 mod members;
 mod membership;

@@ -1,8 +1,10 @@
 //! An event as servers exchange it.
 
+use std::collections::BTreeMap;
+
 use ruma::{
-    CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId,
-    OwnedUserId, RoomId, UserId,
+    CanonicalJsonObject, CanonicalJsonValue, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId,
+    OwnedRoomId, OwnedUserId, RoomId, UserId,
     events::{StateEventType, TimelineEventType, room::member::MembershipState},
     room_version_rules::RoomVersionRules,
 };
@@ -130,7 +132,12 @@ impl Pdu {
     /// # Errors
     /// Never for a stored event: it was canonical JSON when it came.
     pub(super) fn object(&self) -> serde_json::Result<CanonicalJsonObject> {
-        serde_json::from_str(self.json.get())
+        // One by one: older versions kept contents that are as deep as a parser goes.
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(self.json.get())?;
+        let parsed = |(name, member): (String, &RawValue)| {
+            Ok((name, serde_json::from_str::<CanonicalJsonValue>(member.get())?))
+        };
+        members.into_iter().map(parsed).collect()
     }
 
     /// The key in the room's state that it sets, for a state event.

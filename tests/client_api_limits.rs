@@ -1,0 +1,85 @@
+//! What may be sent at most, and that whatever is taken can be read.
+#![cfg(feature = "homeserver")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::client::{Client, server};
+
+/// A value that is nested so deep.
+fn nested(depth: usize) -> Value {
+    (1..depth).fold(json!({}), |inner, _| json!({ "a": inner }))
+}
+
+async fn room(client: &Client) -> String {
+    let room = client.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
+    room["room_id"].as_str().unwrap().to_owned()
+}
+
+tests! {
+    async fn contents_are_nested_100_deep_at_most() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room_id = room(&alice).await;
+        let send = async |txn: &str, content: Value| {
+            alice.put(&format!("/v3/rooms/{room_id}/send/m.room.message/{txn}"), content).await
+        };
+        send("1", nested(100)).await.ok();
+        send("2", nested(101)).await.fails(400, "M_BAD_JSON");
+        send("3", nested(126)).await.fails(400, "M_BAD_JSON");
+        let state = format!("/v3/rooms/{room_id}/state/org.deep/");
+        alice.put(&state, nested(100)).await.ok();
+        alice.put(&state, nested(101)).await.fails(400, "M_BAD_JSON");
+        let initial = json!([{ "type": "org.deep", "state_key": "", "content": nested(101) }]);
+        alice.post("/v3/createRoom", json!({ "initial_state": initial })).await.fails(400, "M_INVALID_ROOM_STATE");
+        // Not what a parser takes for something else either.
+        send("4", json!({ "a": 1, "$serde_json::private::RawValue": "[" })).await.fails(400, "M_BAD_JSON");
+        // What can be kept is told to everybody.
+        assert!(alice.get("/v3/sync").await.ok().to_string().contains(&nested(100).to_string()));
+    }
+
+    async fn an_event_and_its_members_are_so_large_at_most() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room_id = room(&alice).await;
+        let of = |kind: usize, key: usize| {
+            format!("/v3/rooms/{room_id}/state/{}/{}", "t".repeat(kind), "k".repeat(key))
+        };
+        alice.put(&of(255, 255), json!({})).await.ok();
+        alice.put(&of(256, 1), json!({})).await.fails(413, "M_TOO_LARGE");
+        alice.put(&of(1, 256), json!({})).await.fails(413, "M_TOO_LARGE");
+        let send = format!("/v3/rooms/{room_id}/send/m.room.message/1");
+        let body = json!({ "body": "x".repeat(65_536) });
+        alice.put(&send, body).await.fails(413, "M_TOO_LARGE");
+    }
+
+    async fn nothing_that_a_member_is_called_or_says_ends_push() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room_id = room(&alice).await;
+        bob.post(&format!("/v3/rooms/{room_id}/join"), json!({})).await.ok();
+        let member = format!("/v3/rooms/{room_id}/state/m.room.member/{}", bob.user_id);
+        let named = json!({
+            "actions": ["notify", { "set_tweak": "highlight" }],
+            "conditions": [{ "kind": "contains_display_name" }],
+        });
+        bob.put("/v3/pushrules/global/override/named", named).await.ok();
+        for (txn, name) in ["?".repeat(30_000), "*?".repeat(500), "a".to_owned()].iter().enumerate() {
+            bob.put(&member, json!({ "membership": "join", "displayname": name })).await.ok();
+            let body = format!("{} bob's a", "ab ".repeat(20_000));
+            let send = format!("/v3/rooms/{room_id}/send/m.room.message/{txn}");
+            alice.put(&send, json!({ "msgtype": "m.text", "body": body })).await.ok();
+            let told = bob.get("/v3/notifications?limit=1").await.ok();
+            assert_eq!(told["notifications"][0]["event"]["content"]["body"], body);
+            let actions = told["notifications"][0]["actions"].to_string();
+            assert_eq!(actions.contains("highlight"), !name.contains('*'), "{txn}: {actions}");
+        }
+        let rule = |pattern: usize| json!({ "actions": ["notify"], "pattern": "?".repeat(pattern) });
+        bob.put("/v3/pushrules/global/content/long", rule(1025)).await.fails(400, "M_INVALID_PARAM");
+        bob.put("/v3/pushrules/global/content/long", rule(1024)).await.ok();
+        let send = format!("/v3/rooms/{room_id}/send/m.room.message/last");
+        alice.put(&send, json!({ "msgtype": "m.text", "body": "b".repeat(60_000) })).await.ok();
+        assert!(bob.get("/v3/notifications?limit=1").await.ok()["notifications"][0].is_object());
+    }
+}
