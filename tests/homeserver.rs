@@ -2,12 +2,38 @@
 
 mod support;
 
-use neurite::{Config, Homeserver, client_api::Body};
+use neurite::{
+    Config, Homeserver,
+    client_api::Body,
+    queue::{ConsumerConfig, Queue},
+};
 use ruma::server_name;
 use serde_json::Value;
 use support::client::{Client, password_login, server};
 
 tests! {
+    async fn consumers_of_older_versions_give_up_what_can_not_be_worked_on_too() {
+        let place = support::place::Place::new();
+        let start = async || {
+            let config = Config::new(server_name!("neurite.test").to_owned());
+            Homeserver::start(config, place.open().await).await.unwrap()
+        };
+        start().await;
+        let queue = Queue::open(place.open().await).await.unwrap();
+        for name in ["push", "search"] {
+            let config = ConsumerConfig { durable_name: name.into(), ..ConsumerConfig::default() };
+            queue.create_consumer("ROOM_EVENTS", config).await.unwrap();
+        }
+        let server = start().await;
+        for name in ["push", "search"] {
+            let info = server.queue.consumer("ROOM_EVENTS", name).unwrap().info();
+            assert_eq!(info.config.max_deliver, 4, "{name}");
+        }
+        let streams = server.status().await.unwrap().streams;
+        let events = streams.iter().find(|stream| stream.name == "ROOM_EVENTS").unwrap();
+        assert!(events.consumers.iter().all(|consumer| consumer.set_aside == 0));
+    }
+
     async fn versions_are_told_and_unknown_endpoints_are_unrecognized() {
         let config = Config::new(server_name!("neurite.test").to_owned());
         let server = Homeserver::start(config, support::store().await).await.unwrap();

@@ -9,6 +9,8 @@ export interface ConsumerStatus {
   pending: number;
   /** Messages delivered and not yet acknowledged. */
   ackPending: number;
+  /** Messages given up since the worker started: each delivery of them failed or ended a worker. */
+  setAside: number;
   /** The stream sequence of the last delivery. */
   delivered: number;
   /** All up to this stream sequence are acknowledged. */

@@ -11,8 +11,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, push::Action};
 use super::{Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
 use crate::{
     Error, Result, platform,
-    queue::{self, Consumer, ConsumerConfig, Message, Queue},
-    rooms::{ROOM_EVENTS, RoomEvent},
+    queue::{self, Consumer, Message, Queue},
+    rooms::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
     store::Batch,
 };
 
@@ -20,14 +20,12 @@ use crate::{
 const CONSUMER: &str = "push";
 /// How many events are worked on at once.
 const EVENTS: usize = 64;
-/// After how long an event that could not be worked on comes again.
-const RETRY: Duration = Duration::from_secs(10);
 /// How long a list of notifications waits for the newest at most.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Makes the consumer, unless it is there.
+/// Makes the consumer, unless it is there as it is to be.
 pub(super) async fn create(queue: &Queue) -> Result<Consumer> {
-    let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
+    let config = consumer_of_room_events(CONSUMER);
     Ok(queue.create_consumer(ROOM_EVENTS, config).await?)
 }
 
@@ -59,7 +57,7 @@ impl Push {
                 }
                 Err(cause) => {
                     tracing::error!("an event can't be pushed: {cause}");
-                    message.nak(Some(RETRY));
+                    message.put_off();
                 }
             }
         }

@@ -58,6 +58,8 @@ pub struct ConsumerStatus {
     pub pending: u64,
     /// How many are delivered and not acknowledged.
     pub ack_pending: usize,
+    /// How many it gave up since the queue was opened.
+    pub set_aside: u64,
     /// The stream's sequence number of the last delivery.
     pub delivered: u64,
     /// The stream's sequence number up to which all is acknowledged.
@@ -71,6 +73,7 @@ impl From<StreamInfo> for StreamStatus {
             name: consumer.name,
             pending: consumer.num_pending,
             ack_pending: consumer.num_ack_pending,
+            set_aside: consumer.set_aside,
             delivered: consumer.delivered.stream_seq,
             ack_floor: consumer.ack_floor.stream_seq,
         });

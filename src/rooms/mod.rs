@@ -51,7 +51,7 @@ pub use self::{
     live::Members,
     members::{Member, UserRoom, UserRooms},
     membership::Profile,
-    output::{ROOM_EVENTS, RoomEvent},
+    output::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
     pdu::Pdu,
     relations::{Related, Relation, RelationFilter},
     room::Room,

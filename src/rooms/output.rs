@@ -8,12 +8,25 @@ use super::Rooms;
 use crate::{
     Error, Result,
     feed::Position,
-    queue::{Headers, Queue, Retention, StreamConfig},
+    queue::{ConsumerConfig, Headers, Queue, Retention, StreamConfig},
     store::Batch,
 };
 
 /// The name of the stream.
 pub const ROOM_EVENTS: &str = "ROOM_EVENTS";
+
+/// How often a consumer of the homeserver is delivered a message. What still can't be worked on then,
+/// or has ended the worker each time, is set aside, so that the rest goes on.
+const MAX_DELIVER: i64 = 4;
+
+/// The configuration of a part's consumer of the stream.
+pub fn consumer_of_room_events(name: &str) -> ConsumerConfig {
+    ConsumerConfig {
+        durable_name: name.to_owned(),
+        max_deliver: MAX_DELIVER,
+        ..ConsumerConfig::default()
+    }
+}
 
 /// The payload of its messages, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

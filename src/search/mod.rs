@@ -12,8 +12,8 @@ use ruma::{OwnedEventId, OwnedRoomId, events::TimelineEventType};
 pub use self::index::{Hit, SearchKey};
 use crate::{
     Error, Result,
-    queue::{self, Consumer, ConsumerConfig, Message, Queue},
-    rooms::{ROOM_EVENTS, RoomEvent, Rooms},
+    queue::{self, Consumer, Message, Queue},
+    rooms::{ROOM_EVENTS, RoomEvent, Rooms, consumer_of_room_events},
     store::{Batch, Store},
 };
 
@@ -21,8 +21,6 @@ use crate::{
 const CONSUMER: &str = "search";
 /// How many events are put into the index at once.
 const EVENTS: usize = 64;
-/// After how long an event that could not be worked on comes again.
-const RETRY: Duration = Duration::from_secs(10);
 /// How long a search waits for the index at most.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -44,7 +42,7 @@ impl Search {
     /// # Errors
     /// When the store fails.
     pub async fn open(store: Store, queue: &Queue, rooms: Rooms) -> Result<Self> {
-        let config = ConsumerConfig { durable_name: CONSUMER.to_owned(), ..Default::default() };
+        let config = consumer_of_room_events(CONSUMER);
         let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
         let search = Self { inner: Rc::new(Inner { store, rooms, consumer: consumer.clone() }) };
         queue::work(&search.inner, consumer, EVENTS, async |inner, messages| {
@@ -77,7 +75,7 @@ impl Search {
                 Ok(()) => done.push(message),
                 Err(cause) => {
                     tracing::error!("an event can't be indexed: {cause}");
-                    message.nak(Some(RETRY));
+                    message.put_off();
                 }
             }
         }

@@ -39,11 +39,12 @@ export function Streams({ streams, offline }: Pick<Status, "streams" | "offline"
 }
 
 function Consumer({ consumer, lastSeq }: { consumer: ConsumerStatus; lastSeq: number }) {
-  const { name, pending, ackPending, ackFloor } = consumer;
+  const { name, pending, ackPending, ackFloor, setAside } = consumer;
   return (
     <li class="consumer">
       <span class="mono">{name}</span>
       <span class={pending + ackPending > 0 ? "tag busy" : "tag"}>{tell(pending, ackPending)}</span>
+      {setAside > 0 && <span class="tag bad">{number(setAside)} set aside</span>}
       <progress max={Math.max(lastSeq, 1)} value={lastSeq === 0 ? 1 : ackFloor} aria-label={`${name}: acknowledged`} />
       <span class="quiet consumer-counts">
         <Moving value={consumer.delivered} /> delivered · <Moving value={ackFloor} /> acknowledged

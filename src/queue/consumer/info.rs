@@ -44,6 +44,10 @@ pub struct ConsumerInfo {
     pub num_waiting: usize,
     /// How many messages it has still to be delivered.
     pub num_pending: u64,
+    /// How many messages it gave up since the queue was opened, since they were delivered as often
+    /// as is allowed. JetStream tells that by advisories only.
+    #[serde(skip)]
+    pub set_aside: u64,
     /// Whether somebody listens to what is pushed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub push_bound: bool,
@@ -103,6 +107,7 @@ impl ConsumerInfo {
             num_redelivered: redelivered.count(),
             num_waiting: consumer.fetching.get() + consumer.num_waiting(stream),
             num_pending: deliveries.num_pending(),
+            set_aside: consumer.set_aside.get(),
             push_bound: consumer.is_bound(stream),
             paused: pause.paused,
             pause_remaining: pause.paused.then_some(pause.pause_remaining),

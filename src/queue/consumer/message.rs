@@ -14,7 +14,11 @@ use crate::{
     store::Batch,
 };
 
+/// After how long a message that could not be worked on comes again; longer each time.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// A message as it was delivered; to be acknowledged.
+#[derive(Clone)]
 pub struct Message {
     consumer: Consumer,
     /// Its subject.
@@ -90,6 +94,13 @@ impl Message {
     /// Has it delivered again: now, or after `delay`, which outlasts a restart.
     pub fn nak(&self, delay: Option<Duration>) {
         self.consumer.nak(self.stream_sequence, delay);
+    }
+
+    /// Has it delivered again later, and the later the more often it was: what is missing now may be
+    /// there by then.
+    pub fn put_off(&self) {
+        let times = u32::try_from(self.num_delivered.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.nak(Some(RETRY.saturating_mul(4u32.saturating_pow(times))));
     }
 
     /// Says that it is still being worked on: the wait for its acknowledgement begins anew.

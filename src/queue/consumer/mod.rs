@@ -75,6 +75,8 @@ pub(super) struct Inner {
     flow: RefCell<Flow>,
     acks: RefCell<AckInbox>,
     progress: Progress,
+    /// How many messages it gave up since the queue was opened.
+    set_aside: Cell<u64>,
     /// Whether a task delivers.
     pumping: Cell<bool>,
     /// Whether it has to be told that a pause is over.
@@ -106,6 +108,7 @@ impl Inner {
             flow: RefCell::default(),
             acks: RefCell::default(),
             progress: Progress::default(),
+            set_aside: Cell::new(0),
             pumping: Cell::new(false),
             paused: Cell::new(row.config.paused_until() > now),
             active_at: Cell::new(now),

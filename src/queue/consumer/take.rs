@@ -112,7 +112,7 @@ impl Consumer {
             let sequences = messages.iter().map(|message| message.stream_sequence);
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
             batch.wait_for_others();
-        } else if config.max_deliver > 0 {
+        } else if config.max_deliver > 0 && !self.inner.progress.records() {
             // Deliveries are counted over restarts, as a message may be what ends the worker.
             self.inner.write(&self.stream, &mut batch);
         } else {
@@ -174,9 +174,15 @@ impl Consumer {
             let mut batch = Batch::new();
             let sequences = exhausted.iter().map(|(sequence, _)| *sequence);
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Exhausted);
+            let (inner, count) = (self.inner.clone(), exhausted.len() as u64);
+            batch.on_durable(move || inner.set_aside.set(inner.set_aside.get() + count));
             // When it fails, they are due again and this is tried again.
             drop(self.stream.store.submit(batch));
             for (sequence, times) in exhausted {
+                let (stream, name) = (self.stream.name(), &self.inner.name);
+                tracing::warn!(
+                    "message {sequence} of {stream} is set aside: {name} got it {times} times"
+                );
                 advisory::max_deliveries(&self.stream, &self.inner, sequence, times);
             }
         }

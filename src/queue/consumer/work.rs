@@ -10,7 +10,11 @@ use std::{
 use super::{Consumer, Message};
 use crate::{
     platform,
-    queue::{Error, notify::Notify},
+    queue::{
+        error::{Error, Result},
+        notify::Notify,
+    },
+    store::Batch,
 };
 
 /// How long a fetch waits before it looks whether its owner is still there.
@@ -24,12 +28,20 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How far what [`work`] does with a consumer's messages has come.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// Whether [`work`] has the messages, which records their deliveries itself.
+    records: Cell<bool>,
     /// Whether messages are being worked on.
     busy: Cell<bool>,
     /// Up to this sequence number everything was worked on, and what came of it is durable.
     done: Cell<u64>,
     /// Rings when some were worked on.
     advanced: Notify,
+}
+
+impl Progress {
+    pub(super) fn records(&self) -> bool {
+        self.records.get()
+    }
 }
 
 impl Consumer {
@@ -51,6 +63,13 @@ impl Consumer {
         platform::timeout(patience, reached).await.is_some()
     }
 
+    /// Has the store know of all deliveries.
+    async fn record_deliveries(&self) -> Result<()> {
+        let mut batch = Batch::new();
+        self.inner.write(&self.stream, &mut batch);
+        Ok(self.stream.store.commit(batch).await?)
+    }
+
     /// Whether there is nothing to work on. What was acknowledged is not durable before the work
     /// has ended.
     fn is_idle(&self) -> bool {
@@ -62,55 +81,112 @@ impl Consumer {
 }
 
 /// Hands the consumer's messages to `work`, at most `max` at a time, until `owner` is gone or the
-/// consumer deleted. What `work` fails on and does not acknowledge is delivered again.
+/// consumer deleted. What `work` fails on comes again one by one, then later and later.
+///
+/// A message may be what ends the whole worker. That is known by its deliveries, and to write down
+/// each before it is worked on would cost a commit; so it is done only for what may have been
+/// delivered when a worker ended: after a start, what is pending and the `max` messages that follow
+/// are worked on one by one. With `max_deliver`, what ends the worker each time is set aside.
 pub fn work<T: 'static, E: Display>(
     owner: &Rc<T>,
     consumer: Consumer,
     max: usize,
     work: impl AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E> + 'static,
 ) {
-    let owner = Rc::downgrade(owner);
+    consumer.inner.progress.records.set(true);
+    let suspects = consumer.inner.deliveries.borrow().pending.len() + max;
+    let worker = Worker { owner: Rc::downgrade(owner), consumer, max, work };
     platform::spawn(async move {
-        while let Some(outcome) = next(&owner, &consumer, max, &work).await {
-            if let Err(cause) = outcome {
-                let name = consumer.info().name;
-                tracing::error!("the consumer {name} can't work: {cause}");
-                platform::sleep(RETRY).await;
-            }
-        }
+        worker.work_on_suspects(suspects).await;
+        while worker.work_on_next().await.is_some() {}
     });
 }
 
-/// One fetch and the work on it; `None` when there will be no more.
-async fn next<T, E: Display>(
-    owner: &Weak<T>,
-    consumer: &Consumer,
+/// A part of the homeserver at its work.
+struct Worker<T, W> {
+    owner: Weak<T>,
+    consumer: Consumer,
     max: usize,
-    work: &impl AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>,
-) -> Option<Result<(), String>> {
-    let mut messages = match consumer.fetch(max, WAIT).await {
-        Ok(messages) => messages,
-        Err(cause) if cause == Error::CONSUMER_NOT_FOUND => return None,
-        Err(cause) => return owner.upgrade().map(|_| Err(cause.to_string())),
-    };
-    let progress = &consumer.inner.progress;
-    progress.busy.set(!messages.is_empty());
-    if !messages.is_empty() && messages.len() < max {
-        platform::sleep(GATHER).await;
-        // What fails now fails the next fetch too.
-        let more = consumer.fetch(max - messages.len(), Duration::ZERO).await;
-        messages.extend(more.unwrap_or_default());
+    work: W,
+}
+
+impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, W> {
+    /// Works on what may have ended the worker before, at most so many: one after the other, also
+    /// among the consumers of the stream, and each once its delivery is durable.
+    async fn work_on_suspects(&self, most: usize) {
+        for _ in 0..most {
+            let _alone = self.consumer.stream.suspects.lock().await;
+            let Ok(messages) = self.consumer.fetch(1, Duration::ZERO).await else { return };
+            if messages.is_empty() {
+                return;
+            }
+            self.set_busy(true);
+            let recorded = self.consumer.record_deliveries().await;
+            if let Err(cause) = recorded {
+                tracing::error!("deliveries can't be recorded: {cause}");
+            }
+            if self.finish(messages).await.is_none() {
+                return;
+            }
+        }
     }
-    let owner = owner.upgrade()?;
-    if messages.is_empty() {
-        return Some(Ok(()));
+
+    /// One fetch and the work on it; `None` when there will be no more.
+    async fn work_on_next(&self) -> Option<()> {
+        let mut messages = match self.consumer.fetch(self.max, WAIT).await {
+            Ok(messages) => messages,
+            Err(cause) if cause == Error::CONSUMER_NOT_FOUND => return None,
+            Err(cause) => {
+                self.owner.upgrade()?;
+                self.tell(&cause);
+                platform::sleep(RETRY).await;
+                return Some(());
+            }
+        };
+        self.set_busy(!messages.is_empty());
+        if !messages.is_empty() && messages.len() < self.max {
+            platform::sleep(GATHER).await;
+            // What fails now fails the next fetch too.
+            let more = self.consumer.fetch(self.max - messages.len(), Duration::ZERO).await;
+            messages.extend(more.unwrap_or_default());
+        }
+        if messages.is_empty() {
+            return self.owner.upgrade().map(drop);
+        }
+        self.finish(messages).await
     }
-    let outcome = work(owner, messages).await;
-    progress.busy.set(false);
-    if outcome.is_ok() {
-        let (_, floor) = consumer.inner.deliveries.borrow().ack_floor();
+
+    /// Works on messages until each is done or put off; `None` when the owner is gone.
+    async fn finish(&self, messages: Vec<Message>) -> Option<()> {
+        let progress = &self.consumer.inner.progress;
+        let mut groups = vec![messages];
+        while let Some(messages) = groups.pop() {
+            let Err(cause) = (self.work)(self.owner.upgrade()?, messages.clone()).await else {
+                continue;
+            };
+            self.tell(&cause);
+            platform::sleep(RETRY).await;
+            self.owner.upgrade()?;
+            match &*messages {
+                // When nothing can be written, it is not the messages' fault.
+                _ if self.consumer.record_deliveries().await.is_err() => groups.push(messages),
+                [message] => message.put_off(),
+                // One of them may keep the others from being done.
+                _ => groups.extend(messages.into_iter().rev().map(|message| vec![message])),
+            }
+        }
+        self.set_busy(false);
+        let (_, floor) = self.consumer.inner.deliveries.borrow().ack_floor();
         progress.done.set(floor);
+        progress.advanced.wake();
+        Some(())
     }
-    progress.advanced.wake();
-    Some(outcome.map_err(|cause| cause.to_string()))
+
+    fn set_busy(&self, busy: bool) {
+        self.consumer.inner.progress.busy.set(busy);
+    }
+
+    fn tell(&self, cause: &dyn Display) {
+        tracing::error!("the consumer {} can't work: {cause}", self.consumer.inner.name);
+    }
 }

@@ -123,6 +123,8 @@ pub(super) struct Stream {
     pub(super) untidy: Notify,
     /// Held by whatever removes messages other than by acknowledgement, or changes consumers.
     pub(super) admin: Mutex<()>,
+    /// Held while a message is worked on that may be what ended the worker before.
+    pub(super) suspects: Mutex<()>,
     pub(super) deleted: Cell<bool>,
 }
 

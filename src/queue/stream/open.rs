@@ -82,6 +82,7 @@ impl Stream {
             settled: Default::default(),
             untidy: Default::default(),
             admin: Mutex::new(()),
+            suspects: Mutex::new(()),
             deleted: Cell::new(false),
         };
         stream.configure(config);
