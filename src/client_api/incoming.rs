@@ -6,7 +6,7 @@ use ruma::api::auth_scheme::{
 };
 
 use super::moderation;
-use crate::{Error, Homeserver, Result, users::Session};
+use crate::{Error, Homeserver, Result, platform::Caller, users::Session};
 
 /// A parsed request with who sent it. Derefs to the request.
 pub struct Incoming<R: ruma::api::Metadata>
@@ -17,6 +17,13 @@ where
     pub request: R,
     /// Who sent it, as far as the endpoint asks.
     pub auth: <R::Authentication as Authenticate>::Sender,
+    /// Who waits for the answer.
+    pub caller: Caller,
+}
+
+/// Who waits for the answer to a request.
+pub(super) fn caller<T>(request: &http::Request<T>) -> Caller {
+    request.extensions().get().cloned().unwrap_or_default()
 }
 
 impl<R: ruma::api::Metadata> std::ops::Deref for Incoming<R>

@@ -15,7 +15,7 @@ use ruma::{
 };
 
 use super::{
-    Authenticate, Body, Incoming, Router, headers,
+    Authenticate, Body, Incoming, Router, headers, incoming,
     router::{admit, parse},
 };
 use crate::{
@@ -148,8 +148,11 @@ async fn download(
     may_read(server, &head).await?;
     let filename = (args.len() > 2).then(|| args.remove(2));
     let asked = parse::<media::get_content::v1::Request>(&head, &[], &args)?;
-    let (mut file, content) =
-        server.media.download(&asked.server_name, &asked.media_id, asked.timeout_ms).await?;
+    let caller = incoming::caller(&head);
+    let (mut file, content) = server
+        .media
+        .download(&asked.server_name, &asked.media_id, asked.timeout_ms, &caller)
+        .await?;
     file.filename = filename.or(file.filename);
     serve(&file, content)
 }
@@ -164,8 +167,11 @@ async fn thumbnail(
     may_read(server, &head).await?;
     let asked = parse::<media::get_content_thumbnail::v1::Request>(&head, &[], &args)?;
     let size = ThumbnailRequest::new(asked.width, asked.height, asked.method);
-    let (file, content) =
-        server.media.thumbnail(&asked.server_name, &asked.media_id, size, asked.timeout_ms).await?;
+    let caller = incoming::caller(&head);
+    let (file, content) = server
+        .media
+        .thumbnail(&asked.server_name, &asked.media_id, size, asked.timeout_ms, &caller)
+        .await?;
     serve(&file, content)
 }
 

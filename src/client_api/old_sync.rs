@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Authenticate, Body, Router, guests, json_response,
+    Authenticate, Body, Router, guests, incoming, json_response,
     pagination::Token,
     query::parameter,
     readable::{self, Readable},
@@ -108,7 +108,8 @@ async fn get_events(
         None => server.feed.current(),
     };
     let timeout = number(&head, "timeout")?.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
-    let stream = server.sync.events(&session, room.as_deref(), from, timeout).await?;
+    let caller = incoming::caller(&head);
+    let stream = server.sync.events(&session, room.as_deref(), from, timeout, &caller).await?;
     json_response(&json!({
         "start": Token(from).to_string(),
         "end": Token(stream.end).to_string(),

@@ -7,7 +7,7 @@ use ruma::{
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Incoming, Router, limits::Limit};
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, platform::Caller};
 
 #[allow(deprecated, reason = "older clients ask at the older path")]
 pub(super) fn routes(router: &mut Router) {
@@ -20,7 +20,7 @@ async fn preview(
     server: &Homeserver,
     request: Incoming<get_media_preview::v1::Request>,
 ) -> Result<get_media_preview::v1::Response> {
-    let data = data(server, &request.auth.user_id, &request.url).await?;
+    let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
     Ok(get_media_preview::v1::Response::from_raw_value(data))
 }
 
@@ -30,14 +30,19 @@ async fn legacy_preview(
     server: &Homeserver,
     request: Incoming<legacy::v3::Request>,
 ) -> Result<legacy::v3::Response> {
-    let data = data(server, &request.auth.user_id, &request.url).await?;
+    let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
     Ok(legacy::v3::Response::from_raw_value(data))
 }
 
 /// A page is asked for the newest that it says: nothing older is kept for those who ask for it.
-async fn data(server: &Homeserver, user_id: &UserId, url: &str) -> Result<Box<RawValue>> {
+async fn data(
+    server: &Homeserver,
+    user_id: &UserId,
+    url: &str,
+    caller: &Caller,
+) -> Result<Box<RawValue>> {
     // It asks others, though it only reads.
     server.limits.take(Limit::Changes, Some(user_id))?;
-    let data = server.media.preview(user_id, url).await?;
+    let data = server.media.preview(user_id, url, caller).await?;
     to_raw_value(&data).map_err(Error::internal)
 }

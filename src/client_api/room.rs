@@ -48,7 +48,7 @@ async fn create(
     server: &Homeserver,
     request: Incoming<create_room::v3::Request>,
 ) -> Result<create_room::v3::Response> {
-    let Incoming { request, auth } = request;
+    let Incoming { request, auth, .. } = request;
     if !request.invite_3pid.is_empty() {
         return Err(Error::forbidden("No identity server can be reached to find whom to invite"));
     }
@@ -72,7 +72,7 @@ async fn upgrade(
     server: &Homeserver,
     request: Incoming<upgrade_room::v3::Request>,
 ) -> Result<upgrade_room::v3::Response> {
-    let Incoming { request, auth } = request;
+    let Incoming { request, auth, .. } = request;
     let profile = member_profile(server, &auth.user_id).await?;
     let replacement = server
         .rooms

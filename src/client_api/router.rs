@@ -15,7 +15,7 @@ use ruma::{
     serde::JsonObject,
 };
 
-use super::{Authenticate, Body, Incoming, guests, headers, limits::Limit, moderation};
+use super::{Authenticate, Body, Incoming, guests, headers, incoming, limits::Limit, moderation};
 use crate::{Error, Homeserver, Result, users::Session};
 
 /// Completes a body where the specification lets members be left out that ruma's types need, or
@@ -240,7 +240,7 @@ where
         Some(complete) => parse::<R>(&head, &completed(body.clone(), complete)?, args)?,
         None => parse::<R>(&head, &body, args)?,
     };
-    Ok((Incoming { request, auth }, body))
+    Ok((Incoming { request, auth, caller: incoming::caller(&head) }, body))
 }
 
 fn unrecognized(status: StatusCode, message: &str) -> Error {

@@ -15,8 +15,8 @@ use ruma::api::{
 };
 
 use super::{
-    Authenticate, Body, Router, json_response, pagination::Token, presence, query::parameter,
-    router::parse,
+    Authenticate, Body, Router, incoming, json_response, pagination::Token, presence,
+    query::parameter, router::parse,
 };
 use crate::{
     Error, Homeserver, Result,
@@ -55,6 +55,7 @@ async fn get_sync(
         timeout: asked.timeout.unwrap_or_default(),
         state_form,
         set_presence: asked.set_presence,
+        caller: incoming::caller(&head),
     };
     let response = server.sync.sync(&session, &request).await?;
     json_response(&response)

@@ -5,8 +5,9 @@ mod expiry;
 mod status;
 mod support;
 
-use std::rc::Rc;
+use std::{future::Future, rc::Rc};
 
+use futures::channel::oneshot;
 use ruma::{OwnedServerName, ServerName};
 
 pub use self::{
@@ -15,10 +16,11 @@ pub use self::{
     support::Support,
 };
 use crate::{
-    Result,
+    Error, Result,
     client_api::{self, Body, RateLimits, Router},
     feed::Feed,
     media::Media,
+    platform::{self, Caller},
     push::Push,
     queue::Queue,
     rooms::Rooms,
@@ -114,7 +116,31 @@ impl Homeserver {
     }
 
     /// Answers a request; never fails, since every failure is a response too.
+    ///
+    /// To drop the future is to wait for the answer no longer, as an aborted request does. What was
+    /// begun goes on to its end in a task of its own, so that nothing is left half done.
     pub async fn fetch(self: &Rc<Self>, request: http::Request<Body>) -> http::Response<Body> {
-        self.router.answer(self, request).await
+        let (caller, _waiting) = Caller::new();
+        let answer = self.answer(request, caller);
+        let (answering, answered) = oneshot::channel();
+        platform::spawn(async move {
+            // The receiver is gone when nobody waits any longer.
+            let _ = answering.send(answer.await);
+        });
+        answered.await.unwrap_or_else(|_| {
+            client_api::refusal(Error::internal("what the request did panicked"))
+        })
+    }
+
+    /// The work on a request, for a task of its own: it must not be dropped before its end, which
+    /// it comes to soon when `caller` has left.
+    pub(crate) fn answer(
+        self: &Rc<Self>,
+        mut request: http::Request<Body>,
+        caller: Caller,
+    ) -> impl Future<Output = http::Response<Body>> + use<> {
+        request.extensions_mut().insert(caller);
+        let server = self.clone();
+        async move { server.router.answer(&server, request).await }
     }
 }

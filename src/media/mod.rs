@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    platform::KeyedMutex,
+    platform::{Caller, KeyedMutex},
     store::{Batch, Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
 };
 
@@ -93,8 +93,9 @@ impl Media {
         server_name: &ruma::ServerName,
         media_id: &str,
         timeout: std::time::Duration,
+        caller: &Caller,
     ) -> Result<(File, Blob)> {
-        let file = self.uploaded(server_name, media_id, timeout).await?;
+        let file = self.uploaded(server_name, media_id, timeout, caller).await?;
         let blob = self.inner.store.blob(&blob_id(media_id)).await?;
         Ok((file, blob.ok_or_else(|| Error::not_found("There is no such media"))?))
     }

@@ -7,7 +7,10 @@ use ruma::{ServerName, media::Method};
 use super::{File, Media, blob_id};
 use crate::{
     Error, Result,
-    platform::images::{self, Scaling},
+    platform::{
+        Caller,
+        images::{self, Scaling},
+    },
     store::Blob,
 };
 
@@ -77,8 +80,9 @@ impl Media {
         media_id: &str,
         request: ThumbnailRequest,
         timeout: Duration,
+        caller: &Caller,
     ) -> Result<(File, Blob)> {
-        let mut file = self.uploaded(server_name, media_id, timeout).await?;
+        let mut file = self.uploaded(server_name, media_id, timeout, caller).await?;
         let original = || async {
             let blob = self.inner.store.blob(&blob_id(media_id)).await?;
             blob.ok_or_else(|| Error::not_found("There is no such media"))

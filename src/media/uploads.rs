@@ -8,7 +8,8 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, ServerName, UserId, api::err
 
 use super::{File, MAX_UPLOAD_SIZE, Media, blob_id, file_key};
 use crate::{
-    Error, Result, platform,
+    Error, Result,
+    platform::{self, Caller},
     store::{Batch, Blob, Table},
 };
 
@@ -98,12 +99,14 @@ impl Media {
         Ok(())
     }
 
-    /// What is known of a file whose content is here, waiting up to `timeout` for it to arrive.
+    /// What is known of a file whose content is here, waiting for it to arrive up to `timeout` while
+    /// the caller waits.
     pub(super) async fn uploaded(
         &self,
         server_name: &ServerName,
         media_id: &str,
         timeout: Duration,
+        caller: &Caller,
     ) -> Result<File> {
         let missing = || Error::not_found("There is no such media");
         if server_name != self.inner.server_name {
@@ -120,7 +123,8 @@ impl Media {
         self.inner.awaited.borrow_mut().entry(media_id.to_owned()).or_default().push(sender);
         // It may have arrived while the row was read.
         let file = self.file(media_id).await?.ok_or_else(missing)?;
-        if file.size.is_none() && platform::timeout(timeout, arrived).await.is_none() {
+        let arrived = caller.wait_for(platform::timeout(timeout, arrived));
+        if file.size.is_none() && arrived.await.flatten().is_none() {
             self.stop_waiting(media_id);
             return Err(Error::new(
                 StatusCode::GATEWAY_TIMEOUT,

@@ -1,7 +1,9 @@
-//! What the machine below gives: clock, timers, tasks, randomness, locks.
+//! What the machine below gives: clock, timers, tasks, who waits for them, randomness, locks.
 //!
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
+#[cfg(feature = "homeserver")]
+mod caller;
 #[cfg(feature = "homeserver")]
 pub mod http;
 #[cfg(feature = "homeserver")]
@@ -12,6 +14,8 @@ mod native;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
+#[cfg(feature = "homeserver")]
+pub use caller::{Caller, Waiting};
 pub use keyed_mutex::{KeyedGuard, KeyedMutex};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{next_turn, run, sleep, spawn, utc_offset};

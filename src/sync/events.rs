@@ -11,7 +11,7 @@ use super::{MAX_TIMEOUT, Sync};
 use crate::{
     Error, Result,
     feed::{Change, Position},
-    platform,
+    platform::{self, Caller},
     rooms::{Event, Format, Viewer},
     store::Direction,
     users::Session,
@@ -29,7 +29,8 @@ pub struct EventStream {
 }
 
 impl Sync {
-    /// The events after `from`, as soon as there are any, of the user's rooms or of one room.
+    /// The events after `from`, as soon as there are any or the caller has left, of the user's rooms
+    /// or of one room.
     /// Whether the user may read that room is the caller's to ask.
     ///
     /// # Errors
@@ -40,6 +41,7 @@ impl Sync {
         room: Option<&RoomId>,
         from: Position,
         timeout: Duration,
+        caller: &Caller,
     ) -> Result<EventStream> {
         let feed = &self.inner.feed;
         if from > feed.current() {
@@ -56,9 +58,13 @@ impl Sync {
             if waited || !stream.chunk.is_empty() {
                 return Ok(stream);
             }
-            let mut news = std::pin::pin!(futures::FutureExt::fuse(feed.wait_beyond(to)));
+            let news = caller.wait_for(feed.wait_beyond(to));
+            let mut news = std::pin::pin!(futures::FutureExt::fuse(news));
             futures::select_biased! {
-                () = news => {}
+                news = news => match news {
+                    Some(()) => {}
+                    None => return Ok(stream),
+                },
                 () = time_is_up => waited = true,
             }
         }

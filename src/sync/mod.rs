@@ -47,7 +47,7 @@ pub use self::{
 use crate::{
     Error, Result,
     feed::{Feed, Position},
-    platform,
+    platform::{self, Caller},
     push::Push,
     rooms::{Room, Rooms, UserRoom, UserRooms, Viewer},
     store::Store,
@@ -73,6 +73,8 @@ pub struct SyncRequest {
     pub state_form: StateForm,
     /// How the user is while they sync.
     pub set_presence: PresenceState,
+    /// Who waits for the answer.
+    pub caller: Caller,
 }
 
 /// A handle to what syncs need; clones share it.
@@ -125,7 +127,7 @@ impl Sync {
     }
 
     /// Answers a sync: at once if there is something to tell or nothing to wait for, else as soon
-    /// as there is.
+    /// as there is, or the caller has left.
     ///
     /// # Errors
     /// 400 `M_INVALID_PARAM` for a token that was never given out; when the store can't be read.
@@ -160,9 +162,13 @@ impl Sync {
             if waited || !response.is_empty() {
                 return Ok(response);
             }
-            let mut news = std::pin::pin!(futures::FutureExt::fuse(self.news(session, to)));
+            let news = request.caller.wait_for(self.news(session, to));
+            let mut news = std::pin::pin!(futures::FutureExt::fuse(news));
             futures::select_biased! {
-                outcome = news => outcome?,
+                news = news => match news {
+                    Some(outcome) => outcome?,
+                    None => return Ok(response),
+                },
                 () = time_is_up => waited = true,
             }
         }

@@ -1,4 +1,4 @@
-//! One request under way: it can be aborted, and when it panics its caller is told.
+//! One request under way: its caller can leave, and is told when it panics.
 //!
 //! A panic in wasm is a trap: nothing unwinds, the future is never polled again and its promise
 //! would stay pending for ever. So the future that is being polled is known, and the panic hook
@@ -14,12 +14,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::future::{AbortHandle, Abortable};
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 
 use super::errors::named;
-use crate::platform;
+use crate::platform::{self, Caller, Waiting};
 
 thread_local! {
     /// What rejects the promise of the future that is being polled.
@@ -40,45 +39,51 @@ pub(super) fn watch_for_panics() {
 /// The requests under way, by the number that who asked gave each. A number and not an
 /// `AbortSignal`: to listen to a signal costs more than a small request, and hardly any is aborted.
 #[derive(Default)]
-pub(super) struct UnderWay(Rc<RefCell<HashMap<u32, AbortHandle>>>);
+pub(super) struct UnderWay(Rc<RefCell<HashMap<u32, Asked>>>);
+
+/// Somebody's wait for an answer.
+struct Asked {
+    reject: Rc<Function>,
+    _waiting: Waiting,
+}
 
 impl UnderWay {
-    /// A promise for what `future` gives, rejected with an `AbortError` when request `number` is
-    /// aborted, upon which the future is dropped.
-    pub(super) fn promise(
+    /// A promise for what the work on a request gives. When request `number` is aborted it is
+    /// rejected with an `AbortError`, and the caller that `work` was given has left; the work goes
+    /// on to its end.
+    pub(super) fn promise<F: Future<Output = JsValue> + 'static>(
         &self,
         number: u32,
-        future: impl Future<Output = JsValue> + 'static,
+        work: impl FnOnce(Caller) -> F,
     ) -> Promise {
-        let mut future = Some(future);
+        let mut work = Some(work);
         Promise::new(&mut |resolve, reject| {
             // The executor of a promise is called once, at once.
-            let Some(future) = future.take() else { return };
-            let (handle, registration) = AbortHandle::new_pair();
-            self.0.borrow_mut().insert(number, handle);
-            let under_way = self.0.clone();
+            let Some(work) = work.take() else { return };
+            let (caller, waiting) = Caller::new();
             let reject = Rc::new(reject);
-            let watched = Watched { future: Box::pin(future), reject: reject.clone() };
+            let asked = Asked { reject: reject.clone(), _waiting: waiting };
+            self.0.borrow_mut().insert(number, asked);
+            let under_way = self.0.clone();
+            let watched = Watched { future: Box::pin(work(caller)), reject };
             platform::spawn(async move {
-                let outcome = Abortable::new(watched, registration).await;
-                under_way.borrow_mut().remove(&number);
-                let settled = match outcome {
-                    Ok(value) => resolve.call1(&JsValue::UNDEFINED, &value),
-                    Err(aborted) => {
-                        let error = named("AbortError", &aborted.to_string());
-                        reject.call1(&JsValue::UNDEFINED, &error)
-                    }
-                };
-                // Functions that settle a promise do not throw.
-                let _ = settled;
+                let value = watched.await;
+                // Of an aborted request there is nobody left to tell.
+                if under_way.borrow_mut().remove(&number).is_some() {
+                    // Functions that settle a promise do not throw.
+                    let _ = resolve.call1(&JsValue::UNDEFINED, &value);
+                }
             });
         })
     }
 
     /// Aborts request `number`, if it is under way.
     pub(super) fn abort(&self, number: u32) {
-        if let Some(handle) = self.0.borrow().get(&number) {
-            handle.abort();
+        let asked = self.0.borrow_mut().remove(&number);
+        if let Some(asked) = asked {
+            let error = named("AbortError", "the request was aborted");
+            // A function that rejects a promise does not throw.
+            let _ = asked.reject.call1(&JsValue::UNDEFINED, &error);
         }
     }
 }

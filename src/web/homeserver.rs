@@ -54,8 +54,7 @@ impl Homeserver {
     }
 
     /// Answers a request for a path and query below the base URL. `headers` are names and values
-    /// in turn; `body` is text, a Uint8Array, a Blob or undefined. `number` is no other request's
-    /// that is under way. Rejects with an Error named `AbortError` when it is aborted, and with one
+    /// in turn; `body` is text, a Uint8Array, a Blob or undefined. `number` is no other request's. Rejects with an Error named `AbortError` when it is aborted, and with one
     /// named `Panic` when the homeserver is broken.
     #[wasm_bindgen(unchecked_return_type = "Promise<FetchResponse>")]
     pub fn fetch(
@@ -67,16 +66,16 @@ impl Homeserver {
         body: JsValue,
     ) -> Promise {
         let server = self.server.clone();
-        self.under_way.promise(number, async move {
+        self.under_way.promise(number, move |caller| async move {
             let response = match request::read(&method, &path, &headers, &body) {
-                Ok(request) => server.fetch(request).await,
+                Ok(request) => server.answer(request, caller).await,
                 Err(error) => refusal(error),
             };
             request::write(response)
         })
     }
 
-    /// Ends request `number`: nobody waits for its answer any longer.
+    /// Nobody waits for the answer to request `number` any longer. What it does, it still does.
     pub fn abort(&self, number: u32) {
         self.under_way.abort(number);
     }

@@ -19,7 +19,7 @@ use super::Media;
 use crate::{
     Error, Result,
     platform::{
-        self,
+        self, Caller,
         http::{self as outside, Fetched},
     },
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
@@ -51,14 +51,20 @@ impl Media {
     ///
     /// # Errors
     /// 400 `M_INVALID_PARAM` for what is no web address, 502 `M_UNKNOWN` when it can't be had.
-    pub async fn preview(&self, user_id: &UserId, url: &str) -> Result<Map<String, Value>> {
-        self.preview_by(user_id, url, outside::get).await
+    pub async fn preview(
+        &self,
+        user_id: &UserId,
+        url: &str,
+        caller: &Caller,
+    ) -> Result<Map<String, Value>> {
+        self.preview_by(user_id, url, caller, outside::get).await
     }
 
     async fn preview_by(
         &self,
         user_id: &UserId,
         url: &str,
+        caller: &Caller,
         get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
     ) -> Result<Map<String, Value>> {
         let url = address(url)?;
@@ -74,8 +80,8 @@ impl Media {
             let row: Row = serde_json::from_slice(&row).map_err(Error::internal)?;
             return Ok(row.data);
         }
-        let page = patiently(get(url.as_str(), PAGE)).await.map_err(unreachable)?;
-        let row = self.describe(user_id, &url, page, get).await?;
+        let page = patiently(caller, get(url.as_str(), PAGE)).await?.map_err(unreachable)?;
+        let row = self.describe(user_id, &url, page, caller, get).await?;
         let mut batch = Batch::new();
         batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
         store.commit(batch).await?;
@@ -87,6 +93,7 @@ impl Media {
         user_id: &UserId,
         url: &Url,
         found: Fetched,
+        caller: &Caller,
         get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
     ) -> Result<Row> {
         let content_type = found.content_type.clone().unwrap_or_default();
@@ -102,12 +109,12 @@ impl Media {
             let base = Url::parse(&found.url).unwrap_or_else(|_| url.clone());
             let link = page::take_picture(&mut data).and_then(|link| base.join(&link).ok());
             if let Some(link) = link.filter(is_web) {
-                picture = patiently(get(link.as_str(), PICTURE)).await.ok();
+                picture = patiently(caller, get(link.as_str(), PICTURE)).await?.ok();
             }
         } else if essence.starts_with("image/") {
             picture = match found.cut {
                 // There is more of it than was read for a page.
-                true => patiently(get(url.as_str(), PICTURE)).await.ok(),
+                true => patiently(caller, get(url.as_str(), PICTURE)).await?.ok(),
                 false => Some(found),
             };
         }
@@ -165,11 +172,15 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
+/// Waits for what a server answers; fails when the caller has left, since what a preview lacks then
+/// is not to be kept.
 async fn patiently(
+    caller: &Caller,
     answer: impl Future<Output = Result<Fetched, String>>,
-) -> Result<Fetched, String> {
-    let answer = platform::timeout(PATIENCE, answer).await;
-    answer.unwrap_or_else(|| Err("it took too long".to_owned()))
+) -> Result<Result<Fetched, String>> {
+    let answer = caller.wait_for(platform::timeout(PATIENCE, answer)).await;
+    let answer = answer.ok_or_else(|| unreachable("nobody waits for it".to_owned()))?;
+    Ok(answer.unwrap_or_else(|| Err("it took too long".to_owned())))
 }
 
 fn unreachable(cause: String) -> Error {

@@ -46,7 +46,7 @@ async fn media() -> Media {
 
 async fn preview(media: &Media, web: &Web, url: &str) -> Result<Map<String, Value>> {
     let get = async |url: &str, limit| web.get(url, limit).await;
-    media.preview_by(user_id!("@alice:neurite.test"), url, get).await
+    media.preview_by(user_id!("@alice:neurite.test"), url, &Caller::default(), get).await
 }
 
 /// What is said of a page.
@@ -122,8 +122,10 @@ fn a_picture_becomes_media() {
             })
         );
         let media_id = uri.as_str().unwrap().strip_prefix("mxc://neurite.test/").unwrap();
-        let (file, content) =
-            media.download(server_name!("neurite.test"), media_id, Duration::ZERO).await.unwrap();
+        let (file, content) = media
+            .download(server_name!("neurite.test"), media_id, Duration::ZERO, &Caller::default())
+            .await
+            .unwrap();
         assert_eq!(file.content_type.as_deref(), Some("image/png"));
         assert_eq!(content.bytes().await.unwrap(), "a small picture");
 
@@ -179,7 +181,9 @@ fn a_preview_is_kept_and_goes_with_its_picture() {
         assert_eq!(preview(&media, &web, PAGE_URL).await.unwrap(), first);
         media.expire_previews(now + 3 * DAY).await.unwrap();
         let media_id = first["og:image"].as_str().unwrap().rsplit('/').next().unwrap();
-        let gone = media.download(server_name!("neurite.test"), media_id, Duration::ZERO).await;
+        let gone = media
+            .download(server_name!("neurite.test"), media_id, Duration::ZERO, &Caller::default())
+            .await;
         assert_eq!(gone.unwrap_err().into_response().status(), 404);
         let store = &media.inner.store;
         assert!(store.blob(&crate::media::blob_id(media_id)).await.unwrap().is_none());
