@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::client::{Client, server};
+use support::client::{Client, password_login, server};
 
 /// A value that is nested so deep.
 fn nested(depth: usize) -> Value {
@@ -81,5 +81,80 @@ tests! {
         let send = format!("/v3/rooms/{room_id}/send/m.room.message/last");
         alice.put(&send, json!({ "msgtype": "m.text", "body": "b".repeat(60_000) })).await.ok();
         assert!(bob.get("/v3/notifications?limit=1").await.ok()["notifications"][0].is_object());
+    }
+
+    async fn bodies_are_so_large_and_deep_at_most() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let user = format!("/_matrix/client/v3/user/{}", alice.user_id);
+        let put = async |path: &str, body: String| {
+            alice.send("PUT", path, Some(body.into_bytes())).await
+        };
+        let data = format!("{user}/account_data/org.data");
+        let of = |size: usize| json!({ "a": "x".repeat(size) }).to_string();
+        put(&data, of((1 << 20) - 8)).await.ok();
+        put(&data, of(1 << 20)).await.fails(413, "M_TOO_LARGE");
+        put(&data, of(30 << 20)).await.fails(413, "M_TOO_LARGE");
+        put(&data, nested(110).to_string()).await.ok();
+        put(&data, nested(111).to_string()).await.fails(400, "M_BAD_JSON");
+        put(&format!("{data}{}", "x".repeat(255)), "{}".into()).await.fails(400, "M_INVALID_PARAM");
+        // Deeper than what parses: the scan before comes first.
+        let deep = format!("{}{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+        for (method, path) in [
+            ("POST", format!("{user}/filter")),
+            ("PUT", "/_matrix/client/v3/sendToDevice/org.deep/1".into()),
+            ("PUT", format!("/_matrix/client/v3/profile/{}/org.deep", alice.user_id)),
+            ("POST", "/_matrix/client/v3/login".into()),
+            ("POST", "/_matrix/client/v3/createRoom".into()),
+        ] {
+            let body = Some(deep.clone().into_bytes());
+            alice.send(method, &path, body).await.fails(400, "M_BAD_JSON");
+            let body = Some(of(25 << 20).into_bytes());
+            alice.send(method, &path, body).await.fails(413, "M_TOO_LARGE");
+        }
+        let filter = json!({ "org.large": "x".repeat(65_536) });
+        let filters = format!("/v3/user/{}/filter", alice.user_id);
+        alice.post(&filters, filter).await.fails(413, "M_TOO_LARGE");
+        // One request has something for many devices.
+        let to_device = |size: usize, devices: usize| {
+            let devices: serde_json::Map<_, _> =
+                (0..devices).map(|device| (format!("D{device}"), json!({ "a": "x".repeat(size) }))).collect();
+            json!({ "messages": { &alice.user_id: devices } })
+        };
+        let send = "/v3/sendToDevice/org.large";
+        alice.put(&format!("{send}/1"), to_device(60_000, 50)).await.ok();
+        alice.put(&format!("{send}/2"), to_device(65_536, 1)).await.fails(413, "M_TOO_LARGE");
+        // What was kept is told.
+        alice.get("/v3/sync").await.ok();
+    }
+
+    async fn names_and_ids_are_so_long_at_most() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room_id = room(&alice).await;
+        let login = async |device_id: &str, name: &str| {
+            let mut login = password_login("alice");
+            login["device_id"] = device_id.into();
+            login["initial_device_display_name"] = name.into();
+            alice.post("/v3/login", login).await
+        };
+        let long = |size: usize| "x".repeat(size);
+        login(&long(255), &long(1024)).await.ok();
+        login(&long(256), "phone").await.fails(400, "M_INVALID_PARAM");
+        login(&long(1 << 19), "phone").await.fails(400, "M_INVALID_PARAM");
+        login("PHONE", &long(1025)).await.fails(400, "M_INVALID_PARAM");
+        let user = &alice.user_id;
+        for (path, body) in [
+            (format!("/v3/devices/{}", alice.device_id), json!({ "display_name": long(1025) })),
+            (format!("/v3/devices/{}", long(256)), json!({ "display_name": "phone" })),
+            (format!("/v3/rooms/{room_id}/send/m.room.message/{}", long(256)), json!({})),
+            (format!("/v3/sendToDevice/m.x/{}", long(256)), json!({ "messages": {} })),
+            (format!("/v3/sendToDevice/{}/1", long(256)), json!({ "messages": {} })),
+            (format!("/v3/user/{user}/rooms/{room_id}/tags/{}", long(256)), json!({})),
+            (format!("/v3/presence/{user}/status"), json!({ "presence": "online", "status_msg": long(1025) })),
+            (format!("/v3/pushrules/global/room/{}", long(256)), json!({ "actions": [] })),
+        ] {
+            alice.put(&path, body).await.fails(400, "M_INVALID_PARAM");
+        }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use super::{Incoming, Router, pagination::Token, uia};
 use crate::{
     Error, Homeserver, Result,
-    users::{CrossSigningKeys, KeysById, SignatureFailure, Usage},
+    users::{CrossSigningKeys, KeysById, SignatureFailure, Usage, lengths},
 };
 
 pub(super) fn routes(router: &mut Router) {
@@ -44,6 +44,7 @@ async fn upload_keys(
     let (one_time_keys, fallback_keys) =
         (keys_by_id(&asked.one_time_keys)?, keys_by_id(&asked.fallback_keys)?);
     if let Some(device_keys) = &asked.device_keys {
+        lengths::part("The device's keys", device_keys.json())?;
         server.users.upload_device_keys(sender, object(device_keys)?).await?;
     }
     server.users.upload_one_time_keys(sender, one_time_keys, fallback_keys).await?;

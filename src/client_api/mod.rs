@@ -4,6 +4,7 @@ mod account;
 mod account_data;
 mod admin;
 mod backup;
+mod bodies;
 mod body;
 mod capabilities;
 mod devices;
@@ -53,7 +54,6 @@ mod voip;
 mod well_known;
 
 use self::body::json_response;
-#[cfg(target_arch = "wasm32")]
 pub(crate) use self::headers::refusal;
 pub(crate) use self::limits::RateLimits;
 pub use self::{

@@ -6,7 +6,7 @@ use ruma::{
 };
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use crate::{Error, Homeserver, Result, users::lengths};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get);
@@ -50,6 +50,7 @@ async fn set(
         return Err(Error::forbidden("You can't set somebody else's presence"));
     }
     check_state(&request.presence)?;
+    lengths::text("The status", request.status_msg.as_deref())?;
     let (state, status) = (request.presence.clone(), request.status_msg.clone());
     server.sync.presence().set(&request.user_id, state, status).await?;
     Ok(set_presence::v3::Response::new())

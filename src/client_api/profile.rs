@@ -17,7 +17,7 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use super::{Authenticate, Body, Incoming, Router, guests, json_response, router::admit};
+use super::{Authenticate, Body, Incoming, Router, bodies, guests, json_response, router::admit};
 use crate::{
     Error, Homeserver, Result, rooms,
     users::{Profile, Session},
@@ -75,7 +75,7 @@ async fn set_field(
     admit::<set_profile_field::v3::Request>(server, Some(&sender))?;
     let (user_id, field) = path(&args)?;
     check_owner(&sender, user_id, field)?;
-    let body: Value = serde_json::from_slice(&body.bytes().await?)
+    let body: Value = serde_json::from_slice(&bodies::read(body).await?)
         .map_err(|cause| Error::not_json(cause.to_string()))?;
     let Value::Object(mut body) = body else {
         return Err(Error::bad_json("The body is not an object"));

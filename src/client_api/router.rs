@@ -3,7 +3,10 @@
 use std::{collections::HashMap, rc::Rc};
 
 use bytes::Bytes;
-use futures::{FutureExt, future::LocalBoxFuture};
+use futures::{
+    FutureExt,
+    future::{LocalBoxFuture, ready},
+};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use ruma::{
@@ -15,8 +18,13 @@ use ruma::{
     serde::JsonObject,
 };
 
-use super::{Authenticate, Body, Incoming, guests, headers, incoming, limits::Limit, moderation};
-use crate::{Error, Homeserver, Result, users::Session};
+use super::{
+    Authenticate, Body, Incoming, bodies, guests, headers, incoming, limits::Limit, moderation,
+};
+use crate::{
+    Error, Homeserver, Result,
+    users::{Session, lengths},
+};
 
 /// Completes a body where the specification lets members be left out that ruma's types need, or
 /// tells what is missing where it wants that to be told.
@@ -121,12 +129,18 @@ impl Router {
             ) -> LocalBoxFuture<'a, Result<http::Response<Body>>>
             + 'static,
     {
+        let names: Vec<_> = path.split('/').filter_map(variable).map(str::to_owned).collect();
+        let checked: Handler =
+            Rc::new(move |server, request, args| match check_lengths(&names, &args) {
+                Ok(()) => handler(server, request, args),
+                Err(cause) => ready(Err(cause)).boxed_local(),
+            });
         // matchit wants one name for a variable at one place; positions are enough here.
         let mut place = 0;
         let path = path
             .split('/')
             .map(|segment| {
-                if segment.starts_with('{') {
+                if variable(segment).is_some() {
                     place += 1;
                     format!("{{{place}}}")
                 } else {
@@ -135,7 +149,7 @@ impl Router {
             })
             .collect::<Vec<_>>()
             .join("/");
-        self.building.entry(path).or_default().insert(method, Rc::new(handler));
+        self.building.entry(path).or_default().insert(method, checked);
     }
 
     /// Makes the table of what was registered.
@@ -193,6 +207,23 @@ impl Router {
     }
 }
 
+/// The name of a variable in a path, if the segment is one.
+fn variable(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Refuses what is too long for an id in a path.
+fn check_lengths(names: &[String], args: &[String]) -> Result<()> {
+    // These are told as what they are by whatever they become part of.
+    let others = ["event_type", "state_key", "field", "key_name", "filename"];
+    for (name, arg) in names.iter().zip(args) {
+        if !others.contains(&&**name) {
+            lengths::id(name, arg)?;
+        }
+    }
+    Ok(())
+}
+
 /// Keeps out whom an endpoint is not for, and who asks for too much.
 pub(super) fn admit<R: IncomingRequest + 'static>(
     server: &Homeserver,
@@ -230,7 +261,7 @@ where
     let head = http::Request::from_parts(parts, ());
     let auth = R::Authentication::authenticate(server, &head).await?;
     admit::<R>(server, R::Authentication::session(&auth))?;
-    let body = body.bytes().await?;
+    let body = bodies::read_for::<R>(body).await?;
     // What is put somewhere is never nothing: the specification requires the body of each PUT, where
     // many a POST can do without.
     if body.is_empty() && R::METHOD == Method::PUT {

@@ -18,7 +18,7 @@ use ruma::{
 };
 use serde_json::Value;
 
-use super::{Body, Incoming, Router, limits::Limit, router::parse, uia};
+use super::{Body, Incoming, Router, bodies, limits::Limit, router::parse, uia};
 use crate::{
     Error, Homeserver, Result,
     users::{LOGIN_TOKEN_LIFETIME, NewDevice},
@@ -55,7 +55,7 @@ async fn parse_login(
 ) -> Result<http::Response<Body>> {
     server.limits.take(Limit::Anonymous, None)?;
     let (parts, body) = request.into_parts();
-    let body = body.bytes().await?;
+    let body = bodies::read(body).await?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
     match value.get("type") {

@@ -4,7 +4,7 @@ use ruma::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Users;
+use super::{Users, lengths};
 use crate::{
     Error, Result,
     feed::Change,
@@ -73,6 +73,9 @@ impl Users {
     }
 
     /// Makes new account data of what is there, which nobody changes meanwhile.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM`, 413 `M_TOO_LARGE`; those of `update`
     pub async fn update_account_data(
         &self,
         user_id: &UserId,
@@ -80,9 +83,11 @@ impl Users {
         event_type: &str,
         update: impl FnOnce(Option<&RawValue>) -> Result<Box<RawValue>>,
     ) -> Result<()> {
+        lengths::id("The type", event_type)?;
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let before = self.account_data(user_id, room_id, event_type).await?;
         let content = update(before.as_deref())?;
+        lengths::account_data(&content)?;
         let mut batch = Batch::new();
         let change = Change::AccountData {
             user_id: user_id.to_owned(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Users,
     device_keys::device_key,
+    lengths,
     sessions::{SEEN_EVERY, Session, TokenPair},
 };
 use crate::{
@@ -64,13 +65,14 @@ impl Users {
     /// Gives a device another name.
     ///
     /// # Errors
-    /// 404 `M_NOT_FOUND`
+    /// 400 `M_INVALID_PARAM`, 404 `M_NOT_FOUND`
     pub async fn rename_device(
         &self,
         user_id: &UserId,
         device_id: &DeviceId,
         display_name: String,
     ) -> Result<()> {
+        lengths::text("The device's name", Some(&display_name))?;
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let record = self.device_record(user_id, device_id).await?;
         let mut record = record.ok_or_else(no_such_device)?;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::Users;
+use super::{Users, lengths};
 use crate::{
     Error, Result,
     store::{Batch, Key, Table},
@@ -18,7 +18,11 @@ const ID_BYTES: usize = 12;
 impl Users {
     /// Keeps a filter; the same filter has the same id, so clients that set theirs at every start
     /// add nothing.
+    ///
+    /// # Errors
+    /// 413 `M_TOO_LARGE`
     pub async fn create_filter(&self, user_id: &UserId, filter: &RawValue) -> Result<String> {
+        lengths::part("The filter", filter)?;
         let filter = filter.get();
         let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(filter)[..ID_BYTES]);
         let key = Key::new().str(user_id).str(&id);

@@ -14,6 +14,7 @@ mod filters;
 mod ignored;
 mod interactive;
 mod invite_permission;
+pub(crate) mod lengths;
 mod login_tokens;
 mod moderation;
 mod one_time_keys;

@@ -10,7 +10,7 @@ use ruma::{
 use url::Url;
 
 use super::{
-    Users,
+    Users, lengths,
     sessions::{Session, unknown_token},
 };
 use crate::{
@@ -127,6 +127,8 @@ fn check(pusher: &Pusher) -> Result<()> {
     if pusher.ids.app_id.chars().count() > MAX_APP_ID {
         return refused("An app id has at most 64 characters");
     }
+    let json = serde_json::value::to_raw_value(pusher).map_err(Error::internal)?;
+    lengths::part("A pusher", &json)?;
     let PusherKind::Http(data) = &pusher.kind else {
         return refused("Only pushers of the kind http are known here");
     };

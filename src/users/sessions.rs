@@ -16,6 +16,7 @@ pub(super) use self::cache::SessionCache;
 use super::{
     Standing, Users,
     devices::DeviceRecord,
+    lengths,
     tokens::{self, TokenHash},
 };
 use crate::{
@@ -150,7 +151,8 @@ impl Users {
     /// Logs a user in: makes the device, or gives the one that is there new tokens.
     ///
     /// # Errors
-    /// 401 `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 403 `M_FORBIDDEN` when the device would have
+    /// 400 `M_INVALID_PARAM` for an id or a name of the device that is too long, 401
+    /// `M_USER_LOCKED`, 403 `M_USER_DEACTIVATED`, 403 `M_FORBIDDEN` when the device would have
     /// the id of a cross-signing key, 404 `M_NOT_FOUND`
     pub async fn login(&self, user_id: &UserId, new: NewDevice) -> Result<Login> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
@@ -177,6 +179,8 @@ impl Users {
         new: NewDevice,
     ) -> Result<Login> {
         let device_id = new.device_id.unwrap_or_else(DeviceId::new);
+        lengths::id("The device's id", device_id.as_str())?;
+        lengths::text("The device's name", new.display_name.as_deref())?;
         let device = self.device_record(user_id, &device_id).await?;
         let mut device = device.unwrap_or_else(|| DeviceRecord::new(new.display_name));
         // spec: client-server §Relationship between access tokens and devices

@@ -8,7 +8,7 @@ use ruma::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Users, device_keys::device_key, remembered::Remembered, sessions::Session};
+use super::{Users, device_keys::device_key, lengths, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::{Change, Position},
@@ -36,6 +36,9 @@ fn message_key(user_id: &UserId, device_id: &DeviceId, position: Position) -> Ke
 impl Users {
     /// Sends a message to each of the devices that are there. A transaction that was seen before
     /// sends nothing.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM`, 413 `M_TOO_LARGE`
     pub async fn send_to_device<T>(
         &self,
         sender: &Session,
@@ -43,6 +46,10 @@ impl Users {
         event_type: &str,
         messages: &Messages<T>,
     ) -> Result<()> {
+        lengths::id("The type", event_type)?;
+        for content in messages.values().flat_map(BTreeMap::values) {
+            lengths::part("A message", content.json())?;
+        }
         // A transaction id means something for one device and one path.
         // spec: client-server §Transaction identifiers
         let of_sender = device_key(&sender.user_id, &sender.device_id);

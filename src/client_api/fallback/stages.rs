@@ -16,7 +16,7 @@ use ruma::{
 };
 
 use super::{
-    super::{Body, Router, limits::Limit, query::parameter, uia},
+    super::{Body, Router, bodies, limits::Limit, query::parameter, uia},
     escaped, page,
 };
 use crate::{Error, Homeserver, Result, users::Stages};
@@ -128,7 +128,7 @@ async fn complete(
 ) -> Result<Response<Body>> {
     server.limits.take(Limit::Anonymous, None)?;
     let mut asked = Asked::read(server, &request, &args)?;
-    let form = request.into_body().bytes().await?;
+    let form = bodies::read(request.into_body()).await?;
     let Some(auth) = asked.auth(&form) else { return asked.page(None) };
     let stages = &asked.stages;
     match uia::attempt(server, stages.purpose.user_id(), &stages.flows, &auth).await? {
