@@ -1,8 +1,8 @@
 //! Neurite: a Matrix homeserver that lives in a browser tab.
 //!
 //! Modules from the ground up; each uses those above it in this list, never those below:
-//! [`platform`], [`json`], [`store`], [`feed`], [`queue`], [`rooms`], [`users`], [`media`], [`sync`],
-//! [`client_api`], [`homeserver`] and, in a browser, `web`.
+//! [`platform`], [`json`], [`store`], [`feed`], [`follow_ups`], [`queue`], [`rooms`], [`users`],
+//! [`media`], [`sync`], [`client_api`], [`homeserver`] and, in a browser, `web`.
 //!
 //! Without the feature `homeserver` there are only the platform, the store and the queue.
 //!
@@ -16,6 +16,8 @@ pub mod client_api;
 mod error;
 #[cfg(feature = "homeserver")]
 pub mod feed;
+#[cfg(feature = "homeserver")]
+pub mod follow_ups;
 #[cfg(feature = "homeserver")]
 pub mod homeserver;
 #[cfg(feature = "homeserver")]

@@ -303,6 +303,7 @@ tests! {
         assert_eq!(again.resolve_alias(alias).await.unwrap(), Some(garden.clone()));
         assert_eq!(again.aliases(&garden).await.unwrap(), [alias]);
         again.delete_alias(&alice, alias).await.unwrap();
+        again.drop_alias(&alice, &garden, alias).await.unwrap();
         assert_eq!(again.resolve_alias(alias).await.unwrap(), None);
         let room = again.room(&garden).await.unwrap();
         let left = room.state_event(&StateEventType::RoomCanonicalAlias, "").await.unwrap();

@@ -1,10 +1,6 @@
 //! spec: client-server §Account management
 
-use ruma::{
-    UserId,
-    api::client::account::{ThirdPartyIdRemovalStatus, change_password, deactivate, whoami},
-    events::room::member::MembershipState,
-};
+use ruma::api::client::account::{ThirdPartyIdRemovalStatus, change_password, deactivate, whoami};
 
 use super::{Incoming, Router, uia};
 use crate::{Error, Homeserver, Result};
@@ -31,10 +27,8 @@ async fn change_password(
         asked.auth.as_ref(),
     )
     .await?;
-    server.users.set_password(&sender.user_id, &asked.new_password).await?;
-    if asked.logout_devices {
-        server.users.delete_other_devices(&sender.user_id, Some(&sender.device_id)).await?;
-    }
+    let keep = asked.logout_devices.then_some(&*sender.device_id);
+    server.users.set_password(&sender.user_id, &asked.new_password, keep).await?;
     Ok(change_password::v3::Response::new())
 }
 
@@ -46,27 +40,9 @@ async fn deactivate(
     let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
     let asked = &request.request;
     uia::confirm(server, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
-    server.users.deactivate(&sender.user_id, asked.erase).await?;
-    leave_all(server, &sender.user_id).await?;
+    let rest = server.users.deactivate(&sender.user_id, asked.erase).await?;
+    server.follow_up(rest).await?;
     Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
-}
-
-/// Leaves every room that a user is in and rejects every invite; a room that can't be left keeps
-/// them.
-async fn leave_all(server: &Homeserver, user_id: &UserId) -> Result<()> {
-    for room in server.rooms.memberships(user_id).await?.values() {
-        let inside = [MembershipState::Join, MembershipState::Invite, MembershipState::Knock];
-        if !inside.contains(&room.membership) {
-            continue;
-        }
-        match server.rooms.leave(user_id, &room.room_id, None).await {
-            Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
-            outcome => {
-                outcome?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// `GET /_matrix/client/v3/account/whoami`

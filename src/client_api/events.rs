@@ -60,7 +60,7 @@ async fn send(
     server: &Homeserver,
     session: &Session,
     room_id: &RoomId,
-    event: NewEvent,
+    mut event: NewEvent,
 ) -> Result<ruma::OwnedEventId> {
     let user_id = &session.user_id;
     if session.standing.suspended {
@@ -70,11 +70,11 @@ async fn send(
     if session.guest && event.membership() == Some((user_id, MembershipState::Join)) {
         guests::check_member_event(server, user_id, room_id).await?;
     }
-    let bears_on_guests =
-        matches!(event.kind, TimelineEventType::RoomGuestAccess | TimelineEventType::RoomRedaction);
+    event.follow_up = guests::follow_up(server, room_id, &event).await?;
+    let rest = event.follow_up.clone();
     let event_id = server.rooms.append(room_id, user_id, event).await?;
-    if bears_on_guests {
-        guests::turn_out(server, room_id, &event_id).await?;
+    if let Some(rest) = rest {
+        server.follow_up(rest).await?;
     }
     server.sync.presence().active(user_id).await?;
     Ok(event_id)

@@ -2,10 +2,9 @@
 
 use std::any::TypeId;
 
-use crate::{Error, Homeserver, Result, rooms::Room};
 use http::StatusCode;
 use ruma::{
-    EventId, RoomId, UserId,
+    RoomId, UserId,
     api::{
         client::{
             account::whoami,
@@ -28,10 +27,13 @@ use ruma::{
         },
         error::ErrorKind,
     },
-    events::{
-        StateEventType,
-        room::guest_access::{GuestAccess, RoomGuestAccessEventContent},
-    },
+    events::{StateEventType, TimelineEventType},
+};
+
+use crate::{
+    Error, Homeserver, Result,
+    follow_ups::{FollowUp, Recorded},
+    rooms::NewEvent,
 };
 
 /// Whether guests may send requests of this type: those that the specification names, and what a
@@ -83,7 +85,7 @@ pub(super) fn forbidden() -> Error {
 
 /// Lets a guest join only where the room lets guests in.
 pub(super) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<()> {
-    match lets_in(&server.rooms.room(room_id).await?).await? {
+    match server.rooms.room(room_id).await?.lets_guests_in().await? {
         true => Ok(()),
         false => Err(forbidden()),
     }
@@ -102,38 +104,21 @@ pub(super) async fn check_member_event(
     check_join(server, room_id).await
 }
 
-/// Makes the guests of a room leave it, if the event just sent is why it no longer lets them in:
+/// What there is to do once `event` is sent, if it bears on whether the room lets guests in: it is
 /// another guest access, or the redaction of that. spec: client-server §Guest Access
-pub(super) async fn turn_out(
+pub(super) async fn follow_up(
     server: &Homeserver,
     room_id: &RoomId,
-    event_id: &EventId,
-) -> Result<()> {
-    let room = server.rooms.room(room_id).await?;
-    let access = room.current_state().get(&StateEventType::RoomGuestAccess, "").cloned();
-    let Some(access) = access else { return Ok(()) };
-    let Some(access) = room.event(&access).await? else { return Ok(()) };
-    let redaction = access.redacted_because.as_ref().map(|redaction| &*redaction.event_id);
-    let is_why = access.pdu.event_id == event_id || redaction == Some(event_id);
-    if !is_why || lets_in(&room).await? {
-        return Ok(());
-    }
-    for user_id in room.joined_members().await? {
-        let account = server.users.account(&user_id).await?;
-        if account.is_some_and(|account| account.guest) {
-            let reason = "The room no longer lets guests in".to_owned();
-            match server.rooms.leave(&user_id, room_id, Some(reason)).await {
-                // Banned meanwhile.
-                Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
-                outcome => outcome?,
-            }
+    event: &NewEvent,
+) -> Result<Option<Recorded>> {
+    let bears = match (&event.kind, event.redacted()) {
+        (TimelineEventType::RoomGuestAccess, _) => true,
+        (TimelineEventType::RoomRedaction, Some(target)) => {
+            let room = server.rooms.room(room_id).await?;
+            let access = StateEventType::RoomGuestAccess;
+            room.current_state().get(&access, "").is_some_and(|access| *access == target)
         }
-    }
-    Ok(())
-}
-
-async fn lets_in(room: &Room) -> Result<bool> {
-    let access: Option<RoomGuestAccessEventContent> =
-        room.state_content(&StateEventType::RoomGuestAccess, "").await?;
-    Ok(access.is_some_and(|access| access.guest_access == GuestAccess::CanJoin))
+        _ => false,
+    };
+    Ok(bears.then(|| FollowUp::TurnGuestsOut { room_id: room_id.to_owned() }.to_record()))
 }

@@ -43,11 +43,12 @@ async fn upload_keys(
     let (sender, asked) = (&request.auth, &request.request);
     let (one_time_keys, fallback_keys) =
         (keys_by_id(&asked.one_time_keys)?, keys_by_id(&asked.fallback_keys)?);
-    if let Some(device_keys) = &asked.device_keys {
+    let device_keys = asked.device_keys.as_ref();
+    if let Some(device_keys) = device_keys {
         lengths::part("The device's keys", device_keys.json())?;
-        server.users.upload_device_keys(sender, object(device_keys)?).await?;
     }
-    server.users.upload_one_time_keys(sender, one_time_keys, fallback_keys).await?;
+    let device_keys = device_keys.map(object).transpose()?;
+    server.users.upload_keys(sender, device_keys, one_time_keys, fallback_keys).await?;
     let counts = server.users.key_counts(&sender.user_id, &sender.device_id).await?;
     let counts = counts.one_time_keys.iter();
     Ok(upload_keys::v3::Response::new(

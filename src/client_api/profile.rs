@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{Authenticate, Body, Incoming, Router, bodies, guests, json_response, router::admit};
 use crate::{
-    Error, Homeserver, Result, rooms,
+    Error, Homeserver, Result,
     users::{Profile, Session},
 };
 
@@ -107,26 +107,17 @@ fn check_owner(sender: &Session, user_id: &UserId, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sets a field, and shows a new name or avatar in the user's rooms. spec: client-server §Events on
-/// Change of Profile Information
+/// Sets a field, and shows a new name or avatar in the user's rooms.
 async fn set(
     server: &Homeserver,
     user_id: &UserId,
     field: &str,
     value: Option<Value>,
 ) -> Result<()> {
-    let Some(profile) = server.users.set_profile_field(user_id, field, value).await? else {
-        return Ok(());
-    };
-    if !["displayname", "avatar_url"].contains(&field) {
-        return Ok(());
+    match server.users.set_profile_field(user_id, field, value).await? {
+        Some(rest) => server.follow_up(rest).await,
+        None => Ok(()),
     }
-    let shown = rooms::Profile {
-        displayname: profile.display_name().map(str::to_owned),
-        avatar_url: profile.avatar_url(),
-    };
-    server.rooms.update_profile(user_id, &shown).await?;
-    Ok(server.sync.presence().renamed(user_id).await?)
 }
 
 fn path(args: &[String]) -> Result<(&UserId, &str)> {

@@ -14,7 +14,12 @@ use ruma::{
 use serde_json::value::to_raw_value;
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, rooms::Room, users::Session};
+use crate::{
+    Error, Homeserver, Result,
+    rooms::{Event, Room},
+    store::Batch,
+    users::Session,
+};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(post_receipt);
@@ -28,25 +33,27 @@ async fn post_receipt(
 ) -> Result<create_receipt::v3::Response> {
     let room = joined(server, &request.auth, &request.room_id).await?;
     let event_id = &request.event_id;
+    let mut batch = Batch::new();
+    let mut receipts = Vec::new();
     match &request.receipt_type {
         Asked::FullyRead => {
             if request.thread != ReceiptThread::Unthreaded {
                 return Err(Error::invalid_param("m.fully_read is not for a thread"));
             }
-            fully_read(server, &request.auth, &room, event_id).await?;
+            fully_read(server, &mut batch, &request.auth, &room, event_id)?;
         }
         Asked::Read => {
-            read(server, &request.auth, &room, ReceiptType::Read, &request.thread, event_id)
-                .await?;
+            receipts.push((ReceiptType::Read, event(&room, &request.thread, event_id).await?));
         }
         Asked::ReadPrivate => {
-            let private = ReceiptType::ReadPrivate;
-            read(server, &request.auth, &room, private, &request.thread, event_id).await?;
+            let event = event(&room, &request.thread, event_id).await?;
+            receipts.push((ReceiptType::ReadPrivate, event));
         }
         other => {
             return Err(Error::invalid_param(format!("{other:?} is no type of receipt")));
         }
     }
+    set(server, batch, &request.auth, &room, &request.thread, receipts).await?;
     Ok(create_receipt::v3::Response::new())
 }
 
@@ -57,16 +64,20 @@ async fn post_read_markers(
 ) -> Result<set_read_marker::v3::Response> {
     let room = joined(server, &request.auth, &request.room_id).await?;
     let unthreaded = ReceiptThread::Unthreaded;
+    let mut batch = Batch::new();
     if let Some(event_id) = &request.fully_read {
-        fully_read(server, &request.auth, &room, event_id).await?;
+        fully_read(server, &mut batch, &request.auth, &room, event_id)?;
     }
-    if let Some(event_id) = &request.read_receipt {
-        read(server, &request.auth, &room, ReceiptType::Read, &unthreaded, event_id).await?;
+    let mut receipts = Vec::new();
+    for (receipt_type, event_id) in [
+        (ReceiptType::Read, &request.read_receipt),
+        (ReceiptType::ReadPrivate, &request.private_read_receipt),
+    ] {
+        if let Some(event_id) = event_id {
+            receipts.push((receipt_type, event(&room, &unthreaded, event_id).await?));
+        }
     }
-    if let Some(event_id) = &request.private_read_receipt {
-        let private = ReceiptType::ReadPrivate;
-        read(server, &request.auth, &room, private, &unthreaded, event_id).await?;
-    }
+    set(server, batch, &request.auth, &room, &unthreaded, receipts).await?;
     Ok(set_read_marker::v3::Response::new())
 }
 
@@ -79,14 +90,8 @@ async fn joined(server: &Homeserver, session: &Session, room_id: &RoomId) -> Res
     }
 }
 
-async fn read(
-    server: &Homeserver,
-    session: &Session,
-    room: &Room,
-    receipt_type: ReceiptType,
-    thread: &ReceiptThread,
-    event_id: &EventId,
-) -> Result<()> {
+/// The event of a receipt in a part of a room.
+async fn event(room: &Room, thread: &ReceiptThread, event_id: &EventId) -> Result<Event> {
     let event = room.event(event_id).await?;
     let event = event.ok_or_else(|| Error::not_found("The room has no such event"))?;
     if let ReceiptThread::Thread(root) = thread {
@@ -95,22 +100,30 @@ async fn read(
             return Err(Error::invalid_param("The event is not in the thread"));
         }
     }
-    server
-        .sync
-        .receipts()
-        .set(room.id(), &session.user_id, receipt_type, thread.clone(), &event)
-        .await
+    Ok(event)
+}
+
+async fn set(
+    server: &Homeserver,
+    batch: Batch,
+    session: &Session,
+    room: &Room,
+    thread: &ReceiptThread,
+    receipts: Vec<(ReceiptType, Event)>,
+) -> Result<()> {
+    server.sync.receipts().set(batch, room.id(), &session.user_id, thread, &receipts).await
 }
 
 /// The read marker is account data of the room. spec: client-server §Fully read markers
-async fn fully_read(
+fn fully_read(
     server: &Homeserver,
+    batch: &mut Batch,
     session: &Session,
     room: &Room,
     event_id: &EventId,
 ) -> Result<()> {
     let content = to_raw_value(&FullyReadEventContent::new(event_id.to_owned()));
     let content = content.map_err(Error::internal)?;
-    let user_id = &session.user_id;
-    server.users.set_account_data(user_id, Some(room.id()), "m.fully_read", content).await
+    let (user_id, room_id) = (&session.user_id, Some(room.id()));
+    server.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content)
 }

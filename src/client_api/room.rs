@@ -113,7 +113,8 @@ async fn remove_alias(
     server: &Homeserver,
     request: Incoming<delete_alias::v3::Request>,
 ) -> Result<delete_alias::v3::Response> {
-    server.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
+    let rest = server.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
+    server.follow_up(rest).await?;
     Ok(delete_alias::v3::Response::new())
 }
 

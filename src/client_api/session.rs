@@ -71,11 +71,20 @@ async fn parse_login(
 
 /// `POST /_matrix/client/v3/login`
 async fn login(server: &Homeserver, request: login::v3::Request) -> Result<login::v3::Response> {
-    let user_id = match request.login_info {
-        login::v3::LoginInfo::Password(given) => with_password(server, given).await?,
+    let device = NewDevice {
+        device_id: request.device_id,
+        display_name: request.initial_device_display_name,
+        refreshes: request.refresh_token,
+    };
+    let (user_id, login) = match request.login_info {
+        login::v3::LoginInfo::Password(given) => {
+            let user_id = with_password(server, given).await?;
+            let login = server.users.login(&user_id, device).await?;
+            (user_id, login)
+        }
         login::v3::LoginInfo::Token(given) => {
-            let user_id = server.users.use_login_token(&given.token).await?;
-            user_id.ok_or_else(|| Error::forbidden("The login token is not valid"))?
+            let login = server.users.login_by_token(&given.token, device).await?;
+            login.ok_or_else(|| Error::forbidden("The login token is not valid"))?
         }
         _ => {
             return Err(Error::new(
@@ -85,12 +94,6 @@ async fn login(server: &Homeserver, request: login::v3::Request) -> Result<login
             ));
         }
     };
-    let device = NewDevice {
-        device_id: request.device_id,
-        display_name: request.initial_device_display_name,
-        refreshes: request.refresh_token,
-    };
-    let login = server.users.login(&user_id, device).await?;
     let mut response = login::v3::Response::new(user_id, login.access_token, login.device_id);
     response.refresh_token = login.refresh_token;
     response.expires_in = login.expires_in;

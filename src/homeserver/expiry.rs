@@ -33,6 +33,8 @@ impl Homeserver {
                     tracing::warn!("what has expired can't be removed: {cause}");
                 }
                 platform::sleep(INTERVAL).await;
+                let Some(server) = server.upgrade() else { return };
+                server.finish_follow_ups_or_warn().await;
             }
         });
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod expiry;
+mod follow_ups;
 mod status;
 mod support;
 
@@ -95,6 +96,7 @@ impl Homeserver {
             limits,
             router,
         });
+        server.finish_follow_ups_or_warn().await;
         server.keep_expiring();
         Ok(server)
     }

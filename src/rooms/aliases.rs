@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{NewEvent, Rooms};
 use crate::{
     Error, Result,
+    follow_ups::{FollowUp, Recorded},
     platform::KeyedGuard,
     store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
@@ -109,11 +110,11 @@ impl Rooms {
     }
 
     /// Removes a name of a room: by whoever gave it, or with the power to change the canonical
-    /// alias.
+    /// alias. To take it out of the room's state is left to do.
     ///
     /// # Errors
     /// 404 `M_NOT_FOUND` when there is no such alias, 403 `M_FORBIDDEN`.
-    pub async fn delete_alias(&self, user_id: &UserId, alias: &RoomAliasId) -> Result<()> {
+    pub async fn delete_alias(&self, user_id: &UserId, alias: &RoomAliasId) -> Result<Recorded> {
         let _guard = self.inner.aliases.lock(alias.to_owned()).await;
         let key = Key::new().str(alias);
         let row: Alias = self
@@ -133,17 +134,31 @@ impl Rooms {
         let mut batch = Batch::new();
         batch.delete(Table::Aliases, key);
         batch.delete(Table::RoomAliases, Key::new().str(&row.room_id).str(alias));
+        let rest = FollowUp::DropAlias {
+            user_id: user_id.to_owned(),
+            room_id: row.room_id,
+            alias: alias.to_owned(),
+        };
+        let rest = rest.to_record();
+        rest.write(&mut batch)?;
         self.inner.store.commit(batch).await?;
-        self.drop_canonical_alias(user_id, &row.room_id, alias).await
+        Ok(rest)
     }
 
     /// Takes an alias that is gone out of the room's state, as far as the user may.
-    async fn drop_canonical_alias(
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn drop_alias(
         &self,
         user_id: &UserId,
         room_id: &RoomId,
         alias: &RoomAliasId,
     ) -> Result<()> {
+        // It may have been given again meanwhile.
+        if self.resolve_alias(alias).await?.is_some_and(|named| named == room_id) {
+            return Ok(());
+        }
         let room = self.room(room_id).await?;
         let kind = StateEventType::RoomCanonicalAlias;
         let Some(mut content) = room.state_content::<ruma::serde::JsonObject>(&kind, "").await?

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Pdu, state::StateId};
-use crate::{Error, Result, feed::Position, store};
+use crate::{Error, Result, feed::Position, follow_ups::Recorded, store};
 
 /// Which request of which device made an event.
 /// spec: client-server §Transaction identifiers
@@ -42,12 +42,22 @@ pub struct NewEvent {
     pub timestamp: Option<MilliSecondsSinceUnixEpoch>,
     /// The client's transaction, if the endpoint has one.
     pub txn: Option<Txn>,
+    /// What there is to do once it is sent.
+    pub follow_up: Option<Recorded>,
 }
 
 impl NewEvent {
     /// A message event.
     pub fn message(kind: TimelineEventType, content: Box<RawValue>) -> Self {
-        Self { kind, state_key: None, content, redacts: None, timestamp: None, txn: None }
+        Self {
+            kind,
+            state_key: None,
+            content,
+            redacts: None,
+            timestamp: None,
+            txn: None,
+            follow_up: None,
+        }
     }
 
     /// A state event. What only this server may say in its content is taken out, whoever wrote it.

@@ -4,7 +4,13 @@ use std::{collections::BTreeSet, rc::Rc};
 
 use ruma::{
     EventId, OwnedUserId, RoomId, RoomVersionId, UserId,
-    events::{StateEventType, room::member::MembershipState},
+    events::{
+        StateEventType,
+        room::{
+            guest_access::{GuestAccess, RoomGuestAccessEventContent},
+            member::MembershipState,
+        },
+    },
     room_version_rules::RoomVersionRules,
 };
 
@@ -116,6 +122,16 @@ impl Room {
             Some(event_id) => self.pdu(event_id).await,
             None => Ok(None),
         }
+    }
+
+    /// Whether guests may join. spec: client-server §Guest Access
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn lets_guests_in(&self) -> Result<bool> {
+        let access: Option<RoomGuestAccessEventContent> =
+            self.state_content(&StateEventType::RoomGuestAccess, "").await?;
+        Ok(access.is_some_and(|access| access.guest_access == GuestAccess::CanJoin))
     }
 
     /// The content of a current state event as a type; `None` when there is none of that form.

@@ -9,6 +9,8 @@ pub enum Table {
     Server = 1,
     /// The feed: position → change.
     Feed = 2,
+    /// Id → what is left to do after a commit.
+    FollowUps = 3,
     /// Hash of an access token → session.
     AccessTokens = 16,
     /// Stream, source → the sequence number up to which it was copied.

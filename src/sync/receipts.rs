@@ -56,43 +56,52 @@ impl Receipts {
         Self { store, feed, push, users: Rc::default() }
     }
 
-    /// A user has read up to `event`. Receipts never go back: one for an older event than before
-    /// changes nothing.
+    /// A user has read a part of a room up to some events, by the types of receipts; written
+    /// together with `batch`. Receipts never go back: one for an older event than before changes
+    /// nothing.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn set(
         &self,
+        mut batch: Batch,
         room_id: &RoomId,
         user_id: &UserId,
-        receipt_type: ReceiptType,
-        thread: ReceiptThread,
-        event: &Event,
+        thread: &ReceiptThread,
+        read: &[(ReceiptType, Event)],
     ) -> Result<()> {
         let _only = self.users.lock(user_id.to_owned()).await;
-        let standing = self.get(room_id, user_id, &receipt_type, &thread).await?;
-        if standing.is_some_and(|standing| standing.event_position >= event.position) {
+        let mut receipts = Vec::with_capacity(read.len());
+        for (receipt_type, event) in read {
+            let standing = self.get(room_id, user_id, receipt_type, thread).await?;
+            if standing.is_none_or(|standing| standing.event_position < event.position) {
+                receipts.push(Receipt {
+                    user_id: user_id.to_owned(),
+                    receipt_type: receipt_type.clone(),
+                    thread: thread.clone(),
+                    event_id: event.pdu.event_id.clone(),
+                    event_position: event.position,
+                    ts: platform::now(),
+                });
+            }
+        }
+        if let Some(farthest) = receipts.iter().map(|receipt| receipt.event_position).max() {
+            self.push.read_up_to(&mut batch, user_id, room_id, thread, farthest).await?;
+        }
+        for receipt in receipts {
+            let key = key(room_id, user_id, &receipt.receipt_type, &receipt.thread);
+            batch.put_json(Table::Receipts, key, &receipt)?;
+            let change = Change::Receipt {
+                room_id: room_id.to_owned(),
+                user_id: receipt.user_id,
+                receipt_type: receipt.receipt_type,
+                thread: receipt.thread,
+            };
+            self.feed.record(&mut batch, change);
+        }
+        if batch.is_empty() {
             return Ok(());
         }
-        let receipt = Receipt {
-            user_id: user_id.to_owned(),
-            receipt_type,
-            thread,
-            event_id: event.pdu.event_id.clone(),
-            event_position: event.position,
-            ts: platform::now(),
-        };
-        let key = key(room_id, user_id, &receipt.receipt_type, &receipt.thread);
-        let mut batch = Batch::new();
-        self.push.read_up_to(&mut batch, user_id, room_id, &receipt.thread, event.position).await?;
-        batch.put_json(Table::Receipts, key, &receipt)?;
-        let change = Change::Receipt {
-            room_id: room_id.to_owned(),
-            user_id: receipt.user_id,
-            receipt_type: receipt.receipt_type,
-            thread: receipt.thread,
-        };
-        self.feed.record(&mut batch, change);
         Ok(self.store.commit(batch).await?)
     }
 

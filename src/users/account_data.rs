@@ -89,13 +89,32 @@ impl Users {
         let content = update(before.as_deref())?;
         lengths::account_data(&content)?;
         let mut batch = Batch::new();
+        self.put_account_data(&mut batch, user_id, room_id, event_type, &content)?;
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Writes one type of account data into `batch`: such as nobody makes of what is there.
+    ///
+    /// # Errors
+    /// When the content has no JSON form.
+    pub fn put_account_data(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        room_id: Option<&RoomId>,
+        event_type: &str,
+        content: &RawValue,
+    ) -> Result<()> {
         let change = Change::AccountData {
             user_id: user_id.to_owned(),
             room_id: room_id.map(ToOwned::to_owned),
             event_type: event_type.to_owned(),
         };
-        self.inner.feed.record(&mut batch, change);
-        batch.put_json(Table::AccountData, prefix(user_id, room_id).str(event_type), &content)?;
-        Ok(self.inner.store.commit(batch).await?)
+        let feed = self.inner.feed.clone();
+        batch.on_submit(move |batch| {
+            feed.record(batch, change);
+        });
+        let key = prefix(user_id, room_id).str(event_type);
+        Ok(batch.put_json(Table::AccountData, key, &content)?)
     }
 }

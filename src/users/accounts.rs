@@ -1,7 +1,7 @@
 //! Accounts: names, passwords, deactivation.
 
 use http::StatusCode;
-use ruma::{OwnedUserId, UserId, api::error::ErrorKind};
+use ruma::{DeviceId, OwnedUserId, UserId, api::error::ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -9,7 +9,9 @@ use super::{
     sessions::{Login, NewDevice, now},
 };
 use crate::{
-    Error, Result, platform,
+    Error, Result,
+    follow_ups::{FollowUp, Recorded},
+    platform,
     store::{Batch, Key, Table},
 };
 
@@ -186,35 +188,46 @@ impl Users {
         Ok(self.account(user_id).await?.is_some_and(|account| account.password.is_some()))
     }
 
-    /// Sets a new password.
+    /// Sets a new password; with `only`, all devices but that one are deleted.
     ///
     /// # Errors
     /// 400 `M_WEAK_PASSWORD`
-    pub async fn set_password(&self, user_id: &UserId, password: &str) -> Result<()> {
+    pub async fn set_password(
+        &self,
+        user_id: &UserId,
+        password: &str,
+        only: Option<&DeviceId>,
+    ) -> Result<()> {
         let password = accepted_hash(password)?;
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
         account.password = Some(password);
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        if only.is_some() {
+            self.remove_other_devices(&mut batch, user_id, only).await?;
+        }
         Ok(self.inner.store.commit(batch).await?)
     }
 
     /// Gives an account up: nobody logs in to it again, and its devices are gone; with `erase` also
-    /// all else that is the user's and no event.
-    pub async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<()> {
+    /// all else that is the user's and no event. To leave their rooms is left to do.
+    pub async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<Recorded> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
         account.password = None;
         account.deactivated = true;
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        let rest = FollowUp::LeaveRooms { user_id: user_id.to_owned() }.to_record();
+        rest.write(&mut batch)?;
         let shown = erase && self.erase(&mut batch, user_id).await?;
         self.remove_other_devices(&mut batch, user_id, None).await?;
         if shown {
             self.record_device_list(&mut batch, user_id);
         }
-        Ok(self.inner.store.commit(batch).await?)
+        self.inner.store.commit(batch).await?;
+        Ok(rest)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 use serde_json::{Map, Value};
 
-use super::{Users, sessions::Session};
+use super::{Users, one_time_keys::KeysById, sessions::Session};
 use crate::{
     Error, Result,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
@@ -19,11 +19,45 @@ pub(super) fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
 }
 
 impl Users {
-    /// Publishes the identity keys of the sender's device.
+    /// Publishes the identity keys of the sender's device, adds one-time keys and replaces fallback
+    /// keys.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM` when they name another user or device.
-    pub async fn upload_device_keys(&self, sender: &Session, mut keys: KeyObject) -> Result<()> {
+    /// 400 `M_INVALID_PARAM` when identity keys name another user or device, or a one-time key has
+    /// the id of another that is there; 403 `M_FORBIDDEN` for a device with the id of a
+    /// cross-signing key.
+    pub async fn upload_keys(
+        &self,
+        sender: &Session,
+        device_keys: Option<KeyObject>,
+        one_time_keys: KeysById,
+        fallback_keys: KeysById,
+    ) -> Result<()> {
+        let _guard = self.inner.locks.lock(sender.user_id.clone()).await;
+        let device_keys = match device_keys {
+            Some(keys) => self.changed_device_keys(sender, keys).await?,
+            None => None,
+        };
+        let mut batch = Batch::new();
+        self.add_one_time_keys(&mut batch, sender, one_time_keys, fallback_keys).await?;
+        if let Some(keys) = device_keys {
+            let key = device_key(&sender.user_id, &sender.device_id);
+            batch.put_json(Table::DeviceKeys, key, &keys)?;
+            self.record_device_list(&mut batch, &sender.user_id);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    /// Identity keys of the sender's device as they are to be kept, if they are not kept so; the
+    /// caller holds the user's lock.
+    async fn changed_device_keys(
+        &self,
+        sender: &Session,
+        mut keys: KeyObject,
+    ) -> Result<Option<KeyObject>> {
         let named = |field: &str| keys.get(field).and_then(Value::as_str);
         if named("user_id") != Some(sender.user_id.as_str())
             || named("device_id") != Some(sender.device_id.as_str())
@@ -32,19 +66,15 @@ impl Users {
         }
         // What the homeserver adds and does not keep.
         keys.remove("unsigned");
-        let _guard = self.inner.locks.lock(sender.user_id.clone()).await;
         let before = self.stored_device_keys(&sender.user_id, &sender.device_id).await?;
         if before.as_ref() == Some(&keys) {
-            return Ok(());
+            return Ok(None);
         }
         // spec: client-server §Key and signature security
         if self.is_cross_signing_key(&sender.user_id, sender.device_id.as_str()).await? {
             return Err(Error::forbidden("The device has the id of a cross-signing key"));
         }
-        let mut batch = Batch::new();
-        batch.put_json(Table::DeviceKeys, device_key(&sender.user_id, &sender.device_id), &keys)?;
-        self.record_device_list(&mut batch, &sender.user_id);
-        Ok(self.inner.store.commit(batch).await?)
+        Ok(Some(keys))
     }
 
     /// The identity keys of a user's devices, or of those in `devices` if there are any, with the

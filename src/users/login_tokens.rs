@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Users,
-    sessions::now,
+    sessions::{Login, NewDevice, now},
     tokens::{self, TokenHash},
 };
 use crate::{
@@ -36,8 +36,15 @@ impl Users {
         Ok(token)
     }
 
-    /// Uses a login token up; whom it logs in, if it is valid.
-    pub async fn use_login_token(&self, token: &str) -> Result<Option<OwnedUserId>> {
+    /// Logs in whom a login token is for, and uses it up; `None` when it is not valid.
+    ///
+    /// # Errors
+    /// As [`Users::login`].
+    pub async fn login_by_token(
+        &self,
+        token: &str,
+        new: NewDevice,
+    ) -> Result<Option<(OwnedUserId, Login)>> {
         let key = Key::new().str(TokenHash::of(token).as_str());
         let store = &self.inner.store;
         let row: Option<LoginToken> = store.get_json(Table::LoginTokens, &key).await?;
@@ -48,7 +55,11 @@ impl Users {
         let Some(row) = row else { return Ok(None) };
         let mut batch = Batch::new();
         batch.delete(Table::LoginTokens, key);
+        let login = match row.expires > now() {
+            true => Some(self.admit(&mut batch, &row.user_id, new).await?),
+            false => None,
+        };
         store.commit(batch).await?;
-        Ok((row.expires > now()).then_some(row.user_id))
+        Ok(login.map(|login| (row.user_id, login)))
     }
 }

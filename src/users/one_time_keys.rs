@@ -85,12 +85,14 @@ fn one_time_keys_of(
 }
 
 impl Users {
-    /// Adds one-time keys and replaces fallback keys of the sender's device.
+    /// Writes into `batch` one-time keys to add and fallback keys to replace of the sender's device;
+    /// the caller holds the user's lock and submits without waiting for anything else.
     ///
     /// # Errors
     /// 400 `M_INVALID_PARAM` when a key has the id of another that is there.
-    pub async fn upload_one_time_keys(
+    pub(super) async fn add_one_time_keys(
         &self,
+        batch: &mut Batch,
         sender: &Session,
         one_time_keys: KeysById,
         fallback_keys: KeysById,
@@ -99,7 +101,6 @@ impl Users {
             return Ok(());
         }
         let Session { user_id, device_id, .. } = sender;
-        let _guard = self.inner.locks.lock(user_id.clone()).await;
         let mut present = HashMap::new();
         let range = KeyRange::prefix(device_key(user_id, device_id));
         let store = &self.inner.store;
@@ -127,13 +128,6 @@ impl Users {
                 }
             }
         }
-        let mut batch = Batch::new();
-        let position = self.record_key_counts(&mut batch, user_id, device_id);
-        for (place, key) in new.iter().enumerate() {
-            // In the order of upload, so that the oldest key is claimed first.
-            let row = device.clone().str(key.id.algorithm()).u64(position).u64(place as u64);
-            batch.put_json(Table::OneTimeKeys, row, key)?;
-        }
         for (id, key) in fallback_keys {
             let place = fallback_key(user_id, device_id, &id.algorithm());
             let mut key = StoredKey { id, key, used: false };
@@ -142,7 +136,13 @@ impl Users {
             key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
             batch.put_json(Table::FallbackKeys, place, &key)?;
         }
-        Ok(store.commit(batch).await?)
+        let position = self.record_key_counts(batch, user_id, device_id);
+        for (place, key) in new.iter().enumerate() {
+            // In the order of upload, so that the oldest key is claimed first.
+            let row = device.clone().str(key.id.algorithm()).u64(position).u64(place as u64);
+            batch.put_json(Table::OneTimeKeys, row, key)?;
+        }
+        Ok(())
     }
 
     /// Takes a key of each device that is named, in one go: each one-time key is given out once,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Users;
 use crate::{
     Error, Result,
+    follow_ups::{FollowUp, Recorded},
     store::{Batch, Key, Table},
 };
 
@@ -56,7 +57,7 @@ impl Users {
         Ok(Profile(fields.unwrap_or_default()))
     }
 
-    /// Sets a field of a profile, or removes it; the profile as it is now, if that changed it.
+    /// Sets a field of a profile, or removes it; what is left to do then, if rooms show the field.
     ///
     /// # Errors
     /// 400 `M_INVALID_PARAM`, 400 `M_KEY_TOO_LARGE`, 400 `M_PROFILE_TOO_LARGE`
@@ -65,7 +66,7 @@ impl Users {
         user_id: &UserId,
         field: &str,
         value: Option<Value>,
-    ) -> Result<Option<Profile>> {
+    ) -> Result<Option<Recorded>> {
         check_name(field)?;
         let value = match value {
             Some(value) => checked(field, value)?,
@@ -90,8 +91,13 @@ impl Users {
         }
         let mut batch = Batch::new();
         batch.put(Table::Profiles, Key::new().str(user_id), json);
+        let shown = ["displayname", "avatar_url"].contains(&field);
+        let rest = shown.then(|| FollowUp::ShowProfile { user_id: user_id.to_owned() }.to_record());
+        if let Some(rest) = &rest {
+            rest.write(&mut batch)?;
+        }
         self.inner.store.commit(batch).await?;
-        Ok(Some(profile))
+        Ok(rest)
     }
 }
 

@@ -156,6 +156,19 @@ impl Users {
     /// the id of a cross-signing key, 404 `M_NOT_FOUND`
     pub async fn login(&self, user_id: &UserId, new: NewDevice) -> Result<Login> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut batch = Batch::new();
+        let login = self.admit(&mut batch, user_id, new).await?;
+        self.inner.store.commit(batch).await?;
+        Ok(login)
+    }
+
+    /// Writes a login into `batch`, if the user may log in; the caller holds the user's lock.
+    pub(super) async fn admit(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        new: NewDevice,
+    ) -> Result<Login> {
         let account = self.active_account(user_id).await?;
         account.standing.check_lock()?;
         // spec: client-server §POST /login; §Key and signature security
@@ -164,10 +177,7 @@ impl Users {
         {
             return Err(Error::forbidden("The device has the id of a cross-signing key"));
         }
-        let mut batch = Batch::new();
-        let login = self.log_in(&mut batch, user_id, account.guest, new).await?;
-        self.inner.store.commit(batch).await?;
-        Ok(login)
+        self.log_in(batch, user_id, account.guest, new).await
     }
 
     /// Writes a login into `batch`; the caller holds the user's lock.

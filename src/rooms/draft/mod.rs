@@ -141,6 +141,9 @@ impl Draft {
         if let Some(txn) = &txn {
             self.rooms.record_transaction(&mut self.batch, &self.live.room_id, new, txn, &pdu);
         }
+        if let Some(follow_up) = &new.follow_up {
+            follow_up.write(&mut self.batch)?;
+        }
         let before = self.view.head.state;
         let replaces_state = self.replaced_by(&pdu);
         self.apply_state(&pdu);
