@@ -31,8 +31,8 @@ impl Media {
         filename: Option<String>,
         content: Blob,
     ) -> Result<OwnedMxcUri> {
-        let media_id = platform::random_string(MEDIA_ID_LENGTH);
-        self.keep(uploader, &media_id, content_type, filename, content).await?;
+        let media_id = new_id();
+        self.keep(Batch::new(), uploader, &media_id, content_type, filename, content).await?;
         Ok(self.uri(&media_id))
     }
 
@@ -44,7 +44,7 @@ impl Media {
         &self,
         uploader: &UserId,
     ) -> Result<(OwnedMxcUri, MilliSecondsSinceUnixEpoch)> {
-        let media_id = platform::random_string(MEDIA_ID_LENGTH);
+        let media_id = new_id();
         let file = File {
             uploader: uploader.to_owned(),
             content_type: None,
@@ -91,7 +91,7 @@ impl Media {
         if expiry(&file) < platform::now() {
             return Err(missing());
         }
-        self.keep(uploader, media_id, content_type, filename, content).await?;
+        self.keep(Batch::new(), uploader, media_id, content_type, filename, content).await?;
         for waiting in self.inner.awaited.borrow_mut().remove(media_id).unwrap_or_default() {
             // A receiver that is gone waits for nothing.
             let _ = waiting.send(());
@@ -145,8 +145,10 @@ impl Media {
         }
     }
 
-    async fn keep(
+    /// Keeps a file, together with what `finish` does.
+    pub(super) async fn keep(
         &self,
+        mut finish: Batch,
         uploader: &UserId,
         media_id: &str,
         content_type: Option<String>,
@@ -169,11 +171,15 @@ impl Media {
             created: platform::now(),
             size: Some(size),
         };
-        let mut finish = Batch::new();
         finish.put_json(Table::Media, file_key(media_id), &file)?;
         finish.delete(Table::MediaUploads, file_key(media_id));
         Ok(store.commit(finish).await?)
     }
+}
+
+/// The id of a new file.
+pub(super) fn new_id() -> String {
+    platform::random_string(MEDIA_ID_LENGTH)
 }
 
 fn expiry(file: &File) -> MilliSecondsSinceUnixEpoch {

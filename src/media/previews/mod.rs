@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Media;
+use super::{Media, uploads::new_id};
 use crate::{
     Error, Result,
     platform::{
@@ -81,57 +81,23 @@ impl Media {
             return Ok(row.data);
         }
         let page = patiently(caller, get(url.as_str(), PAGE)).await?.map_err(unreachable)?;
-        let row = self.describe(user_id, &url, page, caller, get).await?;
+        let (mut data, picture) = describe(&url, page, caller, get).await?;
         let mut batch = Batch::new();
-        batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
-        store.commit(batch).await?;
-        Ok(row.data)
-    }
-
-    async fn describe(
-        &self,
-        user_id: &UserId,
-        url: &Url,
-        found: Fetched,
-        caller: &Caller,
-        get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
-    ) -> Result<Row> {
-        let content_type = found.content_type.clone().unwrap_or_default();
-        let (essence, encoding) = page::content_type(&content_type);
-        let mut data = Map::new();
-        let mut picture = None;
-        if essence == "text/html" || essence == "application/xhtml+xml" {
-            let bytes = found.content.bytes().await?;
-            let encoding = encoding.or_else(|| page::declared_encoding(&bytes));
-            let html = outside::text(&bytes, encoding.as_deref().unwrap_or("utf-8"));
-            data = page::read(&html);
-            // Where redirects led to is what relative addresses are relative to.
-            let base = Url::parse(&found.url).unwrap_or_else(|_| url.clone());
-            let link = page::take_picture(&mut data).and_then(|link| base.join(&link).ok());
-            if let Some(link) = link.filter(is_web) {
-                picture = patiently(caller, get(link.as_str(), PICTURE)).await?.ok();
-            }
-        } else if essence.starts_with("image/") {
-            picture = match found.cut {
-                // There is more of it than was read for a page.
-                true => patiently(caller, get(url.as_str(), PICTURE)).await?.ok(),
-                false => Some(found),
-            };
-        }
-        let picture = picture.filter(|picture| {
-            let content_type = picture.content_type.as_deref().unwrap_or_default();
-            !picture.cut && page::content_type(content_type).0.starts_with("image/")
-        });
         let Some(picture) = picture else {
-            page::drop_picture(&mut data);
-            return Ok(Row { data, picture: None });
+            let row = Row { data, picture: None };
+            batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
+            store.commit(batch).await?;
+            return Ok(row.data);
         };
-        let content_type = picture.content_type.unwrap_or_default();
+        let (media_id, content_type) = (new_id(), picture.content_type.unwrap_or_default());
         data.insert("matrix:image:size".to_owned(), picture.content.len().into());
         data.insert("og:image:type".to_owned(), page::content_type(&content_type).0.into());
-        let uri = self.upload(user_id, Some(content_type), None, picture.content).await?;
-        data.insert("og:image".to_owned(), uri.as_str().into());
-        Ok(Row { data, picture: uri.media_id().ok().map(ToOwned::to_owned) })
+        data.insert("og:image".to_owned(), self.uri(&media_id).as_str().into());
+        let row = Row { data, picture: Some(media_id.clone()) };
+        batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
+        // In one commit, since a picture that no preview names would stay.
+        self.keep(batch, user_id, &media_id, Some(content_type), None, picture.content).await?;
+        Ok(row.data)
     }
 
     /// Removes the previews that are old enough at `now`, in milliseconds since the Unix epoch.
@@ -155,6 +121,45 @@ impl Media {
         }
         Ok(())
     }
+}
+
+/// What a page says of itself, and its picture.
+async fn describe(
+    url: &Url,
+    found: Fetched,
+    caller: &Caller,
+    get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
+) -> Result<(Map<String, Value>, Option<Fetched>)> {
+    let content_type = found.content_type.clone().unwrap_or_default();
+    let (essence, encoding) = page::content_type(&content_type);
+    let mut data = Map::new();
+    let mut picture = None;
+    if essence == "text/html" || essence == "application/xhtml+xml" {
+        let bytes = found.content.bytes().await?;
+        let encoding = encoding.or_else(|| page::declared_encoding(&bytes));
+        let html = outside::text(&bytes, encoding.as_deref().unwrap_or("utf-8"));
+        data = page::read(&html);
+        // Where redirects led to is what relative addresses are relative to.
+        let base = Url::parse(&found.url).unwrap_or_else(|_| url.clone());
+        let link = page::take_picture(&mut data).and_then(|link| base.join(&link).ok());
+        if let Some(link) = link.filter(is_web) {
+            picture = patiently(caller, get(link.as_str(), PICTURE)).await?.ok();
+        }
+    } else if essence.starts_with("image/") {
+        picture = match found.cut {
+            // There is more of it than was read for a page.
+            true => patiently(caller, get(url.as_str(), PICTURE)).await?.ok(),
+            false => Some(found),
+        };
+    }
+    let picture = picture.filter(|picture| {
+        let content_type = picture.content_type.as_deref().unwrap_or_default();
+        !picture.cut && page::content_type(content_type).0.starts_with("image/")
+    });
+    if picture.is_none() {
+        page::drop_picture(&mut data);
+    }
+    Ok((data, picture))
 }
 
 /// A web address, without what is not sent.

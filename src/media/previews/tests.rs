@@ -4,7 +4,10 @@ use ruma::{server_name, user_id};
 use serde_json::json;
 
 use super::*;
-use crate::store::{Blob, Store};
+use crate::store::{
+    Blob, Options, Store,
+    memory::{Disk, Fault},
+};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const PAGE_URL: &str = "https://example.org/blog/post?x=1";
@@ -192,5 +195,53 @@ fn a_preview_is_kept_and_goes_with_its_picture() {
             assert!(rows.is_empty(), "{table:?}");
         }
         assert_ne!(preview(&media, &web, PAGE_URL).await.unwrap(), first);
+    });
+}
+
+#[test]
+fn a_preview_is_kept_with_its_picture_or_not_at_all() {
+    test(async {
+        for after in 0.. {
+            let disk = Disk::new();
+            let open = async || Store::open_memory(&disk, Options::default()).await.unwrap();
+            let name = server_name!("neurite.test").to_owned();
+            let media = Media::open(open().await, name.clone()).await.unwrap();
+            let before = disk.operations();
+            disk.fault_after(after, Fault::KillAfter);
+            let web = Web::new(r#"<meta property="og:image" content="picture.png">"#);
+            // It fails where it was killed.
+            let _ = preview(&media, &web, PAGE_URL).await;
+            let whole = disk.operations() <= before + after;
+            disk.kill();
+            let store = open().await;
+            Media::open(store.clone(), name).await.unwrap();
+            let rows = async |table| {
+                let all = KeyRange::all();
+                store.scan(table, all, Direction::Forward, usize::MAX).await.unwrap().len()
+            };
+            assert_eq!(rows(Table::Media).await, rows(Table::UrlPreviews).await, "{after}");
+            if whole {
+                assert_eq!(rows(Table::Media).await, 1);
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_asked_for_to_its_end_and_not_kept() {
+    test(async {
+        let media = media().await;
+        let (caller, waiting) = Caller::new();
+        let never = async |_: &str, _: u64| std::future::pending().await;
+        let asked = media.preview_by(user_id!("@alice:neurite.test"), PAGE_URL, &caller, never);
+        let leaving = async {
+            platform::next_turn().await;
+            drop(waiting);
+        };
+        let (outcome, ()) = futures::join!(asked, leaving);
+        assert_eq!(status(outcome), 502);
+        let web = Web::new("<title>There</title>");
+        assert_eq!(preview(&media, &web, PAGE_URL).await.unwrap().len(), 1);
     });
 }
