@@ -428,15 +428,97 @@ tests! {
         .await;
     }
 
-    async fn account_data_is_set() {
+    async fn what_is_set_is_there() {
+        type Place = fn(&str, &str) -> String;
+        // Where it is set, and as what.
+        let cases: [(Place, fn(&str) -> Value); 6] = [
+            (
+                |_, name| format!("/v3/user/@alice:neurite.test/account_data/m.test.{name}"),
+                |name| json!({ "name": name }),
+            ),
+            (
+                |room_id, name| {
+                    format!("/v3/user/@alice:neurite.test/rooms/{room_id}/account_data/m.{name}")
+                },
+                |name| json!({ "name": name }),
+            ),
+            (
+                |room_id, _| format!("/v3/rooms/{room_id}/state/m.room.topic"),
+                |name| json!({ "topic": name }),
+            ),
+            (
+                |room_id, _| format!("/v3/directory/list/room/{room_id}"),
+                |_| json!({ "visibility": "public" }),
+            ),
+            (
+                |_, name| format!("/v3/pushrules/global/content/{name}/enabled"),
+                |_| json!({ "enabled": false }),
+            ),
+            (
+                |_, name| format!("/v3/profile/@alice:neurite.test/m.test.{name}"),
+                |name| json!({ (format!("m.test.{name}")): name }),
+            ),
+        ];
+        for (path, body) in cases {
+            interrupted(
+                1,
+                async |world, name| {
+                    let room_id = new_room(&world.alice).await;
+                    let rule = json!({ "pattern": name, "actions": [] });
+                    let path_of_rule = format!("/v3/pushrules/global/content/{name}");
+                    world.alice.put(&path_of_rule, rule).await.ok();
+                    Ask::new(&world.alice, "PUT", path(&room_id, name), body(name))
+                },
+                async |world, ask, _| {
+                    let there = world.alice.get(&ask.path).await.body;
+                    let set = ask.body.as_object().unwrap().iter();
+                    usize::from(set.into_iter().all(|(field, value)| there[field] == *value))
+                },
+            )
+            .await;
+        }
+    }
+
+    async fn a_pusher_is_set() {
         interrupted(
             1,
             async |world, name| {
-                let path = format!("/v3/user/@alice:neurite.test/account_data/m.test.{name}");
-                Ask::new(&world.alice, "PUT", path, json!({ "name": name }))
+                let body = json!({
+                    "app_id": name,
+                    "pushkey": "key",
+                    "kind": "http",
+                    "app_display_name": "app",
+                    "device_display_name": "device",
+                    "lang": "en",
+                    "data": { "url": "https://push.test/_matrix/push/v1/notify" },
+                });
+                Ask::new(&world.alice, "POST", "/v3/pushers/set", body)
             },
-            async |world, ask, _| {
-                usize::from(world.alice.get(&ask.path).await.body == ask.body)
+            async |world, _, name| {
+                let pushers = world.alice.get("/v3/pushers").await.ok();
+                count(pushers["pushers"].as_array().unwrap(), |pusher| pusher["app_id"] == name)
+            },
+        )
+        .await;
+    }
+
+    async fn a_cross_signing_key_is_published() {
+        interrupted(
+            1,
+            async |world, name| {
+                let user = Client::register(&world.server, name).await;
+                let key = json!({
+                    "user_id": user.user_id,
+                    "usage": ["master"],
+                    "keys": { "ed25519:AAAA": "AAAA" },
+                });
+                let body = json!({ "master_key": key });
+                Ask::new(&user, "POST", "/v3/keys/device_signing/upload", body)
+            },
+            async |_, ask, _| {
+                let query = json!({ "device_keys": { (ask.by.user_id.clone()): [] } });
+                let keys = ask.by.post("/v3/keys/query", query).await.ok();
+                usize::from(keys["master_keys"][&ask.by.user_id].is_object())
             },
         )
         .await;
@@ -473,18 +555,23 @@ tests! {
         .await;
     }
 
-    async fn a_member_is_banned_once() {
-        interrupted(
-            1,
-            async |world, _| {
-                let room_id = new_room(&world.alice).await;
-                world.bob.post(&format!("/v3/rooms/{room_id}/join"), json!({})).await.ok();
-                let body = json!({ "user_id": world.bob.user_id });
-                Ask::new(&world.alice, "POST", format!("/v3/rooms/{room_id}/ban"), body)
-            },
-            async |world, ask, _| memberships(world, ask, &world.bob.user_id, "ban").await,
-        )
-        .await;
+    async fn a_member_goes_once() {
+        for (action, membership) in [("kick", "leave"), ("ban", "ban")] {
+            interrupted(
+                1,
+                async |world, _| {
+                    let room_id = new_room(&world.alice).await;
+                    world.bob.post(&format!("/v3/rooms/{room_id}/join"), json!({})).await.ok();
+                    let body = json!({ "user_id": world.bob.user_id });
+                    let path = format!("/v3/rooms/{room_id}/{action}");
+                    Ask::new(&world.alice, "POST", path, body)
+                },
+                async |world, ask, _| {
+                    memberships(world, ask, &world.bob.user_id, membership).await
+                },
+            )
+            .await;
+        }
     }
 
     async fn a_room_is_upgraded_whole() {

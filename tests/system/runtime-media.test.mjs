@@ -1,4 +1,5 @@
-// Large bodies pass as blobs, media elements need no token, long polls wait and end.
+// Large bodies pass as blobs, media elements need no token, long polls wait and end, and what is
+// aborted is done once.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -181,6 +182,42 @@ inEachBrowser((name) => {
         assert.equal(await change("org.example.two"), 200);
         assert.deepEqual(await ended(), [["org.example.two"], ["org.example.two"]]);
         assert.equal(await follower.evaluate(() => neurite.role), "leader");
+      },
+      { folder },
+    ));
+
+  test(`${name}: a send that is aborted and sent again makes one event`, () =>
+    withBrowser(
+      name,
+      async (browser, origin) => {
+        const page = await openBare(browser, origin);
+        await register(page, "alice");
+        const sent = await page.evaluate(async () => {
+          const ask = async (method, path, body, signal) => {
+            const init = { method, headers: authorization, body: body && JSON.stringify(body), signal };
+            return (await neurite.fetch(`/_matrix/client/v3/${path}`, init)).json();
+          };
+          const { room_id } = await ask("POST", "createRoom", {});
+          const sent = [];
+          for (let number = 0; number < 60; number++) {
+            const path = `rooms/${encodeURIComponent(room_id)}/send/m.room.message/${number}`;
+            const aborting = new AbortController();
+            const first = ask("PUT", path, { number }, aborting.signal).catch(({ name }) => name);
+            // At different moments of the work on it.
+            const until = performance.now() + (number % 12) / 4;
+            do await new Promise((resolve) => setTimeout(resolve));
+            while (performance.now() < until);
+            aborting.abort();
+            const { event_id } = await ask("PUT", path, { number });
+            const outcome = await first;
+            const answered = outcome === "AbortError" || outcome.event_id === event_id;
+            const { chunk } = await ask("GET", `rooms/${encodeURIComponent(room_id)}/messages?dir=b&limit=1000`);
+            const events = chunk.filter(({ content }) => content.number === number);
+            sent.push(answered && events.length === 1 && events[0].event_id === event_id);
+          }
+          return sent;
+        });
+        assert.deepEqual(sent, Array(60).fill(true));
       },
       { folder },
     ));
