@@ -543,6 +543,24 @@ tests! {
         }
     }
 
+    // In browsers time can't be made to pass.
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn who_aborts_a_sync_and_comes_no_more_is_offline_after_a_while() {
+        let world = World::new().await;
+        tokio::time::pause();
+        let since = world.alice.get("/v3/sync").await.ok();
+        let since = since["next_batch"].as_str().unwrap();
+        let path = format!("/v3/sync?since={since}&timeout=30000");
+        assert!(abort_after(100, world.alice.get(&path)).await.is_none());
+        let presence = async || {
+            let path = "/v3/presence/@alice:neurite.test/status";
+            world.alice.get(path).await.ok()["presence"].clone()
+        };
+        assert_eq!(presence().await, "online");
+        platform::sleep(Duration::from_secs(120)).await;
+        assert_eq!(presence().await, "offline");
+    }
+
     async fn a_room_is_joined_once() {
         interrupted(
             1,

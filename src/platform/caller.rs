@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::Future};
 
 use futures::{
+    FutureExt,
     channel::oneshot,
     future::{Either, Shared, select},
 };
@@ -22,7 +23,6 @@ pub struct Waiting {
 impl Caller {
     /// Somebody who leaves when the second half is dropped.
     pub fn new() -> (Self, Waiting) {
-        use futures::FutureExt;
         let (sender, receiver) = oneshot::channel();
         (Self(Some(receiver.shared())), Waiting { _leaves_when_dropped: sender })
     }
