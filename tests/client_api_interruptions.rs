@@ -432,8 +432,9 @@ tests! {
 
     async fn what_is_set_is_there() {
         type Place = fn(&str, &str) -> String;
+        type Content = fn(&str) -> Value;
         // Where it is set, and as what.
-        let cases: [(Place, fn(&str) -> Value); 6] = [
+        let cases: [(Place, Content); 6] = [
             (
                 |_, name| format!("/v3/user/@alice:neurite.test/account_data/m.test.{name}"),
                 |name| json!({ "name": name }),
