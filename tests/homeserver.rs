@@ -109,4 +109,23 @@ tests! {
             assert!(given.starts_with(disposition), "{given}");
         }
     }
+
+    #[cfg(target_arch = "wasm32")]
+    async fn a_clock_before_the_epoch_breaks_nothing() {
+        let date = js_sys::global();
+        let date = js_sys::Reflect::get(&date, &"Date".into()).unwrap();
+        let set = |now: &wasm_bindgen::JsValue| {
+            js_sys::Reflect::set(&date, &"now".into(), now).unwrap();
+        };
+        let real = js_sys::Reflect::get(&date, &"now".into()).unwrap();
+        set(&js_sys::Function::new_no_args("return -86400000"));
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = alice.post("/v3/createRoom", serde_json::json!({})).await.ok();
+        let room = room["room_id"].as_str().unwrap();
+        let path = format!("/v3/rooms/{room}/send/m.x/1");
+        alice.put(&path, serde_json::json!({})).await.ok();
+        alice.get("/v3/sync").await.ok();
+        set(&real);
+    }
 }

@@ -121,10 +121,11 @@ tests! {
         };
         assert_eq!(edits().await, Value::Null);
         // The newest by their times, which must differ for that.
-        let edit = |body: &str, time: u32| NewEvent {
-            timestamp: Some(ruma::MilliSecondsSinceUnixEpoch(time.into())),
-            ..related(body, "m.replace", &first)
+        let at = |mut event: NewEvent, time: u32| {
+            event.timestamp = Some(ruma::MilliSecondsSinceUnixEpoch(time.into()));
+            event
         };
+        let edit = |body: &str, time| at(related(body, "m.replace", &first), time);
         rooms.append(&room_id, &bob, related("not mine", "m.replace", &first)).await.unwrap();
         assert_eq!(edits().await, Value::Null);
         rooms.append(&room_id, &alice, edit("the", 1)).await.unwrap();
@@ -134,8 +135,7 @@ tests! {
         // Without a new content it is none.
         let relation = json!({ "rel_type": "m.replace", "event_id": first });
         let empty = message(json!({ "body": "no", "msgtype": "m.text", "m.relates_to": relation }));
-        let time = Some(ruma::MilliSecondsSinceUnixEpoch(3_u32.into()));
-        rooms.append(&room_id, &alice, NewEvent { timestamp: time, ..empty }).await.unwrap();
+        rooms.append(&room_id, &alice, at(empty, 3)).await.unwrap();
         assert_eq!(edits().await, "The");
         rooms.redact(&room_id, &alice, last, None, None).await.unwrap();
         assert_eq!(edits().await, "the");

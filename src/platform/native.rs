@@ -1,6 +1,9 @@
 //! The platform natively: a single-threaded tokio runtime.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// Runs a program of this crate: its tasks all live on this thread.
 ///
@@ -12,6 +15,19 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
         .build()
         .expect("the operating system gives a timer");
     tokio::task::LocalSet::new().block_on(&runtime, future)
+}
+
+/// Milliseconds since the Unix epoch, negative when it is still to come.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
+pub(super) fn wall_clock() -> f64 {
+    millis(SystemTime::now())
+}
+
+fn millis(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_millis() as f64,
+        Err(until) => -(until.duration().as_millis() as f64),
+    }
 }
 
 /// Lets `future` run by itself; must be called inside [`run`].
@@ -38,4 +54,20 @@ pub fn utc_offset(zone: &str, at: i64) -> Option<i64> {
     };
     let at = jiff::Timestamp::from_second(at).ok()?;
     Some(zone.to_offset(at).seconds().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_may_be_before_the_epoch() {
+        for (time, expected) in [
+            (UNIX_EPOCH + Duration::from_millis(1_700_000_000_123), 1_700_000_000_123),
+            (UNIX_EPOCH, 0),
+            (UNIX_EPOCH - Duration::from_secs(1), 0),
+        ] {
+            assert_eq!(millis(time) as u64, expected);
+        }
+    }
 }

@@ -8,6 +8,12 @@ use js_sys::{Array, Date, Function, Intl::DateTimeFormat, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{MessageChannel, MessagePort};
 
+/// Milliseconds since the Unix epoch, negative when it is still to come.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is asked")]
+pub(super) fn wall_clock() -> f64 {
+    Date::now()
+}
+
 /// Lets `future` run by itself on the event loop.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
     wasm_bindgen_futures::spawn_local(future);
