@@ -77,6 +77,8 @@ export class Callers {
     switch (message.kind) {
       case "hello":
         return whenReleased(message.lock, caller.gone.signal, () => this.#remove(caller));
+      case "ping":
+        return caller.channel.post({ kind: "pong" });
       case "goodbye":
         return this.#remove(caller);
       case "connect":

@@ -6,6 +6,7 @@ import { whenReleased } from "./locks.js";
 import type { Answer, CommandMessage, FromHomeserver, Question, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
 import { NatsPorts } from "./nats-port.js";
+import { Pulse } from "./pulse.js";
 import { isRepeatable } from "./repeatable.js";
 
 type HomeserverChannel = Channel<ToHomeserver, FromHomeserver>;
@@ -37,6 +38,8 @@ export class Connection {
   onstranger: (version: string) => void = () => {};
   /** The worker is gone; another one must be found. */
   onlost: (why: "crashed" | "stopped" | "destroyed") => void = () => {};
+  /** Somebody waits for the worker, and it does not answer any more; called as long as that is so. */
+  onsilent: () => void = () => {};
 
   #channel: HomeserverChannel | undefined;
   /** Ends what was begun for the channel. */
@@ -45,6 +48,11 @@ export class Connection {
   #natsPorts = new NatsPorts();
   /** Those who want a port once there is a worker. */
   #wanting: { resolve(port: MessagePort): void; reject(reason: Error): void }[] = [];
+  #pulse = new Pulse({
+    wanted: () => this.busy || this.#natsPorts.inUse,
+    ask: () => this.#channel?.post({ kind: "ping" }),
+    silent: () => this.onsilent(),
+  });
   #lastId = 0;
   #closed: Error | undefined;
 
@@ -56,10 +64,14 @@ export class Connection {
     return this.#waiting.size > 0;
   }
 
+  /** Whether the worker does not answer any more. */
+  get silent(): boolean {
+    return this.#pulse.silent;
+  }
+
   /** Speaks over `channel` from now on. Nothing is sent before the worker there says welcome. */
   open(channel: HomeserverChannel): void {
-    this.#leave();
-    this.#requeue();
+    this.leave();
     this.#channel = channel;
     channel.listen((message) => {
       if (this.#channel === channel) this.#receive(message, channel);
@@ -104,7 +116,7 @@ export class Connection {
   /** A port for a NATS client, to the worker that answers, once one does; it ends with that worker. */
   async queue(): Promise<MessagePort> {
     if (this.#closed) throw this.#closed;
-    if (this.#channel && this.welcome) return this.#natsPorts.open(this.#channel);
+    if (this.#channel && this.welcome) return this.#openQueue(this.#channel);
     return new Promise((resolve, reject) => this.#wanting.push({ resolve, reject }));
   }
 
@@ -129,6 +141,12 @@ export class Connection {
     this.#waiting.clear();
   }
 
+  /** Speaks to nobody until the next `open`; what may be asked a second time waits for that. */
+  leave(): void {
+    this.#leave();
+    this.#requeue();
+  }
+
   #leave(): void {
     this.#channel?.post({ kind: "goodbye" });
     this.#channel?.close();
@@ -138,6 +156,7 @@ export class Connection {
   #forget(): void {
     this.#channel = undefined;
     this.welcome = undefined;
+    this.#pulse.stop();
     this.#natsPorts.end("the worker has gone");
     this.#ended.abort();
     this.#ended = new AbortController();
@@ -148,9 +167,16 @@ export class Connection {
     waiting.sent += 1;
     waiting.underWay = true;
     this.#channel.post(waiting.question);
+    this.#pulse.start();
+  }
+
+  #openQueue(channel: HomeserverChannel): MessagePort {
+    this.#pulse.start();
+    return this.#natsPorts.open(channel);
   }
 
   #receive(message: FromHomeserver, channel: HomeserverChannel): void {
+    this.#pulse.heard();
     switch (message.kind) {
       case "welcome":
         if (message.protocol !== PROTOCOL) {
@@ -161,8 +187,10 @@ export class Connection {
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);
-        for (const { resolve } of this.#wanting.splice(0)) resolve(this.#natsPorts.open(channel));
+        for (const { resolve } of this.#wanting.splice(0)) resolve(this.#openQueue(channel));
         this.onwelcome(message);
+        return;
+      case "pong":
         return;
       case "ended":
         this.#lose(message.why);
@@ -184,8 +212,7 @@ export class Connection {
 
   #lose(why: "crashed" | "stopped" | "destroyed"): void {
     if (!this.#channel) return;
-    this.#leave();
-    this.#requeue();
+    this.leave();
     this.onlost(why);
   }
 

@@ -4,7 +4,7 @@ import type { ServiceWorkerLink } from "./service-worker-link.js";
 import type { Role, Tab } from "./tab.js";
 
 export interface HandleEventMap {
-  /** This tab leads from now on: its worker holds what the handle stands for. */
+  /** `role` is another: this tab's worker holds what the handle stands for from now on, or no longer does. */
   rolechange: Event;
   /** It has ended for this tab; `reason` says why. */
   close: EndEvent;

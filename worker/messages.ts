@@ -3,7 +3,7 @@
 import type { StartErrorName } from "./errors.js";
 
 /** Pages, service worker and homeserver's worker understand each other when this is equal. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Names and values in turn: a flat list is the cheapest to clone. */
 export type HeaderList = string[];
@@ -66,6 +66,8 @@ export type ToHomeserver =
   /** The answer to a welcome; `lock` is held as long as the speaker lives. */
   | { kind: "hello"; lock: string }
   | Question
+  /** Whether it still runs; answered by a pong. */
+  | { kind: "ping" }
   /** A NATS client at the other end of this port, or of a pair of BroadcastChannels of that name. */
   | { kind: "queue"; port: MessagePort }
   | { kind: "queue"; name: string }
@@ -102,6 +104,7 @@ export type FromHomeserver =
   | Welcome
   | Answer
   | RefusedMessage
+  | { kind: "pong" }
   /** Last on a channel. After a crash or stop somebody else takes over, after destruction nobody. */
   | { kind: "ended"; why: "crashed" | "stopped" | "destroyed" };
 
@@ -155,7 +158,16 @@ export type Announcement =
   /** A new worker answers. */
   | { kind: "leading"; lock: string }
   /** A page without a service worker asks for a channel, made of two BroadcastChannels. */
-  | { kind: "connect"; name: string };
+  | { kind: "connect"; name: string }
+  /** Who leads or has the database is to say that it is present: it is not known whether it still runs. */
+  | { kind: "who" }
+  | { kind: "present" };
+
+/** A way to a worker; `worker` tells it from others. */
+export interface Way {
+  port: MessagePort;
+  worker: string;
+}
 
 /** From a page to the service worker. */
 export type ToServiceWorker =
@@ -163,8 +175,8 @@ export type ToServiceWorker =
   | { kind: "neurite:serve"; storage: string; baseUrl: string; port: MessagePort }
   /** No longer. */
   | { kind: "neurite:forget"; storage: string }
-  /** This port leads to the homeserver's worker. */
-  | { kind: "neurite:leading"; storage: string; port: MessagePort }
+  /** This leads to the homeserver's worker. */
+  | ({ kind: "neurite:leading"; storage: string } & Way)
   /** Hand this port on to the homeserver's worker. */
   | { kind: "neurite:connect"; storage: string; port: MessagePort };
 
@@ -177,7 +189,7 @@ export interface Serving {
 
 /** From the service worker to pages. */
 export type FromServiceWorker =
-  /** Who leads `storage` is to answer `neurite:leading`. */
-  | { kind: "neurite:find"; storage: string }
+  /** Who leads `storage` is to answer `neurite:leading`; when `urgent`, it does not seem to run any more. */
+  | { kind: "neurite:find"; storage: string; urgent: boolean }
   /** Which storages does this page use? Answered on `port` with their names. */
   | { kind: "neurite:whose"; port: MessagePort };

@@ -9,6 +9,12 @@ export class NatsPorts {
   // Weak, since nobody tells when a port is given up; one that somebody listens to stays.
   #ports = new Set<WeakRef<MessagePort>>();
 
+  /** Whether somebody may speak over one. */
+  get inUse(): boolean {
+    for (const known of this.#ports) if (!known.deref()) this.#ports.delete(known);
+    return this.#ports.size > 0;
+  }
+
   /** A port to the worker at the other end of `channel`. */
   open(channel: Channel<ToHomeserver, FromHomeserver>): MessagePort {
     const { port1, port2 } = new MessageChannel();
@@ -19,7 +25,6 @@ export class NatsPorts {
       bridge(port2, broadcastChannel(name, "asker"));
       channel.post({ kind: "queue", name });
     }
-    for (const known of this.#ports) if (!known.deref()) this.#ports.delete(known);
     this.#ports.add(new WeakRef(port1));
     return port1;
   }

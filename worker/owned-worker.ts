@@ -1,11 +1,17 @@
 // The worker that a leading page owns.
 
 import { StartError } from "./errors.js";
-import { hasLocks, whenReleased } from "./locks.js";
-import type { FromWorker, ToWorker, WorkerConfig } from "./messages.js";
+import { hasLocks, uniqueName, whenReleased } from "./locks.js";
+import type { FromWorker, ToWorker, Way, WorkerConfig } from "./messages.js";
 
-/** A worker whose script does not run within this time will not run at all. */
-const RUNS_WITHIN = 30_000;
+/**
+ * After what time without a word from the worker another is made beside it, at first; the time
+ * doubles. One that has ended before its first word is not told from one whose script is slow to
+ * come, so the first that speaks is taken.
+ */
+const SPEAKS_WITHIN = 1000;
+/** When the time is longer than this, none will speak. */
+const RUNS_WITHIN = 20_000;
 
 export interface WorkerPlace {
   workerUrl?: string | URL | undefined;
@@ -30,41 +36,79 @@ export class OwnedWorker {
   onfailed: (reason: StartError) => void = () => {};
   /** The worker is gone, without a word. */
   ongone: () => void = () => {};
-  #worker: Worker | SharedWorker;
-  #port: Worker | MessagePort;
+  /** Tells it from others. */
+  readonly #name = uniqueName("worker");
+  /** More than one until one has spoken. */
+  #workers: (Worker | SharedWorker)[] = [];
+  #speaker: Worker | MessagePort | undefined;
+  /** Ports for who speaks first. */
+  #early: MessagePort[] = [];
   #left = new AbortController();
-  #silence = setTimeout(() => this.ongone(), RUNS_WITHIN);
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(make: MakeWorker, config: WorkerConfig, place: WorkerPlace, wasm: WebAssembly.Module | undefined) {
+  constructor(
+    private readonly make: MakeWorker,
+    private readonly config: WorkerConfig,
+    private readonly place: WorkerPlace,
+    wasm: WebAssembly.Module | undefined,
+  ) {
     this.wasm = wasm;
-    this.#worker = make(place.workerUrl, `neurite:${config.storage}`);
-    this.#port = "port" in this.#worker ? this.#worker.port : this.#worker;
-    this.#port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      clearTimeout(this.#silence);
+    this.#try(SPEAKS_WITHIN);
+  }
+
+  /** Whether it has begun to speak. */
+  get speaks(): boolean {
+    return this.#speaker !== undefined;
+  }
+
+  #try(limit: number): void {
+    const { config, place, wasm } = this;
+    const worker = this.make(place.workerUrl, `neurite:${config.storage}`);
+    this.#workers.push(worker);
+    const port = "port" in worker ? worker.port : worker;
+    port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (this.#left.signal.aborted || !this.#choose(worker, port)) return;
       if (data.kind === "compiled") this.wasm = data.wasm;
       else if (data.kind === "alive") whenReleased(data.lock, this.#left.signal, () => this.ongone());
       else this.onfailed(new StartError(data.error.name, data.error.message, causeOf(data.error)));
     };
-    this.#worker.onerror = (event) => {
+    worker.onerror = (event) => {
       const { message, error } = event as Partial<ErrorEvent>;
       const where = place.workerUrl ?? "beside this script";
       this.onfailed(
         new StartError("WorkerError", `The worker, ${String(where)}, failed: ${message ?? "not loaded"}`, error),
       );
     };
-    this.#post({
-      kind: "start",
-      config,
-      wasmUrl: place.wasmUrl === undefined ? undefined : new URL(place.wasmUrl, location.href).href,
-      wasm,
-    });
+    const wasmUrl = place.wasmUrl === undefined ? undefined : new URL(place.wasmUrl, location.href).href;
+    post(port, { kind: "start", config, wasmUrl, wasm });
+    this.#silence = setTimeout(() => {
+      if (limit > RUNS_WITHIN) this.ongone();
+      else this.#try(limit * 2);
+    }, limit);
+  }
+
+  /** Takes the first that speaks; whether that is this one. */
+  #choose(worker: Worker | SharedWorker, port: Worker | MessagePort): boolean {
+    if (this.#speaker) return this.#speaker === port;
+    clearTimeout(this.#silence);
+    this.#speaker = port;
+    for (const other of this.#workers) if (other !== worker) end(other);
+    this.#workers = [worker];
+    for (const early of this.#early.splice(0)) post(port, { kind: "connect", port: early }, [early]);
+    return true;
   }
 
   /** A port that leads to what is in it. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    this.#post({ kind: "connect", port: port2 }, [port2]);
+    if (this.#speaker) post(this.#speaker, { kind: "connect", port: port2 }, [port2]);
+    else this.#early.push(port2);
     return port1;
+  }
+
+  /** The same for the service worker, which knows several. */
+  way(): Way {
+    return { port: this.connect(), worker: this.#name };
   }
 
   /** Ends it at once. */
@@ -72,13 +116,17 @@ export class OwnedWorker {
     this.#left.abort();
     clearTimeout(this.#silence);
     this.onfailed = () => {};
-    // A shared worker ends with its last page.
-    if ("terminate" in this.#worker) this.#worker.terminate();
+    for (const worker of this.#workers) end(worker);
   }
+}
 
-  #post(message: ToWorker, transfer: Transferable[] = []): void {
-    this.#port.postMessage(message, transfer);
-  }
+function post(port: Worker | MessagePort, message: ToWorker, transfer: Transferable[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+/** A shared worker ends with its last page. */
+function end(worker: Worker | SharedWorker): void {
+  if ("terminate" in worker) worker.terminate();
 }
 
 /** The error as it was in the worker; structured clone would have lost its name. */

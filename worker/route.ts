@@ -2,13 +2,15 @@
 
 import { portChannel } from "./channel.js";
 import { Connection } from "./connection.js";
-import type { Answer, FromHomeserver, FromServiceWorker, ToHomeserver } from "./messages.js";
+import type { Answer, FromHomeserver, FromServiceWorker, ToHomeserver, Way } from "./messages.js";
 import { leaderLock } from "./names.js";
 import type { RequestContent } from "./request.js";
 
 /** After what time pages are asked again who leads: at first, and at most, as the time doubles. */
 const ASK_AGAIN_AFTER = 250;
 const ASK_AGAIN_WITHIN = 4000;
+/** After what time without an answer pages are to see whether the one that leads still runs. */
+const URGENT_AFTER = 2000;
 /** How long requests wait when no page leads or wants to. */
 const GIVE_UP_AFTER = 10_000;
 /** How long they wait for a page that leads but does not answer yet. */
@@ -20,6 +22,8 @@ const GIVE_UP_ON_LEADER_AFTER = 60_000;
  */
 export class Route {
   #connection: Connection;
+  /** The worker that it leads to, or soon will. */
+  #worker: string | undefined;
   #finding = false;
   /** Ports of followers that wait for a way to the worker. */
   #handing: { port: MessagePort; done(): void }[] = [];
@@ -42,6 +46,7 @@ export class Route {
     this.#connection.onstranger = (version) => {
       this.#connection.fail(`the page that runs the homeserver is of version ${version}; reload it`);
     };
+    this.#connection.onsilent = () => void this.#find();
     this.#connection.onlost = (why) => {
       if (why === "destroyed") this.#connection.fail("the homeserver was destroyed");
       else if (this.#connection.busy) void this.#find();
@@ -65,12 +70,15 @@ export class Route {
 
   /**
    * A page gives a port to its worker. A page that was busy answers several times; what is under
-   * way stays where it is, since the end of the worker there is told by its lock.
+   * way stays where it is, unless another worker has taken the place of that one.
    */
-  async open(port: MessagePort): Promise<void> {
+  async open({ port, worker }: Way): Promise<void> {
     await this.held;
     const channel = portChannel<ToHomeserver, FromHomeserver>(port);
-    if (!this.#connection.welcome) return this.#connection.open(channel);
+    if (!this.#connection.welcome || this.#worker !== worker) {
+      this.#worker = worker;
+      return this.#connection.open(channel);
+    }
     channel.post({ kind: "goodbye" });
     channel.close();
   }
@@ -92,18 +100,24 @@ export class Route {
   async #search(): Promise<void> {
     const begun = performance.now();
     let pause = ASK_AGAIN_AFTER;
-    while (!this.#connection.welcome && (this.#connection.busy || this.#handing.length > 0)) {
+    while (this.#lost && (this.#connection.busy || this.#handing.length > 0)) {
       const waited = performance.now() - begun;
       if (waited > GIVE_UP_ON_LEADER_AFTER || (waited > GIVE_UP_AFTER && !(await this.#isLed()))) {
         return this.#giveUp();
       }
+      const urgent = this.#connection.silent || waited > URGENT_AFTER;
       // Also those that are not controlled, as a page is after its first load.
       for (const client of await this.clients.matchAll({ type: "window", includeUncontrolled: true })) {
-        client.postMessage({ kind: "neurite:find", storage: this.storage } satisfies FromServiceWorker);
+        client.postMessage({ kind: "neurite:find", storage: this.storage, urgent } satisfies FromServiceWorker);
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = Math.min(pause * 2, ASK_AGAIN_WITHIN);
     }
+  }
+
+  /** Whether there is no worker, or one that does not answer any more. */
+  get #lost(): boolean {
+    return !this.#connection.welcome || this.#connection.silent;
   }
 
   async #isLed(): Promise<boolean> {

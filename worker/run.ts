@@ -3,9 +3,10 @@
 import { version } from "../package.json";
 import { broadcastChannel, portChannel } from "./channel.js";
 import { Callers, type HomeserverChannel } from "./callers.js";
+import { Election } from "./election.js";
 import type { Engine } from "./engine.js";
 import { startErrorName } from "./errors.js";
-import { hold, uniqueName } from "./locks.js";
+import { hasLocks, hold, uniqueName } from "./locks.js";
 import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
 import { announcements, databaseLock } from "./names.js";
 
@@ -21,6 +22,11 @@ export interface Contents {
 
 const lock = uniqueName("neurite:worker");
 const held = hold(lock);
+/**
+ * How long the database is left alone after it was taken from a worker that did not answer. That one
+ * may commit without a check for 100 ms after its last, and learns within this time that it is over.
+ */
+const LET_GO_WITHIN = 300;
 /** Channels that came before it was ready. */
 let early: HomeserverChannel[] | undefined = [];
 let callers: Callers | undefined;
@@ -60,8 +66,9 @@ function receive(message: ToWorker, owner: Owner): void {
 }
 
 async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
+  const bus = new BroadcastChannel(announcements(config.storage));
   // The one before may not be quite gone, and two must never have the database open.
-  const [module] = await Promise.all([wasm ?? compile(wasmUrl), hold(databaseLock(config.storage)), held]);
+  const [module] = await Promise.all([wasm ?? compile(wasmUrl), holdDatabase(config.storage, bus), held]);
   if (!wasm) tell(owner, { kind: "compiled", wasm: module });
   await contents.init({ module_or_path: module });
   const engine = await contents.start(config);
@@ -75,7 +82,36 @@ async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start
   const channels = early ?? [];
   early = undefined;
   for (const channel of channels) callers.add(channel);
-  announce(config);
+  // Tells other tabs.
+  bus.postMessage({ kind: "leading", lock } satisfies Announcement);
+}
+
+/** Resolves when no other worker has the database open; hears from now on what is announced. */
+function holdDatabase(storage: string, bus: BroadcastChannel): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const announce = (message: Announcement): void => bus.postMessage(message);
+    let waits = true;
+    const election = new Election(databaseLock(storage), {
+      elected: (taken) => {
+        waits = false;
+        if (taken) setTimeout(resolve, LET_GO_WITHIN);
+        else resolve();
+      },
+      defeated: () => election.doubt(),
+      deposed: () => void end(),
+      failed: reject,
+      doubts: () => waits,
+      ask: () => announce({ kind: "who" }),
+    });
+    bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
+      if (data.kind === "who") announce({ kind: "present" });
+      else if (data.kind === "present") election.heard();
+      // From tabs without a service worker.
+      else if (data.kind === "connect" && callers) connect(broadcastChannel(data.name, "answerer"));
+    };
+    if (hasLocks) election.stand();
+    else resolve();
+  });
 }
 
 async function compile(url: string | undefined): Promise<WebAssembly.Module> {
@@ -90,15 +126,6 @@ async function compile(url: string | undefined): Promise<WebAssembly.Module> {
     error.name = "WorkerError";
     throw error;
   }
-}
-
-/** Tells other tabs, and listens for those without a service worker. */
-function announce({ storage }: WorkerConfig): void {
-  const bus = new BroadcastChannel(announcements(storage));
-  bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
-    if (data.kind === "connect") connect(broadcastChannel(data.name, "answerer"));
-  };
-  bus.postMessage({ kind: "leading", lock } satisfies Announcement);
 }
 
 function tell(owner: Owner, message: FromWorker): void {
@@ -121,8 +148,11 @@ function crash(event: Event, error: unknown): void {
 function fail(reason: unknown): void {
   console.error("The worker failed and is started again.", reason);
   // What has already been answered is posted first, by tasks that are now waiting.
-  setTimeout(async () => {
-    await callers?.end("crashed");
-    self.close();
-  });
+  setTimeout(end);
+}
+
+/** Ends this worker, for another to take its place. */
+async function end(): Promise<void> {
+  await callers?.end("crashed");
+  self.close();
 }

@@ -1,7 +1,7 @@
 // The page's side of the service worker.
 
 import { version } from "../package.json";
-import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
+import type { FromServiceWorker, Serving, ToServiceWorker, Way } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
 
 export type ServiceWorkerOption =
@@ -21,8 +21,8 @@ const CONTROL_WITHIN = 3000;
 
 /** One homeserver's dealings with the page's service worker, which may not exist. */
 export class ServiceWorkerLink {
-  /** A port to the homeserver's worker, if this page owns it. */
-  onfind: () => MessagePort | undefined = () => undefined;
+  /** The way to the homeserver's worker, if this page owns it; `urgent`: its owner does not answer. */
+  onfind: (urgent: boolean) => Way | undefined = () => undefined;
 
   /** Undefined on insecure origins and in some private modes. */
   readonly #container: ServiceWorkerContainer | undefined;
@@ -64,8 +64,8 @@ export class ServiceWorkerLink {
   }
 
   /** Tells the service worker the way to the homeserver's worker, before it has to ask. */
-  lead(port: MessagePort): void {
-    this.#post({ kind: "neurite:leading", storage: this.storage, port }, [port]);
+  lead(way: Way): void {
+    this.#post({ kind: "neurite:leading", storage: this.storage, ...way }, [way.port]);
   }
 
   /** This page has no more to do with the homeserver. */
@@ -89,9 +89,10 @@ export class ServiceWorkerLink {
     switch (data?.kind) {
       case "neurite:find": {
         if (data.storage !== this.storage) return;
-        const port = this.onfind();
-        const answer: ToServiceWorker | undefined = port && { kind: "neurite:leading", storage: this.storage, port };
-        if (answer) (source as ServiceWorker).postMessage(answer, [port!]);
+        const way = this.onfind(data.urgent);
+        if (!way) return;
+        const answer: ToServiceWorker = { kind: "neurite:leading", storage: this.storage, ...way };
+        (source as ServiceWorker).postMessage(answer, [way.port]);
         return;
       }
       case "neurite:whose":

@@ -133,7 +133,7 @@ worker.addEventListener("message", (event) => {
     case "neurite:forget":
       return event.waitUntil(served.remove(message.storage));
     case "neurite:leading":
-      return event.waitUntil(routeTo(message.storage).open(message.port));
+      return event.waitUntil(routeTo(message.storage).open(message));
     case "neurite:connect":
       return event.waitUntil(routeTo(message.storage).hand(message.port));
   }

@@ -5,10 +5,13 @@ import { version } from "../package.json";
 import { broadcastChannel, portChannel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { StartError } from "./errors.js";
-import { hasLocks, hold, uniqueName } from "./locks.js";
+import { Election } from "./election.js";
+import { watchLifecycle } from "./lifecycle.js";
+import { hasLocks, uniqueName } from "./locks.js";
 import type { Announcement, Welcome, WorkerConfig } from "./messages.js";
 import { announcements, leaderLock } from "./names.js";
 import { OwnedWorker, workersAreShared, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
+import { Presence } from "./presence.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
 
 export type Role = "leader" | "follower";
@@ -39,9 +42,12 @@ export class Tab {
   onend: (reason: Error) => void = () => {};
 
   #lock = uniqueName("neurite:context");
-  #releaseLock = (): void => {};
-  #bus: BroadcastChannel;
+  /** What it takes to take part, until it is put aside or leaves. */
+  #presence: Presence | undefined;
+  #election: Election;
   #leading = false;
+  /** Everything is being deleted by this tab's worker: nobody is to lead before that has ended. */
+  #deleting = false;
   /** This tab's, while it leads; not in the pause after one has crashed. */
   #worker: OwnedWorker | undefined;
   #wasm: WebAssembly.Module | undefined;
@@ -49,12 +55,13 @@ export class Tab {
   #born = 0;
   #shortLived = 0;
   #stillborn = 0;
-  #candidacy = new AbortController();
-  #resign = (): void => {};
   /** Until the next attempt to reach or make a worker. */
   #again: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
-  #ended = false;
+  /** The service worker waits in vain for who leads. */
+  #urged = false;
+  /** Aborts when this tab leaves. */
+  #ended = new AbortController();
 
   constructor(
     private readonly contest: Contest,
@@ -63,15 +70,26 @@ export class Tab {
   ) {
     this.connection = new Connection(this.#lock);
     this.connection.onlost = (why) => this.#lost(why);
+    this.connection.onsilent = () => this.#election.doubt();
     this.connection.onstranger = (other) => {
       const message = `Another tab of this site runs version ${other} of Neurite, this one ${version}`;
       this.#end(new StartError("BlockedError", message));
     };
-    this.#bus = new BroadcastChannel(announcements(contest.storage));
-    this.#bus.onmessage = ({ data }: MessageEvent<Announcement>) => {
-      if (data.kind === "leading" && data.lock !== this.connection.welcome?.lock) this.#follow();
+    this.#election = new Election(leaderLock(contest.storage), {
+      elected: () => this.#lead(),
+      defeated: () => this.#follow(),
+      deposed: () => this.#deposed(),
+      failed: (reason) => this.#end(reason),
+      doubts: () => !this.connection.welcome || this.connection.silent || this.#urged,
+      ask: () => this.#presence?.announce({ kind: "who" }),
+    });
+    serviceWorker.onfind = (urgent) => {
+      if (urgent && this.#presence) {
+        this.#urged = true;
+        this.#election.doubt();
+      }
+      return this.#worker?.way();
     };
-    serviceWorker.onfind = () => this.#worker?.connect();
   }
 
   /** Resolves when a homeserver answers, in this tab's worker or another's. */
@@ -79,7 +97,6 @@ export class Tab {
     if (!hasLocks && !workersAreShared) {
       throw new StartError("UnsupportedError", "This page has neither Web Locks nor shared workers");
     }
-    this.#releaseLock = (await hold(this.#lock)).release;
     const welcome = new Promise<Welcome>((resolve, reject) => {
       this.connection.onwelcome = (welcome) => {
         clearTimeout(this.#again);
@@ -93,47 +110,70 @@ export class Tab {
         onend(reason);
       };
     });
-    this.#stand();
+    watchLifecycle(() => this.#withdraw(), () => void this.#enter(), this.#ended.signal);
+    await this.#enter();
     return welcome;
   }
 
   /** Leaves: whoever is next takes over. */
   leave(reason: Error): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearTimeout(this.#again);
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
     this.connection.close(reason);
-    this.#bus.close();
     this.serviceWorker.onfind = () => undefined;
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.#resign();
-    this.#candidacy.abort();
-    this.#releaseLock();
+    this.#withdraw();
   }
 
-  /** Stands for election, and follows whoever leads until it is elected. */
-  #stand(): void {
+  /** Takes part: stands for election, and follows whoever leads until it is elected. */
+  async #enter(): Promise<void> {
+    if (this.#presence) return;
+    const presence = (this.#presence = new Presence());
+    await presence.hold(this.#lock);
+    if (this.#presence !== presence) return;
+    presence.listen(announcements(this.contest.storage), (message) => this.#hear(message));
     // Without locks the browser itself sees to it that there is one worker: a shared one.
-    if (!hasLocks) return this.#lead();
-    const name = leaderLock(this.contest.storage);
-    const lead = (): Promise<void> =>
-      new Promise((resign) => {
-        this.#resign = resign;
-        this.#lead();
-      });
-    // Asked first whether it is free, so that the usual only tab does not look for others.
-    void navigator.locks.request(name, { ifAvailable: true }, (lock) => {
-      if (lock && !this.#ended) return lead();
-      if (this.#ended) return undefined;
-      navigator.locks
-        .request(name, { signal: this.#candidacy.signal }, () => (this.#ended ? undefined : lead()))
-        .catch((error: unknown) => {
-          if (!this.#ended) this.#end(error as Error);
-        });
-      this.#follow();
-      return undefined;
-    });
+    if (hasLocks) this.#election.stand();
+    else this.#lead();
+  }
+
+  /** Takes no part any longer: who is put aside lets go of everything, for others to take over. */
+  #withdraw(): void {
+    this.#presence?.end();
+    this.#presence = undefined;
+    this.#stepDown();
+    if (!this.#deleting) this.#election.withdraw();
+  }
+
+  #deposed(): void {
+    if (!this.#presence) return;
+    this.#stepDown();
+    this.#election.stand();
+  }
+
+  #stepDown(): void {
+    clearTimeout(this.#again);
+    this.#leading = false;
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.connection.leave();
+    this.#turn("follower");
+  }
+
+  #turn(role: Role): void {
+    if (this.role === role) return;
+    this.role = role;
+    if (!this.#ended.signal.aborted) this.onrole(role);
+  }
+
+  #hear(message: Announcement): void {
+    if (message.kind === "leading" && message.lock !== this.connection.welcome?.lock) this.#follow();
+    if (message.kind === "present") {
+      this.#urged = false;
+      this.#election.heard();
+    }
+    // A worker that has begun to speak answers by itself.
+    const speaks = !this.#leading || this.#worker?.speaks;
+    if (message.kind === "who" && !speaks) this.#presence?.announce({ kind: "present" });
   }
 
   #lead(): void {
@@ -148,7 +188,7 @@ export class Tab {
       // The connection knows only of a worker that has said welcome.
       worker.ongone = () => this.#restart(worker);
       this.connection.open(portChannel(worker.connect()));
-      this.serviceWorker.lead(worker.connect());
+      this.serviceWorker.lead(worker.way());
     } catch (cause) {
       this.#end(new StartError("WorkerError", "The worker can't be made", cause));
     }
@@ -158,17 +198,17 @@ export class Tab {
     // What goes wrong in a homeserver that runs has been told to those who asked for it.
     worker.onfailed = () => {};
     this.#stillborn = 0;
+    this.#urged = false;
     // A shared worker is no tab's own.
-    if (this.role === "leader" || !hasLocks) return;
-    this.role = "leader";
-    this.onrole("leader");
+    if (hasLocks) this.#turn("leader");
   }
 
   /** Asks the leader's worker for a channel; again when there is no welcome. */
   #follow(): void {
-    if (this.#ended || this.#leading) return;
+    if (!this.#presence || this.#leading) return;
     clearTimeout(this.#again);
     this.#asked += 1;
+    if (this.#asked > 1) this.#election.doubt();
     const { port1, port2 } = new MessageChannel();
     // A service worker hands on a port. Without one, or when it does not answer, there is another way.
     if (this.#asked % 2 === 1 && this.serviceWorker.connect(port2)) {
@@ -176,18 +216,17 @@ export class Tab {
     } else {
       const name = uniqueName(announcements(this.contest.storage));
       this.connection.open(broadcastChannel(name, "asker"));
-      this.#bus.postMessage({ kind: "connect", name } satisfies Announcement);
+      this.#presence.announce({ kind: "connect", name });
     }
     this.#again = setTimeout(() => this.#follow(), ASK_AGAIN_AFTER);
   }
 
   #lost(why: "crashed" | "stopped" | "destroyed"): void {
-    if (this.#ended) return;
+    if (!this.#presence) return;
     if (why === "destroyed") {
-      // The worker has still to delete everything and then ends itself; nobody is to lead before.
       if (this.#worker) {
-        this.#worker.ongone = this.#resign;
-        this.#resign = () => {};
+        this.#deleting = true;
+        this.#worker.ongone = () => this.#election.withdraw();
         this.#worker = undefined;
       }
       return this.#end(new Error(`The ${this.contest.what} was destroyed.`));
@@ -211,7 +250,7 @@ export class Tab {
   }
 
   #end(reason: Error): void {
-    if (this.#ended) return;
+    if (this.#ended.signal.aborted) return;
     this.leave(reason);
     this.onend(reason);
   }

@@ -1,0 +1,3 @@
+// A worker that fails before it has begun.
+
+throw new Error("nothing works");
