@@ -47,7 +47,7 @@ export class Connection {
   #waiting = new Map<number, Waiting>();
   #natsPorts = new NatsPorts();
   /** Those who want a port once there is a worker. */
-  #wanting: { resolve(port: MessagePort): void; reject(reason: Error): void }[] = [];
+  #wanting = new Set<{ resolve(port: MessagePort): void; reject(reason: Error): void }>();
   #pulse = new Pulse({
     wanted: () => this.busy || this.#natsPorts.inUse,
     ask: () => this.#channel?.post({ kind: "ping" }),
@@ -113,11 +113,21 @@ export class Connection {
     });
   }
 
-  /** A port for a NATS client, to the worker that answers, once one does; it ends with that worker. */
-  async queue(): Promise<MessagePort> {
+  /**
+   * A port for a NATS client, to the worker that answers, once one does; it ends with that worker.
+   * Nobody waits for it any longer when `signal` aborts.
+   */
+  async queue(signal?: AbortSignal): Promise<MessagePort> {
     if (this.#closed) throw this.#closed;
+    signal?.throwIfAborted();
     if (this.#channel && this.welcome) return this.#openQueue(this.#channel);
-    return new Promise((resolve, reject) => this.#wanting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const wanting = { resolve, reject };
+      this.#wanting.add(wanting);
+      signal?.addEventListener("abort", () => {
+        if (this.#wanting.delete(wanting)) reject(signal.reason);
+      });
+    });
   }
 
   /** Hands a port on to the worker; false when there is none. */
@@ -131,7 +141,8 @@ export class Connection {
   close(reason: Error): void {
     this.#closed = reason;
     this.#leave();
-    for (const { reject } of this.#wanting.splice(0)) reject(reason);
+    for (const { reject } of this.#wanting) reject(reason);
+    this.#wanting.clear();
     this.fail(reason.message);
   }
 
@@ -187,7 +198,8 @@ export class Connection {
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);
-        for (const { resolve } of this.#wanting.splice(0)) resolve(this.#openQueue(channel));
+        for (const { resolve } of this.#wanting) resolve(this.#openQueue(channel));
+        this.#wanting.clear();
         this.onwelcome(message);
         return;
       case "pong":

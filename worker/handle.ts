@@ -45,7 +45,9 @@ export class Handle extends EventTarget {
   /** Ends it for this tab. What is stored stays; if other tabs use it, one of them goes on. */
   async stop(): Promise<void> {
     if (this.#left) return;
-    this.#stopping ??= this.role === "leader" ? this.command("stop") : Promise.resolve();
+    // Between two workers there is none to be stopped.
+    const runs = this.role === "leader" && this.tab.connection.welcome;
+    this.#stopping ??= runs ? this.command("stop") : Promise.resolve();
     try {
       await this.#stopping;
     } finally {

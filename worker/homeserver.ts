@@ -63,10 +63,11 @@ export class Homeserver extends Handle {
    * A port that speaks the NATS client protocol with the homeserver's queue; `connect` of
    * `neurite/nats` makes a client of it. It carries bytes both ways; a number from the client tells
    * how many bytes it has taken in all, which it has to now and then, and null that it leaves; a
-   * string from the worker, which comes last, why it ends, as when another tab takes over.
+   * string from the worker, which comes last, why it ends, as when another tab takes over. The port
+   * comes once a worker runs; nobody waits for it any longer when `signal` aborts.
    */
-  queue(): Promise<MessagePort> {
-    return this.tab.connection.queue();
+  queue(signal?: AbortSignal): Promise<MessagePort> {
+    return this.tab.connection.queue(signal);
   }
 
   /** Ends it for all tabs and deletes everything that it has stored. */

@@ -3,17 +3,15 @@
 
 import { wsconnect, type ConnectionOptions, type NatsConnection } from "@nats-io/nats-core";
 
-import type { FromNatsClient, ToNatsClient } from "./messages.js";
+import { PortSocket } from "./port-socket.js";
 
 /** What has a queue: a homeserver, or the queue alone. */
 export interface QueueSource {
-  queue(): Promise<MessagePort>;
+  /** Nobody waits for the port any longer when `signal` aborts. */
+  queue(signal?: AbortSignal): Promise<MessagePort>;
   addEventListener(type: "close", listener: () => void): void;
   removeEventListener(type: "close", listener: () => void): void;
 }
-
-/** After how many bytes the worker is told that they were taken; it bounds what is on the way. */
-const TOLD_EVERY = 256 * 1024;
 
 /**
  * Connects a client to the queue of `source`. When the worker that it speaks to goes, with its tab
@@ -35,8 +33,9 @@ export async function connect(source: QueueSource, options: ConnectionOptions = 
     ...options,
     // Only a name: a server has to have one.
     servers: "ws://neurite",
+    // At once, also when no worker runs yet: nats-core can't give up a connection without a socket.
     wsFactory: async () => {
-      const socket = new PortSocket(await source.queue());
+      const socket = new PortSocket((signal) => source.queue(signal));
       // Of a WebSocket it has what is used.
       return { socket: socket as unknown as WebSocket, encrypted: false };
     },
@@ -50,67 +49,4 @@ export async function connect(source: QueueSource, options: ConnectionOptions = 
   void connection.closed().then(() => source.removeEventListener("close", end));
   if (ended) void connection.close();
   return connection;
-}
-
-type MessageListener = (event: { data: ArrayBuffer }) => void;
-
-/** Of WebSocket's interface, what nats-core uses, over a port. */
-class PortSocket {
-  binaryType = "arraybuffer";
-  /** What was posted needs no more of us. */
-  readonly bufferedAmount = 0;
-  onopen = null;
-  onerror = null;
-  onclose: ((event: { wasClean: boolean; reason: string }) => void) | null = null;
-  #onmessage: MessageListener | null = null;
-  #port: MessagePort;
-  #taken = 0;
-  #told = 0;
-  #closed = false;
-
-  constructor(port: MessagePort) {
-    this.#port = port;
-  }
-
-  get onmessage(): MessageListener | null {
-    return this.#onmessage;
-  }
-
-  /** Delivery begins when somebody listens: nothing is lost before. */
-  set onmessage(listener: MessageListener | null) {
-    this.#onmessage = listener;
-    this.#port.onmessage = ({ data }: MessageEvent<ToNatsClient>) => this.#receive(data);
-  }
-
-  /** A copy goes: nats-core sends some of its buffers again and again. */
-  send(frame: ArrayBuffer): void {
-    this.#post(frame);
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#post(null);
-    this.#end({ wasClean: true, reason: "" });
-  }
-
-  #post(message: FromNatsClient): void {
-    this.#port.postMessage(message);
-  }
-
-  #receive(message: ToNatsClient): void {
-    if (typeof message === "string") return this.#end({ wasClean: false, reason: message });
-    this.#onmessage?.({ data: message.buffer });
-    this.#taken += message.byteLength;
-    if (this.#taken - this.#told < TOLD_EVERY) return;
-    this.#told = this.#taken;
-    this.#post(this.#taken);
-  }
-
-  #end(event: { wasClean: boolean; reason: string }): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#port.close();
-    // As a WebSocket's, which closes in its own time.
-    queueMicrotask(() => this.onclose?.(event));
-  }
 }

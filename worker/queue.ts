@@ -29,8 +29,8 @@ export type QueueStatus = Pick<Status, "version" | "role" | "storage" | "streams
 /** The queue of this origin: in this tab's worker, or reached through another tab's. */
 export class Queue extends Handle {
   /** A port that speaks the NATS client protocol; see `Homeserver.queue`. */
-  queue(): Promise<MessagePort> {
-    return this.tab.connection.queue();
+  queue(signal?: AbortSignal): Promise<MessagePort> {
+    return this.tab.connection.queue(signal);
   }
 
   /** How the queue is. */

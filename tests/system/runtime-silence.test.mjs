@@ -47,13 +47,15 @@ inEachBrowser((name) => {
       inBrowser(async (browser, origin) => {
         const leader = await openBare(browser, origin, { service_worker });
         const follower = await openBare(browser, origin, { service_worker });
-        await leader.evaluate(() => (globalThis.kept = true));
+        await leader.evaluate(() => (globalThis.first = neurite));
         await leader.goto(`${origin}/blank.html`);
         assert.equal(await ask(follower, way), 200);
         assert.equal(await role(follower), "leader");
         await openBare(browser, origin, { service_worker });
         await leader.goBack();
         await until(() => leader.evaluate(() => globalThis.neurite !== undefined));
+        // Firefox keeps no page that holds locks.
+        if (name === "chromium") assert.ok(await leader.evaluate(() => neurite === globalThis.first), "kept");
         assert.equal(await ask(leader, way), 200);
         assert.equal(await role(leader), "follower");
       }));
@@ -112,11 +114,10 @@ inEachBrowser((name) => {
         };
       });
       await page.goto(`${origin}/bare.html`);
-      const started = page.evaluate(async (limit) => {
+      await page.evaluate(async (limit) => {
         const late = new Promise((_, reject) => setTimeout(reject, limit, new Error("late")));
         await Promise.race([globalThis.neuriteReady, late]);
       }, SOON);
-      await started;
       assert.equal(await killWorkers(page), 3, "made");
       assert.equal(await ask(page, false), 200);
     }));
