@@ -61,8 +61,12 @@ export class PortSocket {
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       this.#closed.abort();
-      // In its own time, as a WebSocket does: nobody may listen yet.
-      setTimeout(() => this.onerror?.({ message: (error as Error).message }));
+      const reason = (error as Error).message;
+      // In its own time and both, as a WebSocket does: nobody may listen yet, or only to one.
+      setTimeout(() => {
+        this.onerror?.({ message: reason });
+        this.onclose?.({ wasClean: false, reason });
+      });
     }
   }
 
