@@ -23,10 +23,11 @@ export interface Contents {
 const lock = uniqueName("neurite:worker");
 const held = hold(lock);
 /**
- * How long the database is left alone after it was taken from a worker that did not answer. That one
- * may commit without a check for 100 ms after its last, and learns within this time that it is over.
+ * How long the database is left alone after it was taken from a worker that did not answer. If that
+ * one runs after all it ends within this time, and who does not run checks before it commits again,
+ * unless it did so less than 100 ms ago.
  */
-const LET_GO_WITHIN = 300;
+const LET_GO_WITHIN = 500;
 /** Channels that came before it was ready. */
 let early: HomeserverChannel[] | undefined = [];
 let callers: Callers | undefined;
@@ -98,7 +99,8 @@ function holdDatabase(storage: string, bus: BroadcastChannel): Promise<void> {
         else resolve();
       },
       defeated: () => election.doubt(),
-      deposed: () => void end(),
+      // At once: it may still commit without looking who owns the database.
+      deposed: () => self.close(),
       failed: reject,
       doubts: () => waits,
       ask: () => announce({ kind: "who" }),
@@ -148,11 +150,8 @@ function crash(event: Event, error: unknown): void {
 function fail(reason: unknown): void {
   console.error("The worker failed and is started again.", reason);
   // What has already been answered is posted first, by tasks that are now waiting.
-  setTimeout(end);
-}
-
-/** Ends this worker, for another to take its place. */
-async function end(): Promise<void> {
-  await callers?.end("crashed");
-  self.close();
+  setTimeout(async () => {
+    await callers?.end("crashed");
+    self.close();
+  });
 }

@@ -80,7 +80,7 @@ export class Tab {
       defeated: () => this.#follow(),
       deposed: () => this.#deposed(),
       failed: (reason) => this.#end(reason),
-      doubts: () => !this.connection.welcome || this.connection.silent || this.#urged,
+      doubts: () => hasLocks && (!this.connection.welcome || this.connection.silent || this.#urged),
       ask: () => this.#presence?.announce({ kind: "who" }),
     });
     serviceWorker.onfind = (urgent) => {
