@@ -7,6 +7,7 @@
 
 import { version } from "../package.json";
 import { looksLikeMatrix } from "./base-url.js";
+import { foreignFormRefused, isForeignForm } from "./foreign-form.js";
 import { hold, uniqueName } from "./locks.js";
 import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
@@ -46,6 +47,7 @@ function mayBeOurs(url: string): boolean {
 async function answer(request: Request, clientId: string, network: () => Promise<Response>): Promise<Response> {
   const found = await served.find(request.url);
   if (!found) return network();
+  if (isForeignForm(request, worker.location.origin)) return foreignFormRefused();
   const content = await readRequest(request, found.path);
   if (isMediaElement(request, found.path)) content.mediaElement = true;
   const storage = await choose(found.storages, clientId);

@@ -67,7 +67,8 @@ pub(super) fn of_page(nonce: &str) -> Result<HeaderMap> {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     Ok(HeaderMap::from_iter([
         (header::CONTENT_TYPE, html),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // The service worker knows the page's own form by its referrer.
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::CONTENT_SECURITY_POLICY, policy),
     ]))
 }

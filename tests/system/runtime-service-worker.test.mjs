@@ -85,6 +85,34 @@ inEachBrowser((name) => {
       assert.match(await response.text(), /No open page runs this homeserver/);
     }));
 
+  test(`${name}: a form that a page of another origin submits is refused`, () =>
+    inBrowser(async (browser, origin) => {
+      await openBare(browser, origin);
+      const other = new URL(origin);
+      other.hostname = other.hostname === "localhost" ? "127.0.0.1" : "localhost";
+      const submit = async (from, referrerPolicy) => {
+        const page = await browser.open(`${from}/blank.html`);
+        const answered = page.waitForResponse((response) => response.url().endsWith("/register"));
+        await page.evaluate(
+          (action, policy) => {
+            document.head.innerHTML = `<meta name="referrer" content="${policy}">`;
+            const form = Object.assign(document.createElement("form"), { action, method: "post", enctype: "text/plain" });
+            form.append(Object.assign(document.createElement("input"), { name: '{"x":"', value: '"}' }));
+            document.body.append(form);
+            setTimeout(() => form.submit());
+          },
+          `${origin}/_matrix/client/v3/register`,
+          referrerPolicy,
+        );
+        const status = (await answered).status();
+        await page.close();
+        return status;
+      };
+      assert.equal(await submit(other.origin, "unsafe-url"), 403);
+      assert.equal(await submit(other.origin, "no-referrer"), 403);
+      assert.equal(await submit(origin, "same-origin"), 401, "the app's own form is answered");
+    }));
+
   test(`${name}: without a service worker homeserver.fetch works, and one message says so`, () =>
     inBrowser(async (browser, origin) => {
       const page = await browser.open();
