@@ -7,7 +7,7 @@
  */
 export function isForeignForm(request: Request, origin: string): boolean {
   if (request.mode !== "navigate" || request.method === "GET" || request.method === "HEAD") return false;
-  return URL.parse?.(request.referrer)?.origin !== origin;
+  return !request.referrer.startsWith(`${origin}/`);
 }
 
 export function foreignFormRefused(): Response {
