@@ -140,7 +140,8 @@ export class Callers {
   async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
     if (kind === "status") {
       const { version, homeserver } = this.about;
-      const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+      // WebKitGTK has no navigator.storage.
+      const { usage = 0, quota = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       return {
         version,
         storage: { usage, quota },
