@@ -182,7 +182,7 @@ tests! {
         )].into();
         let upload = async |ids: std::ops::Range<usize>| {
             let keys = serde_json::from_value(one_time_keys(ids)).unwrap();
-            users.upload_one_time_keys(&session, keys, BTreeMap::new()).await.unwrap();
+            users.upload_keys(&session, None, keys, BTreeMap::new()).await.unwrap();
         };
         for first in (0..4200).step_by(100) {
             upload(first..first + 100).await;
