@@ -7,10 +7,10 @@
 
 import { version } from "../package.json";
 import { looksLikeMatrix } from "./base-url.js";
-import { foreignFormRefused, isForeignForm } from "./foreign-form.js";
 import { hold, uniqueName } from "./locks.js";
 import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
+import { beganHere, foreignFormRefused, isForeignForm } from "./navigations.js";
 import { readRequest } from "./request.js";
 import { ERROR_HEADERS, toResponse } from "./response.js";
 import { Route } from "./route.js";
@@ -98,7 +98,7 @@ function isMediaElement(request: Request, path: string): boolean {
   if (request.method !== "GET" || !MEDIA.test(path)) return false;
   if (request.headers.has("authorization") || /[?&]access_token=/.test(path)) return false;
   // A link to a download navigates; from elsewhere it is a stranger's.
-  if (request.mode === "navigate") return URL.parse?.(request.referrer)?.origin === worker.location.origin;
+  if (request.mode === "navigate") return beganHere(request, worker.location.origin);
   return MEDIA_DESTINATIONS.has(request.destination);
 }
 

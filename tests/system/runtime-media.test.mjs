@@ -101,6 +101,57 @@ inEachBrowser((name) => {
       ));
   }
 
+  test(`${name}: what was uploaded runs nowhere in a page of this origin`, () =>
+    withBrowser(
+      name,
+      async (browser, origin) => {
+        const page = await openBare(browser, origin);
+        await register(page, "alice");
+        const loaded = await page.evaluate(async () => {
+          const load = (tag, attributes) =>
+            new Promise((resolve) => {
+              const element = Object.assign(document.createElement(tag), attributes);
+              element.onload = () => resolve("loaded");
+              element.onerror = () => resolve("refused");
+              document.head.append(element);
+            });
+          const work = (url, options) =>
+            new Promise((resolve) => {
+              const worker = new Worker(url, options);
+              worker.onmessage = () => resolve("loaded");
+              worker.onerror = (event) => {
+                event.preventDefault();
+                resolve("refused");
+              };
+            });
+          const upload = async (type, text) => {
+            const headers = { ...authorization, "content-type": type };
+            const init = { method: "POST", headers, body: text };
+            const { content_uri } = await (await fetch("/_matrix/media/v3/upload", init)).json();
+            const path = `/_matrix/client/v1/media/download/${content_uri.slice("mxc://".length)}`;
+            const url = `${path}?access_token=${encodeURIComponent(token)}`;
+            return { url, text: await (await fetch(url)).text() };
+          };
+          const script = "globalThis.ran = true; globalThis.postMessage?.('ran');";
+          const outcomes = [];
+          for (const type of ["text/plain", "text/javascript", "application/json", "text/html", "image/png"]) {
+            const { url, text } = await upload(type, script);
+            outcomes.push(text === script, await load("script", { src: url }));
+            outcomes.push(await load("script", { src: url, type: "module" }));
+            outcomes.push(await work(url), await work(url, { type: "module" }));
+          }
+          for (const type of ["text/plain", "text/html"]) {
+            const { url } = await upload(type, "head { color: red }");
+            outcomes.push(await load("link", { rel: "stylesheet", href: url }));
+          }
+          return { outcomes, ran: "ran" in globalThis };
+        });
+        const scripts = Array(5).fill([true, "refused", "refused", "refused", "refused"]).flat();
+        assert.deepEqual(loaded, { outcomes: [...scripts, "refused", "refused"], ran: false });
+      },
+      { folder },
+    ));
+
   test(`${name}: large bodies by both ways in`, () =>
     withBrowser(
       name,
