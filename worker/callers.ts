@@ -8,6 +8,7 @@ import type { FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./me
 import { serve } from "./nats-client.js";
 import { ERROR_HEADERS } from "./response.js";
 import type { RequestStatus } from "./status.js";
+import { Twins } from "./twins.js";
 
 export type HomeserverChannel = Channel<FromHomeserver, ToHomeserver>;
 type Ending = Extract<FromHomeserver, { kind: "ended" }>["why"];
@@ -22,6 +23,8 @@ const ANSWER_WITHIN = 10_000;
 
 interface Caller {
   channel: HomeserverChannel;
+  /** Held as long as it lives. */
+  lock?: string;
   /** What it has asked and may abort: the engine's number of each. */
   underWay: Map<number, number>;
   /** Ends what was begun for it. */
@@ -32,6 +35,7 @@ interface Caller {
 
 export class Callers {
   #callers = new Set<Caller>();
+  #twins = new Twins();
   #requests: RequestStatus[] = [];
   /** The engine's number of the last request. */
   #last = 0;
@@ -76,10 +80,15 @@ export class Callers {
   #receive(caller: Caller, message: ToHomeserver): void {
     switch (message.kind) {
       case "hello":
-        return whenReleased(message.lock, caller.gone.signal, () => this.#remove(caller));
+        caller.lock = message.lock;
+        return whenReleased(message.lock, caller.gone.signal, () => {
+          this.#twins.leave(caller);
+          this.#remove(caller);
+        });
       case "ping":
         return caller.channel.post({ kind: "pong" });
       case "goodbye":
+        this.#twins.forget(caller);
         return this.#remove(caller);
       case "connect":
         return this.actions.connect(portChannel(message.port));
@@ -89,6 +98,7 @@ export class Callers {
         return serve(this.engine, client as Parameters<typeof serve>[1], caller.gone.signal);
       }
       case "abort":
+        this.#twins.taken(caller, message.id);
         return this.#abort(caller, message.id);
       case "request":
         if (this.#ended || !this.engine.fetch) return caller.channel.post({ kind: "refused", id: message.id });
@@ -104,23 +114,26 @@ export class Callers {
   }
 
   async #answer(caller: Caller, request: RequestMessage): Promise<void> {
-    const { id, method, path, headers, body, mediaElement } = request;
+    const { id, method, path, headers, body, mediaElement, client } = request;
     const at = Date.now();
     const begun = performance.now();
     const number = ++this.#last;
-    caller.underWay.set(id, number);
+    // What may be asked for a second time goes on when its caller leaves, and its answer is kept.
+    const mayHaveTwin = client !== undefined;
+    if (!mayHaveTwin) caller.underWay.set(id, number);
     let status = 500;
     try {
       const trusted = withMediaElement(headers, mediaElement === true);
-      const response = await this.engine.fetch!(number, method, path, trusted, body);
+      const act = () => this.engine.fetch!(number, method, path, trusted, body);
+      const response = await (mayHaveTwin ? this.#twins.answer(caller, request, act) : act());
       status = response.status;
-      // Bytes are ours alone and can be given away.
-      const transfer = response.body instanceof Uint8Array ? [response.body.buffer] : undefined;
+      // Bytes that are ours alone can be given away.
+      const transfer = response.body instanceof Uint8Array && !mayHaveTwin ? [response.body.buffer] : undefined;
       caller.channel.post({ kind: "response", id, ...response }, transfer);
       const closed = status >= 500 && !this.#ended ? this.engine.closed() : undefined;
       if (closed !== undefined) this.actions.fail(new Error(closed));
     } catch (error) {
-      if (!caller.underWay.has(id)) return;
+      if ((error as Error).name === "AbortError") return;
       caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });
       console.error(`${method} ${path}:`, error);
     } finally {

@@ -130,6 +130,11 @@ export class Connection {
     });
   }
 
+  /** The answer to this question has been passed on. */
+  passedOn(id: number): void {
+    this.#channel?.post({ kind: "abort", id });
+  }
+
   /** Hands a port on to the worker; false when there is none. */
   hand(port: MessagePort): boolean {
     if (!this.welcome) return false;

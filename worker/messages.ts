@@ -21,6 +21,11 @@ export interface RequestMessage {
   body?: Body | undefined;
   /** A media element of this origin asks, which can send no token. Only our service worker says so. */
   mediaElement?: boolean;
+  /**
+   * The page that asks, by its client id. Only our service worker says so, and only of what is to be
+   * done and answered once: the browser may give it to the next service worker too.
+   */
+  client?: string;
 }
 
 export interface ResponseMessage {
@@ -71,7 +76,7 @@ export type ToHomeserver =
   /** A NATS client at the other end of this port, or of a pair of BroadcastChannels of that name. */
   | { kind: "queue"; port: MessagePort }
   | { kind: "queue"; name: string }
-  /** Nobody waits for this answer any longer. */
+  /** Nobody waits for this answer any longer, or it has been passed on. */
   | { kind: "abort"; id: number }
   /** A channel for somebody else, who can't reach the worker. */
   | { kind: "connect"; port: MessagePort }

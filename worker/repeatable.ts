@@ -12,6 +12,14 @@ const READING_POSTS = [
 ];
 
 /**
+ * Whether a second time may be answered in another way than the first: also where it does no harm, as
+ * with a PUT that finds what it is to make, or a DELETE that finds nothing.
+ */
+export function isAnsweredOnce(method: string, path: string): boolean {
+  return method === "PUT" || method === "DELETE" || !isRepeatable(method, path);
+}
+
+/**
  * Whether sending it again is safe: idempotent methods are by their definition, and a PUT of the
  * Client-Server API that makes something anew carries a transaction id.
  * spec: client-server §Transaction identifiers

@@ -53,10 +53,12 @@ export class Route {
     };
   }
 
-  /** Passes a request on. */
-  ask(content: RequestContent, signal: AbortSignal): Promise<Answer> {
-    const answer = this.#connection.ask({ kind: "request", ...content }, signal);
+  /** Passes a request on, and its answer back, which is to be used at once. */
+  async ask(content: RequestContent, signal: AbortSignal): Promise<Answer> {
+    const asked = this.#connection.ask({ kind: "request", ...content }, signal);
     if (!this.#connection.welcome) void this.#find();
+    const answer = await asked;
+    if (content.client !== undefined) this.#connection.passedOn(answer.id);
     return answer;
   }
 

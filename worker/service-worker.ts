@@ -11,6 +11,7 @@ import { hold, uniqueName } from "./locks.js";
 import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
 import { beganHere, foreignFormRefused, isForeignForm } from "./navigations.js";
+import { isAnsweredOnce } from "./repeatable.js";
 import { readRequest } from "./request.js";
 import { ERROR_HEADERS, toResponse } from "./response.js";
 import { Route } from "./route.js";
@@ -50,6 +51,7 @@ async function answer(request: Request, clientId: string, network: () => Promise
   if (isForeignForm(request, worker.location.origin)) return foreignFormRefused();
   const content = await readRequest(request, found.path);
   if (isMediaElement(request, found.path)) content.mediaElement = true;
+  if (clientId && isAnsweredOnce(content.method, found.path)) content.client = clientId;
   const storage = await choose(found.storages, clientId);
   try {
     const answer = await routeTo(storage).ask(content, request.signal);
