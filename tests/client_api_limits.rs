@@ -1,5 +1,4 @@
 //! What may be sent at most, and that whatever is taken can be read.
-#![cfg(feature = "homeserver")]
 
 mod support;
 

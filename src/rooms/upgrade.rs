@@ -1,5 +1,6 @@
 //! A room goes on in one of another version. spec: client-server §Room upgrades
 
+use http::StatusCode;
 use ruma::{
     OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId,
     events::{StateEventType, TimelineEventType, room::member::MembershipState},
@@ -92,9 +93,8 @@ impl Rooms {
             new.push(user_id, &join.event(user_id)?)?;
             for event in &plan.events {
                 match new.push(user_id, event) {
-                    // Who has no less power than the user can't be banned by them.
-                    Err(cause) if event.kind == TimelineEventType::RoomMember => {
-                        tracing::debug!("{room_id}: a ban stays behind on upgrade: {cause}");
+                    Err(cause) if stays_behind(event, &cause) => {
+                        tracing::warn!("{room_id}: a {} stays behind: {cause}", event.kind);
                     }
                     outcome => drop(outcome?),
                 }
@@ -195,6 +195,21 @@ impl Rooms {
         let closed = close(old_levels);
         farewell.push(NewEvent::state_of(StateEventType::RoomPowerLevels, "", &closed)?);
         Ok(Plan { version, rules, create, events, farewell })
+    }
+}
+
+/// Whether the rest goes along without an event that the new room does not take.
+fn stays_behind(event: &NewEvent, cause: &Error) -> bool {
+    let status = match cause {
+        Error::Matrix(cause) => cause.status_code,
+        Error::Uiaa(_) => return false,
+    };
+    match event.kind {
+        // Who has no less power than the user can't be banned by them.
+        TimelineEventType::RoomMember => true,
+        TimelineEventType::RoomPowerLevels => false,
+        // Older versions took deeper ones, and in the new room it may just be too large.
+        _ => [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE].contains(&status),
     }
 }
 
