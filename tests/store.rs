@@ -5,6 +5,7 @@ mod support;
 mod store {
     mod api;
     mod faults;
+    mod full;
     #[cfg(target_arch = "wasm32")]
     mod indexeddb;
     #[cfg(not(target_arch = "wasm32"))]

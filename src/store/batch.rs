@@ -20,6 +20,7 @@ pub struct Batch {
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
     /// Whether it may wait for others to become durable with.
     pub(super) patient: bool,
+    makes_room: bool,
     on_submit: Vec<OnSubmit>,
     parts: Vec<Rc<dyn Any>>,
     late: BTreeMap<(Table, Vec<u8>), LateValue>,
@@ -121,6 +122,18 @@ impl Batch {
     /// transaction for itself: for what nobody waits for, such as a consumer's progress.
     pub fn wait_for_others(&mut self) {
         self.patient = true;
+    }
+
+    /// Says that what the batch removes, or lets others remove, is worth more room than what it
+    /// writes: where there is none it may use what is kept in reserve. A batch that only deletes
+    /// need not say it.
+    pub fn makes_room(&mut self) {
+        self.makes_room = true;
+    }
+
+    /// Whether it makes room; known once it is complete.
+    pub(super) fn is_making_room(&self) -> bool {
+        self.makes_room || self.writes.iter().all(|write| write.value.is_none())
     }
 
     /// Notes that the batch holds `position` of the feed, so that the store can refuse batches

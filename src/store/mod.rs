@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// When it could not be written.
     pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
-        self.engine.backend()?.put_blob(id, blob).await
+        self.engine.put_blob(id, blob).await
     }
 
     /// A large value.
@@ -150,7 +150,7 @@ impl Store {
     /// # Errors
     /// When it can't be read.
     pub async fn blob(&self, id: &str) -> Result<Option<Blob>> {
-        self.engine.backend()?.blob(id).await
+        self.engine.blob(id).await
     }
 
     /// Removes a large value, if it is there.
@@ -158,7 +158,7 @@ impl Store {
     /// # Errors
     /// When it could not be removed.
     pub async fn delete_blob(&self, id: &str) -> Result<()> {
-        self.engine.backend()?.delete_blob(id).await
+        self.engine.delete_blob(id).await
     }
 
     /// What the store takes.
@@ -167,6 +167,17 @@ impl Store {
     /// When the store is closed.
     pub async fn usage(&self) -> Result<Usage> {
         self.engine.usage().await
+    }
+
+    /// Whether there is no room for what is to be kept, as far as is known. What is stored can be
+    /// read and removed.
+    pub fn is_full(&self) -> bool {
+        self.engine.shortage().is_full()
+    }
+
+    /// Calls `watcher` each time that [`Store::is_full`] has changed.
+    pub fn watch_full(&self, watcher: impl Fn(bool) + 'static) {
+        self.engine.shortage().watch(Rc::new(watcher));
     }
 
     /// Why the store can't be used any more, if that is so: it was closed, or its database was

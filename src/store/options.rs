@@ -33,6 +33,9 @@ pub struct Options {
     pub leaf_bytes: usize,
     /// How much of the tables is kept in memory.
     pub cache_bytes: usize,
+    /// The size of a blob that is kept as long as there is room, and given up for what makes room
+    /// where there is none; 0 for none.
+    pub reserve_bytes: usize,
     /// How long another page that has an older version of the database open may take to let go of
     /// it.
     pub patience: Duration,
@@ -48,6 +51,7 @@ impl Default for Options {
             idle_after: Duration::from_secs(3),
             leaf_bytes: 12 << 10,
             cache_bytes: 16 << 20,
+            reserve_bytes: 0,
             patience: Duration::from_secs(4),
         }
     }

@@ -10,6 +10,9 @@ use crate::store::{self, Store};
 /// waits for longer than this (`LET_GO_WITHIN` of worker/run.ts) before it opens the database. What a
 /// worker that was frozen does when it wakes up is long after its last check.
 const LEASE: Duration = Duration::from_millis(100);
+/// Enough for thousands of deletions and for the largest chunks of a checkpoint; written once for
+/// each database.
+const RESERVE_BYTES: usize = 512 << 10;
 
 /// A database of the browser.
 #[derive(Deserialize)]
@@ -32,7 +35,12 @@ impl Storage {
             Durability::Strict => store::Durability::Strict,
             Durability::Relaxed => store::Durability::Relaxed,
         };
-        let options = store::Options { durability, lease: LEASE, ..store::Options::default() };
+        let options = store::Options {
+            durability,
+            lease: LEASE,
+            reserve_bytes: RESERVE_BYTES,
+            ..store::Options::default()
+        };
         Store::open_indexeddb(&self.storage, options).await
     }
 

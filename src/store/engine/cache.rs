@@ -77,6 +77,11 @@ impl Cache {
         }
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.capacity);
+    }
+
     /// How many bytes it holds.
     pub fn bytes(&self) -> usize {
         self.bytes

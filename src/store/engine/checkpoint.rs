@@ -14,7 +14,9 @@ use super::{
     leaf::Leaf,
     leaves::Replaced,
     overlay::Overlay,
-    recovery, split,
+    recovery,
+    shortage::Purpose,
+    split,
 };
 use crate::{
     platform,
@@ -66,7 +68,9 @@ impl Engine {
             let Some(engine) = engine.upgrade() else { return };
             engine.idling.set(false);
             let records = engine.overlays.borrow().active.records();
-            if !engine.writing.get() && records >= engine.options.journal_records / 4 {
+            let much = records >= engine.options.journal_records / 4;
+            let makes_room = engine.shortage.is_full() && engine.shortage.has_freed();
+            if !engine.writing.get() && (much || makes_room) {
                 engine.freeze();
             }
         });
@@ -103,6 +107,7 @@ impl Engine {
         }
         overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
         drop(overlays);
+        self.shortage.take_freed();
         self.journal.set(other(self.journal.get()));
         self.scans.next_era();
         self.start_checkpoint();
@@ -143,6 +148,7 @@ impl Engine {
             self.checkpointing.set(false);
             self.settled.notify();
             let Err(cause) = outcome else { break };
+            self.note_failure(&cause);
             self.checkpoint_failure.replace(Some(cause.clone()));
             self.checkpointed.notify();
             if self.check_working().is_err() {
@@ -158,6 +164,7 @@ impl Engine {
         }
         self.overlays.borrow_mut().frozen = None;
         self.checkpoint_failure.take();
+        self.shortage.try_again();
         self.checkpointed.notify();
         if !self.writing.get() {
             self.checkpoint_if_due();
@@ -165,6 +172,8 @@ impl Engine {
     }
 
     async fn work_off(self: &Rc<Self>, work: &mut Work) -> Result<()> {
+        // Before leaves are read that are to be replaced.
+        self.prepare(Purpose::MakeRoom).await?;
         while let Some(key) = work.first_from(&work.next) {
             let chunk = self.merge_chunk(work, key).await?;
             if !chunk.changes.is_empty() {
@@ -181,7 +190,8 @@ impl Engine {
             self.carry(std::mem::take(&mut work.carried)).await?;
         }
         let frozen = other(self.journal.get());
-        self.write_to_backend(recovery::clear(frozen, work.frozen.sequence(), self.owner)).await
+        let clear = recovery::clear(frozen, work.frozen.sequence(), self.owner);
+        self.write_to_backend(clear, Purpose::MakeRoom).await
     }
 
     async fn write_chunk(&self, chunk: &Chunk) -> Result<()> {
@@ -191,13 +201,9 @@ impl Engine {
             false => Durability::Relaxed,
         };
         let changes = chunk.changes.clone();
-        self.write_to_backend(Transaction {
-            changes,
-            durability,
-            owner: self.owner,
-            check: Check::Before,
-        })
-        .await
+        let (owner, check) = (self.owner, Check::Before);
+        let transaction = Transaction { changes, durability, owner, check };
+        self.write_to_backend(transaction, Purpose::MakeRoom).await
     }
 
     /// Merges what the frozen journal has from `key` on into as many leaves as make a chunk.

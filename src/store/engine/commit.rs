@@ -16,6 +16,7 @@ use super::{
     Engine,
     backend::{Change, Check, Transaction},
     journal::{Record, RecordId},
+    shortage::Purpose,
 };
 use crate::{
     platform,
@@ -63,6 +64,15 @@ pub struct Submitted {
     /// Whether its rows are older than everything in the active journal: they were in the frozen
     /// one and have no place in the leaves.
     carried: bool,
+}
+
+impl Submitted {
+    fn purpose(&self) -> Purpose {
+        match self.carried || self.batch.is_making_room() {
+            true => Purpose::MakeRoom,
+            false => Purpose::Keep,
+        }
+    }
 }
 
 impl Engine {
@@ -157,7 +167,10 @@ impl Engine {
             self.under_way.set(size + self.queue.borrow().len());
             match outcome {
                 Ok(()) => settle(group),
-                Err(cause) => self.fail(group, &cause),
+                Err(cause) => {
+                    self.note_failure(&cause);
+                    self.fail(group, &cause);
+                }
             }
             self.checkpoint_if_due();
         }
@@ -186,9 +199,12 @@ impl Engine {
     fn next_group(&self) -> VecDeque<Submitted> {
         let mut queue = self.queue.borrow_mut();
         let (mut count, mut bytes) = (0, 0);
+        let first = queue.front().map(Submitted::purpose);
         for submitted in queue.iter() {
             bytes += submitted.batch.bytes();
-            if count > 0 && bytes > GROUP_BYTES {
+            // What makes room does not fail with what finds none.
+            let apart = self.shortage.is_full() && Some(submitted.purpose()) != first;
+            if count > 0 && (bytes > GROUP_BYTES || apart) {
                 break;
             }
             count += 1;
@@ -221,7 +237,12 @@ impl Engine {
             owner: self.owner,
             check: if leased { Check::Leased } else { Check::Alongside },
         };
-        self.write_to_backend(transaction).await?;
+        let makes_room = group.iter().all(|one| one.purpose() == Purpose::MakeRoom);
+        let purpose = if makes_room { Purpose::MakeRoom } else { Purpose::Keep };
+        self.write_to_backend(transaction, purpose).await?;
+        if makes_room {
+            self.shortage.note_freed();
+        }
         if !leased {
             self.checked.set(Some(begun));
         }

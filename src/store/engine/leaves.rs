@@ -78,6 +78,12 @@ impl Leaves {
         Ok(leaves)
     }
 
+    /// Everything is to be read anew.
+    pub fn forget(&self) {
+        self.version.set(self.version.get() + 1);
+        self.cache.borrow_mut().clear();
+    }
+
     /// Leaves are about to be written.
     pub fn writing(&self) {
         self.version.set(self.version.get() + 1);

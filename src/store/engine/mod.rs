@@ -18,6 +18,7 @@ mod notify;
 mod overlay;
 mod recovery;
 mod scan;
+mod shortage;
 mod split;
 
 use std::{
@@ -32,14 +33,15 @@ use web_time::Instant;
 
 pub use self::commit::Commit;
 use self::{
-    backend::{Backend, Space, Transaction},
+    backend::{Backend, Space},
     commit::Submitted,
     leaves::Leaves,
     notify::Notify,
     overlay::Overlays,
     scan::Scans,
+    shortage::Shortage,
 };
-use super::{Error, Options, Result, Usage};
+use super::{Blob, Error, Options, Result, Usage};
 use crate::platform;
 
 /// How long closing may take for what makes the next start quick.
@@ -79,6 +81,7 @@ pub struct Engine {
     checkpointed: Notify,
     /// The queue is empty, or a checkpoint pauses.
     settled: Notify,
+    shortage: Shortage,
     epoch: Cell<u64>,
     last_position: Cell<u64>,
     /// Why nothing is accepted any more.
@@ -89,7 +92,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Takes over the database in `backend`.
+    /// Takes over the database in `backend`, as soon as there is room for that.
     ///
     /// # Errors
     /// When its journals can't be read; then nothing was changed.
@@ -100,18 +103,22 @@ impl Engine {
             recovered = Some(state);
             Ok(changes)
         }));
-        claim.await?;
+        let claimed = claim.await;
+        if !matches!(claimed, Err(Error::QuotaExceeded)) {
+            claimed.clone()?;
+        }
         let Some(recovered) = recovered else {
-            return Err(Error::Backend("the database was not claimed".to_owned()));
+            let unknown = || Error::Backend("the database was not claimed".to_owned());
+            return Err(claimed.err().unwrap_or_else(unknown));
         };
         let interrupted = recovered.overlays.frozen.is_some();
         let engine = Rc::new(Self {
             leaves: Leaves::new(backend.clone(), options.cache_bytes),
             backend,
             options,
-            owner: recovered.owner,
-            journal: Cell::new(recovered.journal),
-            sequence: Cell::new(recovered.sequence),
+            owner: recovered.found.owner,
+            journal: Cell::new(recovered.found.journal),
+            sequence: Cell::new(recovered.found.sequence),
             overlays: RefCell::new(recovered.overlays),
             scans: Scans::default(),
             queue: RefCell::default(),
@@ -125,12 +132,16 @@ impl Engine {
             checkpoint_failure: RefCell::default(),
             checkpointed: Notify::default(),
             settled: Notify::default(),
+            shortage: Shortage::new(claimed.is_err().then_some(recovered.found)),
             epoch: Cell::new(0),
             last_position: Cell::new(0),
             closed: RefCell::default(),
             refusing: Cell::new(false),
             closing: Cell::new(false),
         });
+        if let Err(cause) = &claimed {
+            engine.note_failure(cause);
+        }
         if interrupted {
             engine.start_checkpoint();
         } else {
@@ -148,10 +159,15 @@ impl Engine {
         self.leaves.at(key).await?.get(key)
     }
 
-    /// Where large values are.
-    pub fn backend(&self) -> Result<&dyn Backend> {
+    /// A large value.
+    pub async fn blob(&self, id: &str) -> Result<Option<Blob>> {
         self.check_open()?;
-        Ok(&*self.backend)
+        self.backend.blob(id).await
+    }
+
+    /// Whether there is no room for what is to be kept, and who is told when that changes.
+    pub fn shortage(&self) -> &Shortage {
+        &self.shortage
     }
 
     /// Grows each time that submitted batches failed.
@@ -215,14 +231,5 @@ impl Engine {
             return Err(Error::Closed("it is being stopped".to_owned()));
         }
         self.check_open()
-    }
-
-    /// Writes; once the database turns out to be gone or another's, nothing is accepted any more.
-    async fn write_to_backend(&self, transaction: Transaction) -> Result<()> {
-        let outcome = self.backend.write(transaction).await;
-        if let Err(cause @ Error::Closed(_)) = &outcome {
-            self.closed.borrow_mut().get_or_insert_with(|| cause.clone());
-        }
-        outcome
     }
 }

@@ -19,14 +19,23 @@ use crate::store::{Durability, Error, Result};
 /// The key, in the facts, of the sequence number up to which the leaves hold everything.
 const FLOOR_KEY: &[u8] = &[1];
 
-/// What an opening finds.
-pub struct Recovered {
+/// Where an opening stands, given what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
     /// Its number.
     pub owner: u32,
+    /// The sequence number up to which the leaves hold everything.
+    pub floor: u64,
     /// The sequence number of its next record.
     pub sequence: u64,
     /// The journal that commits go on with.
     pub journal: Space,
+}
+
+/// What an opening finds.
+pub struct Recovered {
+    /// Where it stands.
+    pub found: Found,
     /// What is in the journals.
     pub overlays: Overlays,
 }
@@ -68,8 +77,8 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
     changes.push(Change::Put(journal, opening.key(), record.sealed()));
     let overlays = Overlays { active, frozen };
-    let sequence = opening.sequence + 1;
-    Ok((Recovered { owner, sequence, journal, overlays }, changes))
+    let found = Found { owner, floor, sequence: opening.sequence + 1, journal };
+    Ok((Recovered { found, overlays }, changes))
 }
 
 /// The transaction that ends a checkpoint.

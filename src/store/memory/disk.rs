@@ -30,6 +30,22 @@ struct State {
     operations: u64,
     fault: Option<(u64, Fault)>,
     refuse_leaves: Option<Error>,
+    quota: Option<u64>,
+}
+
+impl State {
+    fn bytes(&self) -> u64 {
+        let records: usize =
+            self.records.iter().map(|((_, key), value)| key.len() + value.len()).sum();
+        records as u64 + self.blobs.values().map(Blob::len).sum::<u64>()
+    }
+
+    fn check_quota(&self, more: u64) -> Result<()> {
+        match self.quota {
+            Some(quota) if more > 0 && self.bytes() + more > quota => Err(Error::QuotaExceeded),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How an operation goes wrong.
@@ -75,6 +91,22 @@ impl Disk {
     /// Lets every write to the leaves fail, until told otherwise.
     pub fn refuse_leaves(&self, cause: Option<Error>) {
         self.state.borrow_mut().refuse_leaves = cause;
+    }
+
+    /// Gives no more room than for so many bytes, as browsers do: what would add bytes beyond them
+    /// fails, what only removes does not.
+    pub fn set_quota(&self, bytes: Option<u64>) {
+        self.state.borrow_mut().quota = bytes;
+    }
+
+    /// Gives no more room than what is in use.
+    pub fn fill_up(&self) {
+        self.set_quota(Some(self.bytes()));
+    }
+
+    /// How many bytes its records and blobs have.
+    pub fn bytes(&self) -> u64 {
+        self.state.borrow().bytes()
     }
 
     /// How many operations there were.
@@ -208,6 +240,11 @@ impl Disk {
         {
             return Err(cause.clone());
         }
+        let put = |change: &Change| match change {
+            Change::Put(_, key, value) => (key.len() + value.len()) as u64,
+            Change::Delete(..) | Change::DeleteThrough(..) => 0,
+        };
+        state.check_quota(changes.iter().map(put).sum())?;
         let mut undo = Vec::new();
         for change in changes {
             match change {
@@ -241,11 +278,13 @@ impl Disk {
         if !matches!(fault, Fault::KillAfter) {
             fault.clone().before()?;
         }
-        let blobs = &mut self.state.borrow_mut().blobs;
+        let mut state = self.state.borrow_mut();
+        state.check_quota(blob.as_ref().map_or(0, Blob::len))?;
         match blob {
-            Some(blob) => blobs.insert(id.to_owned(), blob),
-            None => blobs.remove(id),
+            Some(blob) => state.blobs.insert(id.to_owned(), blob),
+            None => state.blobs.remove(id),
         };
+        drop(state);
         fault.before()
     }
 
@@ -253,10 +292,7 @@ impl Disk {
         self.state.borrow().blobs.get(id).cloned()
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        let state = self.state.borrow();
-        let records: usize =
-            state.records.iter().map(|((_, key), value)| key.len() + value.len()).sum();
-        records as u64 + state.blobs.values().map(Blob::len).sum::<u64>()
+    pub(super) fn quota(&self) -> Option<u64> {
+        self.state.borrow().quota
     }
 }

@@ -132,7 +132,7 @@ impl Backend for Memory {
     fn room(&self) -> Operation<'_, Room> {
         async move {
             self.operation().await?.before()?;
-            Ok(Room { usage: Some(self.disk.bytes()), quota: None })
+            Ok(Room { usage: Some(self.disk.bytes()), quota: self.disk.quota() })
         }
         .boxed_local()
     }

@@ -1,0 +1,298 @@
+//! What the engine does when the browser gives no more room.
+//!
+//! Opening needs none. Where the records that take the database over find no room, they are kept
+//! and written before the first write that finds some. Until then only the lock that the worker
+//! holds keeps others out; should somebody have written meanwhile, the database is theirs.
+//!
+//! While there is room, the engine keeps a reserve, a blob that means nothing. Where a write that
+//! makes room ([`Purpose::MakeRoom`]) finds none, the reserve is removed for it. Every other write
+//! needs the reserve to be there, so that it never uses up what the reserve has left.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use futures::lock::Mutex;
+use web_time::Instant;
+
+use super::{
+    Engine,
+    backend::{Operation, Transaction},
+    recovery::{self, Found},
+};
+use crate::{
+    platform,
+    store::{Blob, Error, Result},
+};
+
+/// The blob of the reserve.
+const RESERVE: &str = "reserve";
+/// How long is waited at least, and at most, between attempts to find room: each reads the journals
+/// or writes the reserve.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+
+/// What a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To keep something.
+    Keep,
+    /// To make room: to remove something, or to merge a journal into the leaves.
+    MakeRoom,
+}
+
+/// Whether the reserve is there.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Reserve {
+    #[default]
+    Unknown,
+    Kept,
+    Missing,
+}
+
+/// What is known of a lack of room.
+#[derive(Default)]
+pub struct Shortage {
+    /// Whether the newest write that was to keep something found no room.
+    full: Cell<bool>,
+    watchers: RefCell<Vec<Rc<dyn Fn(bool)>>>,
+    /// What the opening found, as long as it has not taken the database over.
+    unclaimed: Cell<Option<Found>>,
+    reserve: Cell<Reserve>,
+    /// No attempt to find room before this.
+    not_before: Cell<Option<Instant>>,
+    pause: Cell<Duration>,
+    /// Whether something was removed since the last checkpoint began: it goes from the disk only
+    /// with the next one.
+    freed: Cell<bool>,
+    /// Whether a task looks for room.
+    looking: Cell<bool>,
+    /// Held by whoever claims the database, makes or removes the reserve.
+    turn: Mutex<()>,
+}
+
+impl Shortage {
+    /// Of an opening that did not find the room to take the database over, if `unclaimed` has what
+    /// it found there.
+    pub fn new(unclaimed: Option<Found>) -> Self {
+        Self { unclaimed: Cell::new(unclaimed), ..Self::default() }
+    }
+
+    /// Whether there is no room for what is to be kept, as far as is known.
+    pub fn is_full(&self) -> bool {
+        self.full.get()
+    }
+
+    /// Calls `watcher` each time that [`Shortage::is_full`] changes.
+    pub fn watch(&self, watcher: Rc<dyn Fn(bool)>) {
+        self.watchers.borrow_mut().push(watcher);
+    }
+
+    /// Something was removed.
+    pub fn note_freed(&self) {
+        self.freed.set(true);
+    }
+
+    /// Whether something was removed that a checkpoint has not removed from the disk yet.
+    pub fn has_freed(&self) -> bool {
+        self.freed.get()
+    }
+
+    /// A checkpoint begins with all that was removed until now.
+    pub fn take_freed(&self) {
+        self.freed.set(false);
+    }
+
+    /// The disk may have more room than before.
+    pub fn try_again(&self) {
+        self.not_before.take();
+        self.pause.take();
+    }
+
+    fn put_off(&self) {
+        let pause = (self.pause.get() * 2).clamp(FIRST_RETRY, LAST_RETRY);
+        self.pause.set(pause);
+        self.not_before.set(Some(Instant::now() + pause));
+    }
+
+    fn set_full(&self, full: bool) {
+        if self.full.replace(full) != full {
+            let watchers = self.watchers.borrow().clone();
+            watchers.iter().for_each(|watcher| watcher(full));
+        }
+    }
+}
+
+impl Engine {
+    /// Writes; once the database turns out to be gone or another's, nothing is accepted any more.
+    pub async fn write_to_backend(&self, transaction: Transaction, to: Purpose) -> Result<()> {
+        let outcome = match self.prepare(to).await {
+            Ok(()) => self.write_within(to, || self.backend.write(transaction.clone())).await,
+            Err(cause) => Err(cause),
+        };
+        match &outcome {
+            Err(cause @ Error::Closed(_)) => {
+                self.closed.borrow_mut().get_or_insert_with(|| cause.clone());
+            }
+            Ok(()) if to == Purpose::Keep => self.shortage.set_full(false),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Keeps a large value.
+    pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
+        self.check_open()?;
+        self.prepare(Purpose::Keep).await?;
+        self.backend.put_blob(id, blob).await
+    }
+
+    /// Removes a large value.
+    pub async fn delete_blob(&self, id: &str) -> Result<()> {
+        self.check_open()?;
+        self.write_within(Purpose::MakeRoom, || self.backend.delete_blob(id)).await?;
+        self.shortage.try_again();
+        Ok(())
+    }
+
+    /// A write failed, or the opening could not claim the database.
+    pub fn note_failure(self: &Rc<Self>, cause: &Error) {
+        if !matches!(cause, Error::QuotaExceeded) {
+            return;
+        }
+        self.shortage.set_full(true);
+        if self.options.reserve_bytes > 0 && !self.shortage.looking.replace(true) {
+            platform::spawn(look_for_room(Rc::downgrade(self)));
+        }
+    }
+
+    /// Writes, and once more without the reserve if that helps.
+    async fn write_within<'a>(
+        &'a self,
+        to: Purpose,
+        write: impl Fn() -> Operation<'a, ()>,
+    ) -> Result<()> {
+        match write().await {
+            Err(Error::QuotaExceeded) if to == Purpose::MakeRoom => {
+                let turn = self.shortage.turn.lock().await;
+                let released = self.release_reserve().await?;
+                drop(turn);
+                if released { write().await } else { Err(Error::QuotaExceeded) }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Does what has to be done before a write: mostly nothing.
+    pub async fn prepare(&self, to: Purpose) -> Result<()> {
+        if self.is_prepared(to) {
+            return Ok(());
+        }
+        let _turn = self.shortage.turn.lock().await;
+        if self.is_prepared(to) {
+            return Ok(());
+        }
+        let is_early = self.shortage.not_before.get().is_some_and(|at| Instant::now() < at);
+        if is_early && to == Purpose::Keep {
+            return Err(Error::QuotaExceeded);
+        }
+        let prepared = async {
+            if to == Purpose::Keep {
+                self.find_reserve().await?;
+            }
+            self.claim_again(to).await
+        };
+        let prepared = prepared.await;
+        match &prepared {
+            Ok(()) => self.shortage.try_again(),
+            Err(Error::QuotaExceeded) => self.shortage.put_off(),
+            Err(_) => {}
+        }
+        prepared
+    }
+
+    fn is_prepared(&self, to: Purpose) -> bool {
+        let reserved = self.options.reserve_bytes == 0
+            || self.shortage.reserve.get() == Reserve::Kept
+            || to == Purpose::MakeRoom;
+        reserved && self.shortage.unclaimed.get().is_none()
+    }
+
+    /// Takes the database over, if the opening found no room for that.
+    async fn claim_again(&self, to: Purpose) -> Result<()> {
+        let Some(found) = self.shortage.unclaimed.get() else { return Ok(()) };
+        let claim = || {
+            self.backend.claim(Box::new(move |records| {
+                let (recovered, changes) = recovery::recover(&records)?;
+                if recovered.found == found { Ok(changes) } else { Err(Error::taken_over()) }
+            }))
+        };
+        match claim().await {
+            Err(Error::QuotaExceeded)
+                if to == Purpose::MakeRoom && self.release_reserve().await? =>
+            {
+                claim().await?;
+            }
+            outcome => outcome?,
+        }
+        // Whoever had the database before may have written leaves until now.
+        self.leaves.forget();
+        self.shortage.unclaimed.set(None);
+        Ok(())
+    }
+
+    /// Looks for the reserve, and makes it when it is not there.
+    async fn find_reserve(&self) -> Result<()> {
+        match self.shortage.reserve.get() {
+            _ if self.options.reserve_bytes == 0 => return Ok(()),
+            Reserve::Kept => return Ok(()),
+            Reserve::Unknown if self.backend.blob(RESERVE).await?.is_some() => {}
+            Reserve::Unknown | Reserve::Missing => self.make_reserve().await?,
+        }
+        self.shortage.reserve.set(Reserve::Kept);
+        Ok(())
+    }
+
+    async fn make_reserve(&self) -> Result<()> {
+        let blob = Blob::new(vec![0; self.options.reserve_bytes].into());
+        self.backend.put_blob(RESERVE, blob).await
+    }
+
+    /// Removes the reserve; whether there may be more room now.
+    async fn release_reserve(&self) -> Result<bool> {
+        if self.options.reserve_bytes == 0 || self.shortage.reserve.get() == Reserve::Missing {
+            return Ok(false);
+        }
+        self.backend.delete_blob(RESERVE).await?;
+        self.shortage.reserve.set(Reserve::Missing);
+        Ok(true)
+    }
+
+    /// Whether there is room: for a reserve, made once more if there is one.
+    async fn has_room(&self) -> Result<()> {
+        let _turn = self.shortage.turn.lock().await;
+        self.make_reserve().await?;
+        self.shortage.reserve.set(Reserve::Kept);
+        self.claim_again(Purpose::Keep).await?;
+        self.shortage.try_again();
+        Ok(())
+    }
+}
+
+/// Looks for room now and then, so that who watches is told of it even if nobody writes.
+async fn look_for_room(engine: std::rc::Weak<Engine>) {
+    loop {
+        platform::sleep(LAST_RETRY).await;
+        let Some(engine) = engine.upgrade() else { return };
+        if engine.shortage.is_full() && engine.check_accepting().is_ok() {
+            if engine.has_room().await.is_err() {
+                continue;
+            }
+            engine.shortage.set_full(false);
+        }
+        engine.shortage.looking.set(false);
+        return;
+    }
+}
