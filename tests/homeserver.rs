@@ -2,16 +2,173 @@
 
 mod support;
 
+use std::{rc::Rc, time::Duration};
+
 use neurite::{
     Config, Homeserver,
     client_api::Body,
+    platform,
     queue::{ConsumerConfig, Queue},
+    store::{Options, Store, memory::Disk},
 };
 use ruma::server_name;
-use serde_json::Value;
-use support::client::{Client, password_login, server};
+use serde_json::{Value, json};
+use support::client::{Client, password_login, server, server_over};
+
+/// A homeserver with people, messages and a file, whose disk has no more room.
+struct Full {
+    disk: Disk,
+    server: Rc<Homeserver>,
+    alice: Client,
+    bob: Client,
+    room_id: String,
+    file: String,
+    since: String,
+}
+
+impl Full {
+    /// Started where there is as much room as `quota` says of what is in use.
+    async fn started(quota: impl FnOnce(u64) -> u64) -> Self {
+        let disk = Disk::new();
+        let options = || Options { reserve_bytes: 64 << 10, ..Options::default() };
+        let start =
+            async || server_over(Store::open_memory(&disk, options()).await.unwrap(), |_| {}).await;
+        let server = start().await;
+        let mut alice = Client::register(&server, "alice").await;
+        let mut bob = Client::register(&server, "bob").await;
+        let room = alice.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
+        let room_id = room["room_id"].as_str().unwrap().to_owned();
+        bob.post(&format!("/v3/rooms/{room_id}/join"), json!({})).await.ok();
+        let upload = alice.send("POST", "/_matrix/media/v3/upload", Some(vec![1; 5000])).await.ok();
+        let file = upload["content_uri"].as_str().unwrap().replace("mxc://", "");
+        let since = alice.get("/v3/sync").await.ok()["next_batch"].as_str().unwrap().to_owned();
+        let devices = json!({ &alice.user_id: { &alice.device_id: { "n": 1 } } });
+        bob.put("/v3/sendToDevice/m.x/1", json!({ "messages": devices })).await.ok();
+        let mut full = Self { disk: disk.clone(), server, alice, bob, room_id, file, since };
+        full.say("hello").await.ok();
+        // What the consumers have not done by now is left to do.
+        disk.kill();
+        disk.set_quota(Some(quota(disk.bytes())));
+        full.server = start().await;
+        alice = full.alice.clone();
+        bob = full.bob.clone();
+        (alice.server, bob.server) = (full.server.clone(), full.server.clone());
+        Self { alice, bob, ..full }
+    }
+
+    async fn say(&self, body: &str) -> support::client::Answer {
+        let path = format!("/v3/rooms/{}/send/m.room.message/{body}", self.room_id);
+        self.alice.put(&path, json!({ "msgtype": "m.text", "body": body })).await
+    }
+
+    /// That everything is answered that needs to write nothing.
+    async fn assert_readable(&self) {
+        assert!(self.server.store.is_full());
+        for path in ["/v3/sync".to_owned(), format!("/v3/sync?since={}", self.since)] {
+            let sync = self.alice.get(&path).await.ok();
+            assert_eq!(sync["to_device"]["events"].as_array().map(Vec::len), Some(1), "{path}");
+            let timeline = &sync["rooms"]["join"][&self.room_id]["timeline"]["events"];
+            let last = timeline.as_array().unwrap().last().unwrap();
+            assert_eq!(last["content"]["body"], "hello");
+        }
+        let seen = self.alice.get("/v3/sync").await.ok();
+        let since = seen["next_batch"].as_str().unwrap();
+        // It has the message to the device now.
+        self.alice.get(&format!("/v3/sync?since={since}")).await.ok();
+        let messages = format!("/v3/rooms/{}/messages?dir=b&limit=1", self.room_id);
+        let messages = self.bob.get(&messages).await.ok();
+        assert_eq!(messages["chunk"][0]["content"]["body"], "hello");
+        let download = self.bob.get(&format!("/v1/media/download/{}", self.file)).await;
+        assert_eq!(download.status, 200);
+    }
+
+    async fn assert_not_writable(&self) {
+        self.say("refused").await.fails(507, "M_UNKNOWN");
+        let upload = self.alice.send("POST", "/_matrix/media/v3/upload", Some(vec![1; 5000])).await;
+        upload.fails(507, "M_UNKNOWN");
+        let anonymous = Client::anonymous(&self.server);
+        let login = anonymous.post("/v3/login", password_login("alice"));
+        login.await.fails(507, "M_UNKNOWN");
+    }
+
+    /// That the parts that have something to do wait for room.
+    async fn assert_patient(&self) {
+        let before = self.disk.operations();
+        for _ in 0..200 {
+            platform::next_turn().await;
+        }
+        let operations = self.disk.operations() - before;
+        assert!(operations < 100, "{operations}");
+    }
+
+    async fn assert_recovers(&self) {
+        self.disk.set_quota(None);
+        while self.say("refused").await.status != 200 {
+            platform::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!self.server.store.is_full());
+        let search = json!({ "search_categories": { "room_events": { "search_term": "hello" } } });
+        let found = async || {
+            let found = self.alice.post("/v3/search", search.clone()).await.ok();
+            found["search_categories"]["room_events"]["count"] == 1
+        };
+        // What was not indexed for lack of room is so now.
+        while !found().await {}
+    }
+}
 
 tests! {
+    async fn with_no_room_at_all_it_starts_and_answers_what_needs_none() {
+        let full = Full::started(|_| 0).await;
+        full.assert_patient().await;
+        full.assert_not_writable().await;
+        full.assert_readable().await;
+        full.assert_recovers().await;
+    }
+
+    async fn with_no_more_room_it_removes_what_people_do_not_want() {
+        let full = Full::started(|used| used).await;
+        full.assert_not_writable().await;
+        full.assert_readable().await;
+        let typing = format!("/v3/rooms/{}/typing/{}", full.room_id, full.bob.user_id);
+        full.bob.put(&typing, json!({ "typing": true, "timeout": 1000 })).await.ok();
+        full.bob.post("/v3/logout", json!({})).await.ok();
+        full.bob.get("/v3/account/whoami").await.fails(401, "M_UNKNOWN_TOKEN");
+        full.assert_not_writable().await;
+        full.assert_recovers().await;
+    }
+
+    async fn an_account_is_given_up_without_room() {
+        let full = Full::started(|used| used).await;
+        let auth = json!({
+            "type": "m.login.password",
+            "identifier": { "type": "m.id.user", "user": "bob" },
+            "password": "password",
+        });
+        let deactivate = json!({ "auth": auth, "erase": true });
+        full.bob.post("/v3/account/deactivate", deactivate).await.ok();
+        full.bob.get("/v3/account/whoami").await.fails(401, "M_UNKNOWN_TOKEN");
+        full.assert_recovers().await;
+        full.server.finish_follow_ups().await.unwrap();
+        let path = format!("/v3/rooms/{}/joined_members", full.room_id);
+        let members = full.alice.get(&path).await.ok();
+        assert_eq!(members["joined"].as_object().unwrap().len(), 1);
+    }
+
+    async fn consumers_of_older_versions_do_where_there_is_no_room() {
+        let disk = Disk::new();
+        let open = async || Store::open_memory(&disk, Options::default()).await.unwrap();
+        server_over(open().await, |_| {}).await.store.close().await;
+        let queue = Queue::open(open().await).await.unwrap();
+        for name in ["push", "search"] {
+            let config = ConsumerConfig { durable_name: name.into(), ..ConsumerConfig::default() };
+            queue.create_consumer("ROOM_EVENTS", config).await.unwrap();
+        }
+        disk.kill();
+        disk.fill_up();
+        server_over(open().await, |_| {}).await;
+    }
+
     async fn consumers_of_older_versions_give_up_what_can_not_be_worked_on_too() {
         let place = support::place::Place::new();
         let start = async || {

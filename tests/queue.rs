@@ -5,11 +5,15 @@ mod support;
 use std::time::Duration;
 
 use neurite::{
+    platform,
     queue::{
         AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Error, Headers, Message, Purge,
         Retention, StreamConfig,
     },
-    store::{Batch, memory::Fault},
+    store::{
+        Batch, Options,
+        memory::{Disk, Fault},
+    },
 };
 use support::queue::{SECOND, World};
 
@@ -88,6 +92,63 @@ tests! {
         let world = world.killed().await;
         assert_eq!(sequences(&world.fetch("S", "c", 9).await), [2]);
         assert_eq!(world.info("S").await.state.messages, 1);
+    }
+
+    async fn without_room_it_starts_and_removes_and_nobody_is_busy() {
+        let disk = Disk::new();
+        let options = Options { reserve_bytes: 64 << 10, ..Options::default() };
+        let clock = neurite::queue::ManualClock::new(1_000_000_000_000);
+        let world = World::on(disk.clone(), clock.clone(), options.clone()).await;
+        world.stream(stream(Retention::WorkQueue)).await;
+        world.consumer("S", durable("c")).await;
+        let limited = |name: &str| StreamConfig {
+            name: name.into(),
+            subjects: vec![format!("{name}.>")],
+            ..StreamConfig::default()
+        };
+        for name in ["L", "D"] {
+            world.stream(limited(name)).await;
+            world.publish(&format!("{name}.x"), "a").await;
+        }
+        let none = ConsumerConfig { ack_policy: AckPolicy::None, ..durable("none") };
+        world.consumer("L", none).await;
+        let twice = ConsumerConfig { max_deliver: 1, ..durable("once") };
+        world.consumer("L", twice).await;
+        assert_eq!(world.fetch("L", "once", 9).await.len(), 1);
+        for payload in ["a", "b", "c"] {
+            world.publish("s.x", payload).await;
+        }
+        disk.fill_up();
+        let world = World::on(disk.clone(), clock.clone(), options).await;
+        clock.advance(60 * SECOND);
+        for _ in 0..5 {
+            // What is delivered without an acknowledgement, and what was delivered too often.
+            world.fetch("L", "none", 9).await;
+            world.fetch("L", "once", 9).await;
+        }
+        let before = disk.operations();
+        for _ in 0..200 {
+            platform::next_turn().await;
+        }
+        assert!(disk.operations() < before + 100);
+        assert_eq!(world.refused("s.x", Headers::new()).await, 10047);
+        let taken = world.fetch("S", "c", 1).await;
+        assert_eq!(sequences(&taken), [1]);
+        taken[0].ack_now().await.unwrap();
+        world.queue.delete_message("S", 2).await.unwrap();
+        assert_eq!(world.sequences("S").await, [3]);
+        assert_eq!(world.queue.purge_stream("L", &Purge::default()).await.unwrap(), 1);
+        world.queue.delete_consumer("L", "none").await.unwrap();
+        world.queue.delete_stream("D").await.unwrap();
+        assert_eq!(world.refused("s.x", Headers::new()).await, 10047);
+        disk.set_quota(None);
+        while world.publish_with("s.x", Headers::new(), "d").await.is_err() {
+            platform::sleep(Duration::from_millis(10)).await;
+        }
+        let world = world.killed().await;
+        assert_eq!(world.sequences("S").await, [3, 4]);
+        assert_eq!(world.info("L").await.state.messages, 0);
+        assert!(world.queue.stream_info("D").await.is_err());
     }
 
     async fn rows_hold_what_is_true_at_submission_in_whatever_order_batches_were_made() {

@@ -203,7 +203,8 @@ impl World {
 
     async fn fail(&mut self, consumer: usize, place: usize, trouble: Trouble) {
         let fault = match trouble {
-            Trouble::Fail => Fault::Fail(Error::QuotaExceeded),
+            // Without room what was acknowledged would come again only after a while.
+            Trouble::Fail => Fault::Fail(Error::Backend(String::new())),
             Trouble::KillBefore => Fault::KillBefore,
             Trouble::KillAfter => Fault::KillAfter,
         };

@@ -351,7 +351,8 @@ async fn fault(
     world.queue.publish(&mut batch, subject, &Headers::new(), "y").unwrap();
     match trouble {
         Trouble::None => {}
-        Trouble::Fail => world.disk.fault_after(0, Fault::Fail(Error::QuotaExceeded)),
+        // Without room what was acknowledged would come again only after a while.
+        Trouble::Fail => world.disk.fault_after(0, Fault::Fail(Error::Backend(String::new()))),
         Trouble::KillBefore => world.disk.fault_after(0, Fault::KillBefore),
         Trouble::KillAfter => world.disk.fault_after(0, Fault::KillAfter),
     }

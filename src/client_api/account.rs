@@ -41,7 +41,10 @@ async fn deactivate(
     let asked = &request.request;
     uia::confirm(server, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
     let rest = server.users.deactivate(&sender.user_id, asked.erase).await?;
-    server.follow_up(rest).await?;
+    if let Err(cause) = server.follow_up(rest).await {
+        // The account is gone and nobody can ask again; what was recorded is done later.
+        tracing::warn!("the rooms of {} are left later: {cause}", sender.user_id);
+    }
     Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
 }
 

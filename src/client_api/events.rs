@@ -76,7 +76,10 @@ async fn send(
     if let Some(rest) = rest {
         server.follow_up(rest).await?;
     }
-    server.sync.presence().active(user_id).await?;
+    if let Err(cause) = server.sync.presence().active(user_id).await {
+        // The event is sent all the same.
+        tracing::warn!("that {user_id} is active is not announced: {cause}");
+    }
     Ok(event_id)
 }
 

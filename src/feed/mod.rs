@@ -40,7 +40,7 @@ struct Inner {
     last: Cell<Position>,
     /// The newest position up to which everything is durable or announced.
     current: Cell<Position>,
-    /// No position above it may be given out.
+    /// Durable: no position above it may be given out without one that is higher.
     ceiling: Cell<Position>,
     /// The newest changes; complete above `recent_from`.
     recent: RefCell<VecDeque<(Position, Change)>>,
@@ -92,6 +92,8 @@ impl Feed {
     pub async fn announce(&self, change: Change) -> Result<Position> {
         // An empty batch queues behind those under way, so the order of positions holds.
         let mut batch = Batch::new();
+        // Who is online or types is told without room too; a ceiling is a few bytes now and then.
+        batch.makes_room();
         let position = self.next(&mut batch);
         batch.note_position(position);
         let feed = self.clone();
@@ -162,8 +164,9 @@ impl Feed {
         self.inner.last.set(position);
         if position > self.inner.ceiling.get() {
             let ceiling = position + CEILING_STEP;
-            self.inner.ceiling.set(ceiling);
             batch.put(Table::Server, ceiling_key(), ceiling.to_string());
+            let inner = self.inner.clone();
+            batch.on_durable(move || inner.ceiling.set(inner.ceiling.get().max(ceiling)));
         }
         position
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     platform::{Caller, KeyedMutex},
-    store::{Batch, Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
+    store::{self, Batch, Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
 };
 
 pub use self::thumbnails::ThumbnailRequest;
@@ -70,7 +70,7 @@ impl Media {
     /// The content repository that `store` holds; clears away what an ended worker left unfinished.
     ///
     /// # Errors
-    /// When the store can't be read or written.
+    /// When the store can't be read.
     pub async fn open(store: Store, server_name: OwnedServerName) -> Result<Self> {
         let media = Self {
             inner: Rc::new(Inner {
@@ -80,7 +80,13 @@ impl Media {
                 busy: KeyedMutex::default(),
             }),
         };
-        media.discard_unfinished().await?;
+        match media.discard_unfinished().await {
+            // They are in nobody's way, and the next start finds them too.
+            Err(cause @ store::Error::QuotaExceeded) => {
+                tracing::warn!("unfinished uploads can't be cleared away: {cause}");
+            }
+            outcome => outcome?,
+        }
         Ok(media)
     }
 
@@ -111,6 +117,7 @@ impl Media {
     /// Removes a file, together with what `batch` does.
     async fn remove(&self, mut batch: Batch, media_id: &str) -> Result<()> {
         let store = &self.inner.store;
+        batch.makes_room();
         batch.delete(Table::Media, file_key(media_id));
         // Should this end here, the next start takes the blob for one that never was finished.
         batch.put(Table::MediaUploads, file_key(media_id), []);
@@ -123,7 +130,7 @@ impl Media {
         Ok(store.commit(batch).await?)
     }
 
-    async fn discard_unfinished(&self) -> Result<()> {
+    async fn discard_unfinished(&self) -> store::Result<()> {
         let store = &self.inner.store;
         let unfinished =
             store.scan(Table::MediaUploads, KeyRange::all(), Direction::Forward, usize::MAX);

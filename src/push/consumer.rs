@@ -25,8 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Makes the consumer, unless it is there as it is to be.
 pub(super) async fn create(queue: &Queue) -> Result<Consumer> {
-    let config = consumer_of_room_events(CONSUMER);
-    Ok(queue.create_consumer(ROOM_EVENTS, config).await?)
+    consumer_of_room_events(queue, CONSUMER).await
 }
 
 impl Push {

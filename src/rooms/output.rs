@@ -8,7 +8,7 @@ use super::Rooms;
 use crate::{
     Error, Result,
     feed::Position,
-    queue::{ConsumerConfig, Headers, Queue, Retention, StreamConfig},
+    queue::{self, Consumer, ConsumerConfig, Headers, Queue, Retention, StreamConfig},
     store::Batch,
 };
 
@@ -19,12 +19,22 @@ pub const ROOM_EVENTS: &str = "ROOM_EVENTS";
 /// or has ended the worker each time, is set aside, so that the rest goes on.
 const MAX_DELIVER: i64 = 4;
 
-/// The configuration of a part's consumer of the stream.
-pub fn consumer_of_room_events(name: &str) -> ConsumerConfig {
-    ConsumerConfig {
+/// Makes a part's consumer of the stream, unless it is there as it is to be.
+///
+/// # Errors
+/// When the store fails.
+pub async fn consumer_of_room_events(queue: &Queue, name: &str) -> Result<Consumer> {
+    let config = ConsumerConfig {
         durable_name: name.to_owned(),
         max_deliver: MAX_DELIVER,
         ..ConsumerConfig::default()
+    };
+    match queue.create_consumer(ROOM_EVENTS, config).await {
+        // One as an earlier version made it will do until there is room to change it.
+        Err(cause) if cause == queue::Error::INSUFFICIENT_STORAGE => {
+            Ok(queue.consumer(ROOM_EVENTS, name)?)
+        }
+        outcome => Ok(outcome?),
     }
 }
 

@@ -42,8 +42,7 @@ impl Search {
     /// # Errors
     /// When the store fails.
     pub async fn open(store: Store, queue: &Queue, rooms: Rooms) -> Result<Self> {
-        let config = consumer_of_room_events(CONSUMER);
-        let consumer = queue.create_consumer(ROOM_EVENTS, config).await?;
+        let consumer = consumer_of_room_events(queue, CONSUMER).await?;
         let search = Self { inner: Rc::new(Inner { store, rooms, consumer: consumer.clone() }) };
         queue::work(&search.inner, consumer, EVENTS, async |inner, messages| {
             Self { inner }.process(messages).await

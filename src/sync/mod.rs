@@ -137,10 +137,17 @@ impl Sync {
             if since > inner.feed.current() {
                 return Err(Error::invalid_param("The token is from no sync of this server"));
             }
-            inner.users.acknowledge_to_device(&session.user_id, &session.device_id, since).await?;
+            let (user_id, device_id) = (&session.user_id, &session.device_id);
+            if let Err(cause) = inner.users.acknowledge_to_device(user_id, device_id, since).await {
+                // The next sync tries it again.
+                tracing::warn!("messages that {device_id} has are not removed: {cause}");
+            }
         }
         if request.set_presence != PresenceState::Offline {
-            inner.presence.set(&session.user_id, request.set_presence.clone(), None).await?;
+            let state = request.set_presence.clone();
+            if let Err(cause) = inner.presence.set(&session.user_id, state, None).await {
+                tracing::warn!("that {} is there is not announced: {cause}", session.user_id);
+            }
         }
         let response = self.wait_for_something(session, request).await;
         inner.presence.seen(&session.user_id);

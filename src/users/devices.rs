@@ -143,6 +143,7 @@ impl Users {
         user_id: &UserId,
         devices: &[OwnedDeviceId],
     ) -> Result<()> {
+        batch.makes_room();
         let mut shown = false;
         for device_id in devices {
             let Some(record) = self.device_record(user_id, device_id).await? else { continue };

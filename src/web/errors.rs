@@ -1,5 +1,7 @@
 //! Errors that `start()` throws; their names are those of `worker/errors.ts`.
 
+#[cfg(feature = "homeserver")]
+use http::StatusCode;
 use wasm_bindgen::JsValue;
 
 use crate::store;
@@ -25,13 +27,23 @@ pub(super) fn from_store(cause: store::Error) -> JsValue {
 /// What the database holds can't be read or written.
 #[cfg(not(feature = "homeserver"))]
 pub(super) fn from_queue(cause: crate::queue::Error) -> JsValue {
-    named("StorageError", &capitalized(&cause.to_string()))
+    match cause {
+        cause if cause == crate::queue::Error::INSUFFICIENT_STORAGE => {
+            from_store(store::Error::QuotaExceeded)
+        }
+        cause => named("StorageError", &capitalized(&cause.to_string())),
+    }
 }
 
 /// What the database holds can't be read or written.
 #[cfg(feature = "homeserver")]
 pub(super) fn from_homeserver(cause: crate::Error) -> JsValue {
-    named("StorageError", &capitalized(&cause.to_string()))
+    match cause {
+        crate::Error::Matrix(error) if error.status_code == StatusCode::INSUFFICIENT_STORAGE => {
+            from_store(store::Error::QuotaExceeded)
+        }
+        cause => named("StorageError", &capitalized(&cause.to_string())),
+    }
 }
 
 /// Messages are clauses here and sentences there.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Inner;
+use super::{Consumer, Inner};
 use crate::{
     queue::{
         config::{AckPolicy, Retention},
@@ -10,6 +10,10 @@ use crate::{
     },
     store::Batch,
 };
+
+/// After how many milliseconds what was acknowledged is delivered again when there was no room to
+/// store that.
+const WITHOUT_ROOM: u64 = 1000;
 
 /// What an acknowledgement means for a work queue's message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(super) struct Ack {
     outcome: Outcome,
     /// Sequence number and size of what goes with it.
     removed: Vec<(u64, u64)>,
+    /// Whether there was no room before it was submitted.
+    without_room: bool,
     stage: Stage,
 }
 
@@ -58,14 +64,27 @@ pub(super) fn acknowledge(
         sequences: held,
         outcome,
         removed: Vec::new(),
+        without_room: false,
         stage: Stage::Prepared,
     };
     batch.on_submit(move |batch| ack.submit(batch));
 }
 
+impl Consumer {
+    /// A batch for acknowledgements alone: what they let go of makes room, if they do.
+    pub(super) fn batch_of_acks(&self) -> Batch {
+        let mut batch = Batch::new();
+        if self.stream.config.borrow().retention != Retention::Limits {
+            batch.makes_room();
+        }
+        batch
+    }
+}
+
 impl Ack {
     fn submit(mut self, batch: &mut Batch) {
         self.stage = Stage::Submitted;
+        self.without_room = self.stream.store.is_full();
         self.take_earlier();
         let mut unknown = false;
         let (stream, consumer) = (self.stream.clone(), self.consumer.clone());
@@ -145,11 +164,15 @@ impl Drop for Ack {
                 }
             }
             Stage::Submitted => {
-                let now = self.stream.clock.now();
+                let mut due = self.stream.clock.now();
+                if self.without_room {
+                    // It would fail again at once, and again.
+                    due += WITHOUT_ROOM;
+                }
                 for sequence in &self.sequences {
                     if let Some(mut pending) = deliveries.acking.remove(sequence) {
                         pending.held = false;
-                        pending.deadline = now;
+                        pending.deadline = due;
                         deliveries.insert(*sequence, pending);
                     }
                 }

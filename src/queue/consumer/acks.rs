@@ -16,7 +16,6 @@ use crate::{
         error::Result,
         stream::{Stream, row::MessageRow},
     },
-    store::Batch,
 };
 
 /// Acknowledgements that are not in a batch yet: what comes while one becomes durable shares the
@@ -173,7 +172,7 @@ impl Consumer {
             if let Err(cause) = self.recall(&sequences).await {
                 tracing::error!("acknowledged messages can't be read: {cause}");
             }
-            let mut batch = Batch::new();
+            let mut batch = self.batch_of_acks();
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
             let (broker, replies) = (self.stream.broker.clone(), RefCell::new(replies));
             batch.on_durable(move || {

@@ -271,6 +271,7 @@ impl Stream {
         let consumer = found.ok_or(Error::CONSUMER_NOT_FOUND)?;
         consumer.deleted.set(true);
         let mut batch = Batch::new();
+        batch.makes_room();
         configurations::delete_consumer(&mut batch, self.id, consumer.id);
         batch.delete(Table::QueueConsumerStates, row::consumer_key(self.id, consumer.id));
         for key in consumer.deliveries.borrow().chunks.keys(self.id, consumer.id) {

@@ -76,7 +76,7 @@ impl Message {
     /// # Errors
     /// When the store can't be written; it is delivered again then.
     pub async fn ack_now(&self) -> Result<()> {
-        let mut batch = Batch::new();
+        let mut batch = self.consumer.batch_of_acks();
         self.finish(&mut batch);
         Ok(self.consumer.stream.store.commit(batch).await?)
     }

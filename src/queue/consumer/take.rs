@@ -16,7 +16,7 @@ use crate::{
         headers::{Block, names},
         stream::row::MessageRow,
     },
-    store::{Batch, Direction},
+    store::Direction,
 };
 
 /// How many messages are read at once while most are not for the consumer.
@@ -107,7 +107,7 @@ impl Consumer {
             return;
         }
         let config = self.inner.config();
-        let mut batch = Batch::new();
+        let mut batch = self.batch_of_acks();
         if !config.acknowledges() {
             let sequences = messages.iter().map(|message| message.stream_sequence);
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
@@ -171,7 +171,7 @@ impl Consumer {
             .collect();
         drop(deliveries);
         if !exhausted.is_empty() {
-            let mut batch = Batch::new();
+            let mut batch = self.batch_of_acks();
             let sequences = exhausted.iter().map(|(sequence, _)| *sequence);
             ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Exhausted);
             let (inner, count) = (self.inner.clone(), exhausted.len() as u64);

@@ -24,6 +24,8 @@ const WAIT: Duration = Duration::from_secs(600);
 const GATHER: Duration = Duration::from_millis(10);
 /// How long nothing is fetched after a failure.
 const RETRY: Duration = Duration::from_secs(1);
+/// The same when time after time nothing can be written.
+const LONGEST_RETRY: Duration = Duration::from_secs(8);
 
 /// How far what [`work`] does with a consumer's messages has come.
 #[derive(Default)]
@@ -160,16 +162,22 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
     async fn finish(&self, messages: Vec<Message>) -> Option<()> {
         let progress = &self.consumer.inner.progress;
         let mut groups = vec![messages];
+        let mut pause = RETRY;
         while let Some(messages) = groups.pop() {
             let Err(cause) = (self.work)(self.owner.upgrade()?, messages.clone()).await else {
                 continue;
             };
             self.tell(&cause);
-            platform::sleep(RETRY).await;
+            platform::sleep(pause).await;
             self.owner.upgrade()?;
-            match &*messages {
+            if self.consumer.record_deliveries().await.is_err() {
                 // When nothing can be written, it is not the messages' fault.
-                _ if self.consumer.record_deliveries().await.is_err() => groups.push(messages),
+                groups.push(messages);
+                pause = LONGEST_RETRY.min(pause * 2);
+                continue;
+            }
+            pause = RETRY;
+            match &*messages {
                 [message] => message.put_off(),
                 // One of them may keep the others from being done.
                 _ => groups.extend(messages.into_iter().rev().map(|message| vec![message])),

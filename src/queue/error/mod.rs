@@ -99,6 +99,10 @@ impl Error {
     pub const DURABLE_NAME_NOT_SET: Self =
         Self::fixed(400, 10018, "consumer expected to be durable but a durable name was not set");
 
+    /// There is no more room.
+    pub const INSUFFICIENT_STORAGE: Self =
+        Self::fixed(500, 10047, "insufficient storage resources available");
+
     /// The configuration of a consumer can't be used.
     pub(super) fn consumer_create(description: impl Into<String>) -> Self {
         Self::told(500, 10012, description)
@@ -113,9 +117,7 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(cause: store::Error) -> Self {
         match cause {
-            store::Error::QuotaExceeded => {
-                Self::fixed(500, 10047, "insufficient storage resources available")
-            }
+            store::Error::QuotaExceeded => Self::INSUFFICIENT_STORAGE,
             store::Error::Corrupt(cause) => Self::stream_offline(&cause),
             cause => Self::store_failed(cause.to_string()),
         }
@@ -125,6 +127,9 @@ impl From<store::Error> for Error {
 #[cfg(feature = "homeserver")]
 impl From<Error> for crate::Error {
     fn from(cause: Error) -> Self {
-        Self::internal(cause)
+        match cause {
+            cause if cause == Error::INSUFFICIENT_STORAGE => store::Error::QuotaExceeded.into(),
+            cause => Self::internal(cause),
+        }
     }
 }

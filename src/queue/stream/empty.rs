@@ -43,6 +43,7 @@ impl Stream {
     /// Removes all messages below, which are all that there are; returns how many.
     pub(super) async fn empty(self: &Rc<Self>, below: u64) -> Result<u64> {
         let mut batch = Batch::new();
+        batch.makes_room();
         let (id, row) = self.put_purge(&mut batch, PurgeRow::of_garbage(below));
         let mut emptied = self.take_all(&mut batch, below);
         self.write_counts(&mut batch);

@@ -1,6 +1,6 @@
 //! Making, changing and deleting streams.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ use crate::{
     },
     store::Batch,
 };
+
+/// How long is waited before the rest of a deleted stream is removed, where that failed.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// A stream as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -147,6 +150,7 @@ impl Queue {
         let _stream_admin = stream.admin.lock().await;
         stream.deleted.set(true);
         let mut batch = Batch::new();
+        batch.makes_room();
         stream.write_config(&mut batch)?;
         self.inner.streams.borrow_mut().remove(name);
         if let Err(cause) = stream.store.commit(batch).await {
@@ -222,8 +226,12 @@ impl Queue {
     pub(in crate::queue) fn start(&self, stream: Rc<Stream>) {
         if stream.deleted.get() {
             platform::spawn(async move {
-                if let Err(cause) = stream.wipe().await {
+                while let Err(cause) = stream.wipe().await {
                     tracing::error!("a deleted stream can't be removed: {cause}");
+                    if stream.store.closed().is_some() {
+                        return;
+                    }
+                    platform::sleep(RETRY).await;
                 }
             });
             return;

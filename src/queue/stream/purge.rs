@@ -102,6 +102,7 @@ impl Stream {
         }
         let row = PurgeRow { filter, below, keep: purge.keep, each: false, garbage: false };
         let mut batch = Batch::new();
+        batch.makes_room();
         let (id, row) = self.put_purge(&mut batch, row);
         self.store.commit(batch).await?;
         self.purges.borrow_mut().insert(id, row.clone());
@@ -127,6 +128,7 @@ impl Stream {
             filter => self.next_of(filter, first, last).await?.map_or(last + 1, |(found, _)| found),
         };
         let mut batch = Batch::new();
+        batch.makes_room();
         for consumer in self.consumers.borrow().values() {
             let config = consumer.config();
             let of =

@@ -57,6 +57,7 @@ impl Stream {
     ) -> Result<u64> {
         let count = removal.removed.len() as u64;
         if count > 0 {
+            batch.makes_room();
             self.write_counts(&mut batch);
             batch.on_durable(move || removal.durable());
         }

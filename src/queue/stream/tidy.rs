@@ -18,6 +18,8 @@ use crate::{
 
 /// How many messages are let go of in one batch.
 const CHUNK: usize = 256;
+/// After how many milliseconds it is tried again where that failed.
+const RETRY: u64 = 10_000;
 
 /// Keeps a stream within its limits until it is gone.
 pub(super) async fn keep_tidy(stream: Weak<Stream>) {
@@ -27,13 +29,16 @@ pub(super) async fn keep_tidy(stream: Weak<Stream>) {
         if strong.deleted.get() {
             return;
         }
-        let mut next = u64::MAX;
-        match strong.tidy().await {
-            Ok(()) => next = strong.next_expiry.get(),
-            Err(cause) => tracing::error!("a stream can't let go of messages: {cause}"),
-        }
+        let mut next = match strong.tidy().await {
+            Ok(()) => strong.next_expiry.get(),
+            Err(cause) => {
+                tracing::error!("a stream can't let go of messages: {cause}");
+                strong.clock.now() + RETRY
+            }
+        };
         if let Err(cause) = strong.collect_garbage().await {
             tracing::error!("a stream can't clear away what went: {cause}");
+            next = next.min(strong.clock.now() + RETRY);
         }
         let expiry = strong.clock.sleep_until(next);
         // Only the bell keeps this alive, and it goes with the stream.
@@ -182,6 +187,7 @@ impl Stream {
             }
         }
         let mut batch = Batch::new();
+        batch.makes_room();
         self.write_counts(&mut batch);
         Ok(self.store.commit(batch).await?)
     }

@@ -164,7 +164,7 @@ impl Engine {
         }
         self.overlays.borrow_mut().frozen = None;
         self.checkpoint_failure.take();
-        self.shortage.try_again();
+        self.shortage.note_made();
         self.checkpointed.notify();
         if !self.writing.get() {
             self.checkpoint_if_due();

@@ -66,15 +66,6 @@ pub struct Submitted {
     carried: bool,
 }
 
-impl Submitted {
-    fn purpose(&self) -> Purpose {
-        match self.carried || self.batch.is_making_room() {
-            true => Purpose::MakeRoom,
-            false => Purpose::Keep,
-        }
-    }
-}
-
 impl Engine {
     /// Puts a batch in the queue.
     pub fn submit(self: &Rc<Self>, mut batch: Batch) -> Commit {
@@ -82,6 +73,13 @@ impl Engine {
             return Commit { state: State::Refused(cause) };
         }
         batch.complete();
+        if !batch.is_making_room()
+            && let Err(cause) = self.check_room()
+        {
+            // What the batch did at its submission has to be undone.
+            self.epoch.set(self.epoch.get() + 1);
+            return Commit { state: State::Refused(cause) };
+        }
         if let Some(position) = batch.first_position {
             if position < self.last_position.get() {
                 // What the batch did at its submission has to be undone.
@@ -199,12 +197,9 @@ impl Engine {
     fn next_group(&self) -> VecDeque<Submitted> {
         let mut queue = self.queue.borrow_mut();
         let (mut count, mut bytes) = (0, 0);
-        let first = queue.front().map(Submitted::purpose);
         for submitted in queue.iter() {
             bytes += submitted.batch.bytes();
-            // What makes room does not fail with what finds none.
-            let apart = self.shortage.is_full() && Some(submitted.purpose()) != first;
-            if count > 0 && (bytes > GROUP_BYTES || apart) {
+            if count > 0 && bytes > GROUP_BYTES {
                 break;
             }
             count += 1;
@@ -237,7 +232,7 @@ impl Engine {
             owner: self.owner,
             check: if leased { Check::Leased } else { Check::Alongside },
         };
-        let makes_room = group.iter().all(|one| one.purpose() == Purpose::MakeRoom);
+        let makes_room = group.iter().all(|one| one.carried || one.batch.is_making_room());
         let purpose = if makes_room { Purpose::MakeRoom } else { Purpose::Keep };
         self.write_to_backend(transaction, purpose).await?;
         if makes_room {

@@ -21,9 +21,16 @@ impl Notify {
 
     /// Waits for the next [`Notify::notify`].
     pub async fn notified(&self) {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().push(sender);
         // The sender lives in `self`, which is borrowed.
-        let _ = receiver.await;
+        let _ = self.listen().await;
+    }
+
+    /// Hears of the next [`Notify::notify`], or that there will be none.
+    pub fn listen(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.retain(|sender: &oneshot::Sender<()>| !sender.is_canceled());
+        waiting.push(sender);
+        receiver
     }
 }

@@ -5,21 +5,23 @@
 //! holds keeps others out; should somebody have written meanwhile, the database is theirs.
 //!
 //! While there is room, the engine keeps a reserve, a blob that means nothing. Where a write that
-//! makes room ([`Purpose::MakeRoom`]) finds none, the reserve is removed for it. Every other write
-//! needs the reserve to be there, so that it never uses up what the reserve has left.
+//! makes room ([`Purpose::MakeRoom`]) finds none, the reserve is removed for it. Once something that
+//! was to be kept found no room, nothing that is to be kept is tried, until there is room for one
+//! reserve more: it would use up what the reserve has left, and what makes room would fail with it
+//! if it were submitted behind it.
 
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
+    rc::{Rc, Weak},
     time::Duration,
 };
 
 use futures::lock::Mutex;
-use web_time::Instant;
 
 use super::{
     Engine,
     backend::{Operation, Transaction},
+    notify::Notify,
     recovery::{self, Found},
 };
 use crate::{
@@ -29,8 +31,7 @@ use crate::{
 
 /// The blob of the reserve.
 const RESERVE: &str = "reserve";
-/// How long is waited at least, and at most, between attempts to find room: each reads the journals
-/// or writes the reserve.
+/// How long is waited at least, and at most, between attempts to find room: each writes a reserve.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
@@ -61,14 +62,13 @@ pub struct Shortage {
     /// What the opening found, as long as it has not taken the database over.
     unclaimed: Cell<Option<Found>>,
     reserve: Cell<Reserve>,
-    /// No attempt to find room before this.
-    not_before: Cell<Option<Instant>>,
-    pause: Cell<Duration>,
     /// Whether something was removed since the last checkpoint began: it goes from the disk only
     /// with the next one.
     freed: Cell<bool>,
     /// Whether a task looks for room.
     looking: Cell<bool>,
+    /// Room was made.
+    made: Notify,
     /// Held by whoever claims the database, makes or removes the reserve.
     turn: Mutex<()>,
 }
@@ -106,15 +106,8 @@ impl Shortage {
     }
 
     /// The disk may have more room than before.
-    pub fn try_again(&self) {
-        self.not_before.take();
-        self.pause.take();
-    }
-
-    fn put_off(&self) {
-        let pause = (self.pause.get() * 2).clamp(FIRST_RETRY, LAST_RETRY);
-        self.pause.set(pause);
-        self.not_before.set(Some(Instant::now() + pause));
+    pub fn note_made(&self) {
+        self.made.notify();
     }
 
     fn set_full(&self, full: bool) {
@@ -142,9 +135,19 @@ impl Engine {
         outcome
     }
 
+    /// # Errors
+    /// When nothing that is to be kept is tried for lack of room.
+    pub fn check_room(&self) -> Result<()> {
+        match self.shortage.is_full() && self.options.reserve_bytes > 0 {
+            true => Err(Error::QuotaExceeded),
+            false => Ok(()),
+        }
+    }
+
     /// Keeps a large value.
     pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
         self.check_open()?;
+        self.check_room()?;
         self.prepare(Purpose::Keep).await?;
         self.backend.put_blob(id, blob).await
     }
@@ -153,7 +156,7 @@ impl Engine {
     pub async fn delete_blob(&self, id: &str) -> Result<()> {
         self.check_open()?;
         self.write_within(Purpose::MakeRoom, || self.backend.delete_blob(id)).await?;
-        self.shortage.try_again();
+        self.shortage.note_made();
         Ok(())
     }
 
@@ -194,23 +197,10 @@ impl Engine {
         if self.is_prepared(to) {
             return Ok(());
         }
-        let is_early = self.shortage.not_before.get().is_some_and(|at| Instant::now() < at);
-        if is_early && to == Purpose::Keep {
-            return Err(Error::QuotaExceeded);
+        if to == Purpose::Keep {
+            self.find_reserve().await?;
         }
-        let prepared = async {
-            if to == Purpose::Keep {
-                self.find_reserve().await?;
-            }
-            self.claim_again(to).await
-        };
-        let prepared = prepared.await;
-        match &prepared {
-            Ok(()) => self.shortage.try_again(),
-            Err(Error::QuotaExceeded) => self.shortage.put_off(),
-            Err(_) => {}
-        }
-        prepared
+        self.claim_again(to).await
     }
 
     fn is_prepared(&self, to: Purpose) -> bool {
@@ -270,29 +260,32 @@ impl Engine {
         Ok(true)
     }
 
-    /// Whether there is room: for a reserve, made once more if there is one.
-    async fn has_room(&self) -> Result<()> {
+    /// Finds out whether there is room for a reserve, or for one more.
+    async fn find_room(&self) -> Result<()> {
         let _turn = self.shortage.turn.lock().await;
         self.make_reserve().await?;
         self.shortage.reserve.set(Reserve::Kept);
-        self.claim_again(Purpose::Keep).await?;
-        self.shortage.try_again();
-        Ok(())
+        self.claim_again(Purpose::Keep).await
     }
 }
 
-/// Looks for room now and then, so that who watches is told of it even if nobody writes.
-async fn look_for_room(engine: std::rc::Weak<Engine>) {
+/// Looks for room from time to time, and when some was made, until it finds some.
+async fn look_for_room(engine: Weak<Engine>) {
+    let mut pause = FIRST_RETRY;
     loop {
-        platform::sleep(LAST_RETRY).await;
-        let Some(engine) = engine.upgrade() else { return };
-        if engine.shortage.is_full() && engine.check_accepting().is_ok() {
-            if engine.has_room().await.is_err() {
-                continue;
-            }
-            engine.shortage.set_full(false);
+        let Some(made) = engine.upgrade().map(|engine| engine.shortage.made.listen()) else {
+            return;
+        };
+        if platform::timeout(pause, made).await.is_some() {
+            pause = FIRST_RETRY;
         }
-        engine.shortage.looking.set(false);
-        return;
+        let Some(engine) = engine.upgrade() else { return };
+        let looks = engine.shortage.is_full() && engine.check_accepting().is_ok();
+        if !looks || engine.find_room().await.is_ok() {
+            engine.shortage.looking.set(false);
+            engine.shortage.set_full(false);
+            return;
+        }
+        pause = LAST_RETRY.min(pause * 2);
     }
 }
