@@ -52,7 +52,11 @@ export class Callers {
       /** The homeserver can't go on, another worker can. */
       fail(reason: Error): void;
     },
-  ) {}
+  ) {
+    engine.watchFull((full) => {
+      for (const { channel } of this.#callers) channel.post({ kind: "storage", full });
+    });
+  }
 
   /** Serves whoever is at the other end. */
   add(channel: HomeserverChannel): void {
@@ -60,7 +64,8 @@ export class Callers {
     this.#callers.add(caller);
     channel.listen((message) => this.#receive(caller, message));
     const { lock, homeserver, version } = this.about;
-    channel.post({ kind: "welcome", protocol: PROTOCOL, version, lock, homeserver });
+    const full = this.engine.full();
+    channel.post({ kind: "welcome", protocol: PROTOCOL, version, lock, homeserver, full });
   }
 
   /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
@@ -157,7 +162,7 @@ export class Callers {
       const { usage = 0, quota = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       return {
         version,
-        storage: { usage, quota },
+        storage: { usage, quota, full: this.engine.full() },
         ...(await this.engine.status()),
         ...(homeserver && { ...homeserver, requests: this.#requests }),
       };

@@ -32,12 +32,16 @@ const ATTEMPTS = 2;
 export class Connection {
   /** The worker that answers at the moment. */
   welcome: Welcome | undefined;
+  /** Whether the browser gives the worker no more room, as far as is known. */
+  full = false;
   /** A worker has begun to answer. */
   onwelcome: (welcome: Welcome) => void = () => {};
   /** The worker is of a version that speaks another protocol. */
   onstranger: (version: string) => void = () => {};
   /** The worker is gone; another one must be found. */
   onlost: (why: "crashed" | "stopped" | "destroyed") => void = () => {};
+  /** What `full` says has changed. */
+  onfull: () => void = () => {};
   /** Somebody waits for the worker, and it does not answer any more; called as long as that is so. */
   onsilent: () => void = () => {};
 
@@ -200,6 +204,7 @@ export class Connection {
           return this.onstranger(message.version);
         }
         this.welcome = message;
+        this.#setFull(message.full ?? false);
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);
@@ -209,6 +214,8 @@ export class Connection {
         return;
       case "pong":
         return;
+      case "storage":
+        return this.#setFull(message.full);
       case "ended":
         this.#lose(message.why);
         return;
@@ -225,6 +232,12 @@ export class Connection {
         waiting?.resolve(message);
       }
     }
+  }
+
+  #setFull(full: boolean): void {
+    if (this.full === full) return;
+    this.full = full;
+    this.onfull();
   }
 
   #lose(why: "crashed" | "stopped" | "destroyed"): void {

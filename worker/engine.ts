@@ -8,6 +8,9 @@ export interface Engine {
   /** Serves a NATS client; what it is sent is its own. */
   connect(send: (bytes: Uint8Array<ArrayBuffer>) => void, closed: (reason: string) => void): NatsConnection;
   status(): Promise<object>;
+  /** Whether the browser gives no more room, and who is told when that changes. */
+  full(): boolean;
+  watchFull(changed: (full: boolean) => void): void;
   /** Why it can't go on, if that is so. */
   closed(): string | undefined;
   stop(): Promise<void>;

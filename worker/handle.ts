@@ -6,6 +6,8 @@ import type { Role, Tab } from "./tab.js";
 export interface HandleEventMap {
   /** `role` is another: this tab's worker holds what the handle stands for from now on, or no longer does. */
   rolechange: Event;
+  /** `storageFull` is another. */
+  storagechange: Event;
   /** It has ended for this tab; `reason` says why. */
   close: EndEvent;
 }
@@ -30,6 +32,7 @@ export class Handle extends EventTarget {
   ) {
     super();
     tab.onrole = () => this.dispatchEvent(new Event("rolechange"));
+    tab.connection.onfull = () => this.dispatchEvent(new Event("storagechange"));
     tab.onend = (reason) => {
       this.#left = true;
       serviceWorker.leave();
@@ -40,6 +43,14 @@ export class Handle extends EventTarget {
   /** Whether this tab's worker holds it. */
   get role(): Role {
     return this.tab.role;
+  }
+
+  /**
+   * Whether the browser gives no more room. What is stored can be read and removed, and nothing can
+   * be added until there is some again.
+   */
+  get storageFull(): boolean {
+    return this.tab.connection.full;
   }
 
   /** Ends it for this tab. What is stored stays; if other tabs use it, one of them goes on. */

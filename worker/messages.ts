@@ -93,6 +93,8 @@ export interface Welcome {
   lock: string;
   /** Nothing of the queue alone. */
   homeserver: Pick<Config, "serverName" | "baseUrl"> | undefined;
+  /** Whether the browser gives no more room; older workers do not say. */
+  full?: boolean;
 }
 
 /**
@@ -110,6 +112,8 @@ export type FromHomeserver =
   | Answer
   | RefusedMessage
   | { kind: "pong" }
+  /** Whether the browser gives no more room is another than it was. */
+  | { kind: "storage"; full: boolean }
   /** Last on a channel. After a crash or stop somebody else takes over, after destruction nobody. */
   | { kind: "ended"; why: "crashed" | "stopped" | "destroyed" };
 

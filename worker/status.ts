@@ -54,8 +54,11 @@ export interface Status {
   baseUrl: string;
   /** Whether this tab's worker holds the homeserver. */
   role: Role;
-  /** Of the whole origin, in bytes, as the browser reckons it. */
-  storage: { usage: number; quota: number };
+  /**
+   * Of the whole origin, in bytes, as the browser reckons it; and whether it gives no more room, so
+   * that what is stored can be read and removed only.
+   */
+  storage: { usage: number; quota: number; full: boolean };
   streams: StreamStatus[];
   /** Streams whose configuration can't be read. */
   offline: OfflineStatus[];

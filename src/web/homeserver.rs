@@ -91,6 +91,20 @@ impl Homeserver {
         Ok(serde_wasm_bindgen::to_value(&status)?)
     }
 
+    /// Whether the browser gives no more room.
+    pub fn full(&self) -> bool {
+        self.server.store.is_full()
+    }
+
+    /// Calls `changed` with what [`full`](Self::full) says each time that this has changed.
+    #[wasm_bindgen(js_name = watchFull)]
+    pub fn watch_full(&self, changed: Function) {
+        self.server.store.watch_full(move |full| {
+            // The script posts it to ports, which does not throw.
+            let _ = changed.call1(&JsValue::UNDEFINED, &full.into());
+        });
+    }
+
     /// Why it can't go on, if that is so: its database was deleted or taken away.
     pub fn closed(&self) -> Option<String> {
         self.server.store.closed().map(|cause| cause.to_string())

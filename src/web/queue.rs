@@ -56,6 +56,20 @@ impl Queue {
         Ok(serde_wasm_bindgen::to_value(&Status { streams, offline })?)
     }
 
+    /// Whether the browser gives no more room.
+    pub fn full(&self) -> bool {
+        self.store.is_full()
+    }
+
+    /// Calls `changed` with what [`full`](Self::full) says each time that this has changed.
+    #[wasm_bindgen(js_name = watchFull)]
+    pub fn watch_full(&self, changed: Function) {
+        self.store.watch_full(move |full| {
+            // The script posts it to ports, which does not throw.
+            let _ = changed.call1(&JsValue::UNDEFINED, &full.into());
+        });
+    }
+
     /// Why it can't go on, if that is so: its database was deleted or taken away.
     pub fn closed(&self) -> Option<String> {
         self.store.closed().map(|cause| cause.to_string())

@@ -138,6 +138,14 @@ inEachBrowser((name) => {
         const auth = { type: "m.login.dummy" };
         const register = { username: "alice", password: "correct horse battery", auth };
         const { access_token: token, user_id } = (await call("POST", "register", register)).body;
+        const others = (await call("POST", "register", { ...register, username: "bob" })).body.access_token;
+        const full = () =>
+          page.evaluate(async () => {
+            await globalThis.neuriteReady;
+            const { storage } = await neurite.status();
+            return [neurite.storageFull, storage.full];
+          });
+        assert.deepEqual(await full(), [false, false]);
         const { room_id } = (await call("POST", "createRoom", {}, token)).body;
         let sent = 0;
         const send = (body) =>
@@ -154,16 +162,37 @@ inEachBrowser((name) => {
         }
         assert.equal(refused.status, 507);
         assert.match(refused.body.error, /no more storage/);
-        // What was answered is there, and nothing that was refused.
-        const messages = await call("GET", `rooms/${room_id}/messages?dir=b&limit=20`, undefined, token);
-        const ids = messages.body.chunk.filter(({ type }) => type === "m.room.message").map(({ event_id }) => event_id);
-        const newest = accepted.slice(-ids.length).map(({ body }) => body.event_id);
-        assert.deepEqual(ids.toReversed(), newest);
+        // What was answered is there, and nothing that was refused; the same after it is started anew.
+        const assertKept = async () => {
+          const messages = await call("GET", `rooms/${room_id}/messages?dir=b&limit=20`, undefined, token);
+          const sent = messages.body.chunk.filter(({ type }) => type === "m.room.message");
+          const ids = sent.map(({ event_id }) => event_id);
+          const newest = accepted.slice(-ids.length).map(({ body }) => body.event_id);
+          assert.deepEqual(ids.toReversed(), newest);
+        };
+        await assertKept();
+        assert.deepEqual(await full(), [true, true]);
+        await page.reload();
+        assert.deepEqual(await full(), [true, true]);
+        await assertKept();
+        const sync = await call("GET", "sync", undefined, token);
+        assert.ok(sync.body.rooms.join[room_id]);
+        assert.equal((await send("still refused")).status, 507);
+        // What makes room does what it says.
+        assert.equal((await call("POST", "logout", {}, others)).status, 200);
+        assert.equal((await call("GET", "account/whoami", undefined, others)).status, 401);
         const noRoom = await failToStart(browser, origin, { storage: "another" });
         assert.equal(noRoom?.name, "QuotaExceededError", noRoom?.message);
         assert.match(noRoom.message, /What was stored is kept/);
 
+        const changed = page.evaluate(
+          () =>
+            new Promise((resolve) => {
+              neurite.addEventListener("storagechange", () => resolve(neurite.storageFull), { once: true });
+            }),
+        );
         await makeRoom();
+        assert.equal(await changed, false);
         const after = await until(async () => {
           const answer = await send("after");
           return answer.status === 200 && answer;
