@@ -27,7 +27,10 @@ impl IndexedDb {
         let stores = Space::ALL.map(object_store);
         let transaction = self.begin(database, &stores, Durability::Strict)?;
         let end = Failure::of(&transaction);
-        let records = read_all(&transaction).await.map_err(|cause| end.explain(cause))?;
+        let records = match read_all(&transaction).await {
+            Ok(records) => records,
+            Err(cause) => return Err(self.explain_request(&end, cause).await),
+        };
         // On an error the transaction is dropped here, and so aborted.
         let changes = claim(records)?;
         request(&transaction, &changes).map_err(|cause| end.explain(cause))?;
@@ -54,7 +57,11 @@ impl IndexedDb {
         match asked.check {
             Check::Before => {
                 for check in checks {
-                    if !is_ours(check.await.map_err(explain)?) {
+                    let found = match check.await {
+                        Ok(found) => found,
+                        Err(cause) => return Err(self.explain_request(&end, cause).await),
+                    };
+                    if !is_ours(found) {
                         return Err(self.taken_over());
                     }
                 }
@@ -98,6 +105,15 @@ impl IndexedDb {
 
     fn explain(&self, end: &Failure, cause: indexed_db_futures::error::Error) -> Error {
         self.connection.closed().unwrap_or_else(|| end.explain(cause))
+    }
+
+    async fn explain_request(
+        &self,
+        end: &Failure,
+        cause: indexed_db_futures::error::Error,
+    ) -> Error {
+        let told = end.explain_request(cause).await;
+        self.connection.closed().unwrap_or(told)
     }
 
     fn taken_over(&self) -> Error {
