@@ -1,19 +1,13 @@
 //! What IndexedDB's errors mean.
 
-use std::time::Duration;
-
 use indexed_db_futures::{
     error::{DomException, Error as Cause, OpenDbError},
     internals::SystemRepr,
     object_store::ObjectStore,
     transaction::Transaction,
 };
-use wasm_bindgen_futures::JsFuture;
 
-use crate::{platform, store::Error};
-
-/// How long the end of an aborted transaction is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::store::Error;
 
 /// The end of a transaction, kept to ask it why it was aborted.
 pub struct Failure {
@@ -40,21 +34,6 @@ impl Failure {
     /// What went wrong, given what was noticed first.
     pub fn explain(&self, noticed: Cause) -> Error {
         self.told().unwrap_or_else(|| from(noticed))
-    }
-
-    /// What went wrong, given what a request said: that it was aborted with its transaction, in
-    /// Firefox, comes before the transaction says why.
-    pub async fn explain_request(&self, noticed: Cause) -> Error {
-        let is_aborted = matches!(&noticed, Cause::DomException(of) if of.name() == "AbortError");
-        if is_aborted && self.transaction.error().is_none() {
-            let ended = js_sys::Promise::new(&mut |resolve, _| {
-                // A listener can always be added.
-                let _ = self.transaction.add_event_listener_with_callback("abort", &resolve);
-            });
-            // Nothing comes where it had ended before.
-            platform::timeout(PATIENCE, JsFuture::from(ended)).await;
-        }
-        self.explain(noticed)
     }
 
     /// What went wrong, if the transaction says so.

@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     BLOBS, IndexedDb,
-    failure::Failure,
+    failure::{self, Failure},
     object_store,
     reads::{from_key, from_value, to_key},
 };
@@ -27,10 +27,7 @@ impl IndexedDb {
         let stores = Space::ALL.map(object_store);
         let transaction = self.begin(database, &stores, Durability::Strict)?;
         let end = Failure::of(&transaction);
-        let records = match read_all(&transaction).await {
-            Ok(records) => records,
-            Err(cause) => return Err(self.explain_request(&end, cause).await),
-        };
+        let records = read_all(&transaction).await.map_err(|cause| end.explain(cause))?;
         // On an error the transaction is dropped here, and so aborted.
         let changes = claim(records)?;
         request(&transaction, &changes).map_err(|cause| end.explain(cause))?;
@@ -57,11 +54,7 @@ impl IndexedDb {
         match asked.check {
             Check::Before => {
                 for check in checks {
-                    let found = match check.await {
-                        Ok(found) => found,
-                        Err(cause) => return Err(self.explain_request(&end, cause).await),
-                    };
-                    if !is_ours(found) {
+                    if !is_ours(check.await.map_err(explain)?) {
                         return Err(self.taken_over());
                     }
                 }
@@ -87,33 +80,24 @@ impl IndexedDb {
         let transaction = self.begin(database, &[BLOBS], Durability::Strict)?;
         let end = Failure::of(&transaction);
         let explain = |cause| self.explain(&end, cause);
-        let asked = transaction.object_store(BLOBS).and_then(|store| {
-            match &blob {
-                Some(blob) => {
-                    let value: &JsValue = blob.as_web().as_ref();
-                    store.put(value.clone()).with_key(id).without_key_type().primitive()?;
-                }
-                None => {
-                    store.delete::<&str, _>(id).primitive()?;
-                }
-            }
-            Ok(())
-        });
-        asked.map_err(explain)?;
-        transaction.commit().await.map_err(explain)
+        let store = transaction.object_store(BLOBS).map_err(explain)?;
+        let Some(blob) = blob else {
+            store.delete::<&str, _>(id).primitive().map_err(explain)?;
+            return transaction.commit().await.map_err(explain);
+        };
+        let value: &JsValue = blob.as_web().as_ref();
+        let put = store.put(value.clone()).with_key(id).without_key_type().primitive();
+        let put = put.map_err(explain)?;
+        let (put, outcome) = join(put, transaction.commit()).await;
+        outcome.map_err(|cause| match put.err().map(failure::from) {
+            // Of blobs, Firefox says it of the request and not of the transaction.
+            Some(Error::QuotaExceeded) => Error::QuotaExceeded,
+            _ => explain(cause),
+        })
     }
 
     fn explain(&self, end: &Failure, cause: indexed_db_futures::error::Error) -> Error {
         self.connection.closed().unwrap_or_else(|| end.explain(cause))
-    }
-
-    async fn explain_request(
-        &self,
-        end: &Failure,
-        cause: indexed_db_futures::error::Error,
-    ) -> Error {
-        let told = end.explain_request(cause).await;
-        self.connection.closed().unwrap_or(told)
     }
 
     fn taken_over(&self) -> Error {
