@@ -7,11 +7,15 @@ use std::{rc::Rc, time::Duration};
 use neurite::{
     Config, Homeserver,
     client_api::Body,
+    feed::{Change, Feed},
     platform,
     queue::{ConsumerConfig, Queue},
-    store::{Options, Store, memory::Disk},
+    store::{
+        self, Options, Store,
+        memory::{Disk, Fault},
+    },
 };
-use ruma::server_name;
+use ruma::{room_id, server_name};
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server, server_over};
 
@@ -153,6 +157,23 @@ tests! {
         let path = format!("/v3/rooms/{}/joined_members", full.room_id);
         let members = full.alice.get(&path).await.ok();
         assert_eq!(members["joined"].as_object().unwrap().len(), 1);
+    }
+
+    async fn positions_do_not_go_back_after_a_write_that_failed() {
+        let disk = Disk::new();
+        let open = async || {
+            let store = Store::open_memory(&disk, Options::default()).await.unwrap();
+            (Feed::open(store.clone()).await.unwrap(), store)
+        };
+        let change = || Change::Typing { room_id: room_id!("!a:neurite.test").to_owned() };
+        let (feed, _store) = open().await;
+        // The first position needs a ceiling, which is not written here.
+        disk.fault_after(0, Fault::Fail(store::Error::QuotaExceeded));
+        feed.announce(change()).await.unwrap_err();
+        let position = feed.announce(change()).await.unwrap();
+        disk.kill();
+        let (feed, _store) = open().await;
+        assert!(feed.announce(change()).await.unwrap() > position);
     }
 
     async fn consumers_of_older_versions_do_where_there_is_no_room() {

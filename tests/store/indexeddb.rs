@@ -5,8 +5,8 @@ use std::time::Duration;
 use indexed_db_futures::{database::Database, prelude::*, transaction::TransactionMode};
 use js_sys::Uint8Array;
 use neurite::{
-    platform::random_string,
-    store::{Direction, Error, KeyRange, Options, Store},
+    platform::{self, random_string},
+    store::{Batch, Direction, Error, KeyRange, Options, Store},
 };
 use wasm_bindgen::prelude::*;
 
@@ -165,6 +165,45 @@ tests! {
         let store = open(&name).await.unwrap();
         let keys: Vec<_> = scan(&store, KeyRange::all(), Direction::Forward, 9).await;
         assert_eq!(keys, [("a".into(), "1".into()), ("c".into(), "1".into())]);
+    }
+
+    async fn it_is_opened_without_room_and_gives_its_reserve_up_for_what_makes_room() {
+        let name = name();
+        let options = || Options { reserve_bytes: 100_000, ..Options::default() };
+        let store = Store::open_indexeddb(&name, options()).await.unwrap();
+        for row in ["a", "b"] {
+            store.commit(put(TABLE, row, "1")).await.unwrap();
+        }
+        store.close().await;
+        // There is room once the reserve was given up, and no sooner.
+        let restore = replace(
+            "IDBObjectStore.prototype.put",
+            "if (this.name !== 'blobs' && globalThis.released) return original.apply(this, arguments);
+             throw new DOMException('', 'QuotaExceededError')",
+        );
+        let watch = replace(
+            "IDBObjectStore.prototype.delete",
+            "if (this.name === 'blobs') globalThis.released = true;
+             return original.apply(this, arguments)",
+        );
+        let store = Store::open_indexeddb(&name, options()).await.unwrap();
+        assert!(store.is_full());
+        assert_eq!(read(&store, "a").await.as_deref(), Some("1"));
+        assert!(matches!(store.commit(put(TABLE, "c", "1")).await, Err(Error::QuotaExceeded)));
+        let mut batch = Batch::new();
+        batch.delete(TABLE, "a");
+        store.commit(batch).await.unwrap();
+        assert!(matches!(store.commit(put(TABLE, "c", "1")).await, Err(Error::QuotaExceeded)));
+        for original in [restore, watch] {
+            original.call0(&JsValue::UNDEFINED).unwrap();
+        }
+        while store.commit(put(TABLE, "c", "1")).await.is_err() {
+            platform::sleep(Duration::from_millis(10)).await;
+        }
+        store.close().await;
+        let store = open(&name).await.unwrap();
+        let keys = scan(&store, KeyRange::all(), Direction::Forward, 9).await;
+        assert_eq!(keys, [("b".into(), "1".into()), ("c".into(), "1".into())]);
     }
 
     async fn usage_tells_the_room_that_is_left() {

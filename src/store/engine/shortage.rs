@@ -53,12 +53,15 @@ enum Reserve {
     Missing,
 }
 
+/// Who is told when there is no more room, and when there is some again.
+type Watcher = Rc<dyn Fn(bool)>;
+
 /// What is known of a lack of room.
 #[derive(Default)]
 pub struct Shortage {
     /// Whether the newest write that was to keep something found no room.
     full: Cell<bool>,
-    watchers: RefCell<Vec<Rc<dyn Fn(bool)>>>,
+    watchers: RefCell<Vec<Watcher>>,
     /// What the opening found, as long as it has not taken the database over.
     unclaimed: Cell<Option<Found>>,
     reserve: Cell<Reserve>,
@@ -86,7 +89,7 @@ impl Shortage {
     }
 
     /// Calls `watcher` each time that [`Shortage::is_full`] changes.
-    pub fn watch(&self, watcher: Rc<dyn Fn(bool)>) {
+    pub fn watch(&self, watcher: Watcher) {
         self.watchers.borrow_mut().push(watcher);
     }
 
