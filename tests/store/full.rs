@@ -15,7 +15,7 @@ use crate::{
 const RESERVE: usize = 6000;
 
 fn reserving() -> Options {
-    Options { reserve_bytes: RESERVE, idle_after: Duration::from_millis(2), ..small() }
+    Options { reserve_bytes: RESERVE, ..small() }
 }
 
 async fn open(disk: &Disk, options: Options) -> Store {
@@ -158,9 +158,10 @@ tests! {
         removed.await.unwrap();
         assert_rows(&store, 40..100).await;
         disk.kill();
+        disk.fill_up();
         let store = open(&disk, reserving()).await;
         assert_rows(&store, 40..100).await;
-        assert!(is_full(store.commit(put(TABLE, "more", "1")).await), "the reserve is missing");
+        assert!(is_full(store.commit(put(TABLE, "more", "1")).await));
         disk.set_quota(None);
         until_kept(&store, 100).await;
         // There is a reserve again.
@@ -171,7 +172,7 @@ tests! {
     }
 
     async fn what_was_removed_gives_room_for_other_things() {
-        let options = reserving();
+        let options = Options { idle_after: Duration::from_millis(2), ..reserving() };
         let disk = Disk::new();
         let store = open(&disk, options.clone()).await;
         for n in 0..100 {
