@@ -4,6 +4,7 @@ mod support;
 
 mod store {
     mod api;
+    mod damage;
     mod faults;
     mod full;
     #[cfg(target_arch = "wasm32")]

@@ -131,6 +131,12 @@ tests! {
         let store = open(&name).await.unwrap();
         store.commit(put(TABLE, "a", "1")).await.unwrap();
         store.close().await;
+        // The floor, after the owner's number.
+        damage(&name, "meta", 1).await;
+        let outcome = Store::open_indexeddb(&name, small()).await.err();
+        assert!(matches!(outcome, Some(Error::Corrupt(_))), "{outcome:?}");
+        damage(&name, "meta", 1).await;
+        open(&name).await.unwrap().close().await;
         for journal in ["journal_a", "journal_b"] {
             damage(&name, journal, 1).await;
         }

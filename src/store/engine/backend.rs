@@ -29,6 +29,18 @@ pub enum Space {
 impl Space {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Meta, Self::JournalA, Self::JournalB, Self::Leaves];
+    /// Those whose records are all read at start.
+    pub const READ_AT_START: [Self; 3] = [Self::Meta, Self::JournalA, Self::JournalB];
+
+    /// The name under which it is kept.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::JournalA => "journal_a",
+            Self::JournalB => "journal_b",
+            Self::Leaves => "leaves",
+        }
+    }
 }
 
 /// The key, in every space, of the record that tells which opening of the database owns it.

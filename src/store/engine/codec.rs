@@ -123,6 +123,14 @@ impl<'a> Reader<'a> {
         Err(Error::Corrupt("a number is too large".to_owned()))
     }
 
+    /// The next number of eight bytes, the highest first.
+    pub fn fixed(&mut self) -> Result<u64> {
+        let rest = self.content.get(self.at..).unwrap_or_default();
+        let bytes = rest.first_chunk().ok_or_else(ends_early)?;
+        self.at += bytes.len();
+        Ok(u64::from_be_bytes(*bytes))
+    }
+
     /// The next number, a length or count.
     pub fn length(&mut self) -> Result<usize> {
         usize::try_from(self.number()?)

@@ -11,6 +11,7 @@ mod cache;
 mod checkpoint;
 mod codec;
 mod commit;
+pub mod facts;
 mod journal;
 mod leaf;
 mod leaves;

@@ -11,13 +11,11 @@ use bytes::Bytes;
 use super::{
     backend::{Change, Check, OWNER_KEY, Records, Space, Transaction},
     checkpoint::other,
+    facts::{self, Owner},
     journal::{Record, RecordId},
     overlay::{Overlay, Overlays},
 };
 use crate::store::{Durability, Error, Result};
-
-/// The key, in the facts, of the sequence number up to which the leaves hold everything.
-const FLOOR_KEY: &[u8] = &[1];
 
 /// Where an opening stands, given what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +43,10 @@ pub struct Recovered {
 /// # Errors
 /// When a record is damaged or missing.
 pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
-    let owner = number(records.get(Space::Meta, OWNER_KEY))? as u32 + 1;
-    let floor = number(records.get(Space::Meta, FLOOR_KEY))?;
-    let found = legitimate(records, floor)?;
+    let newest = Owner::find(records)?;
+    let owner = Owner::next(newest.as_ref())?;
+    let floor = facts::floor(records, newest.as_ref())?;
+    let found = legitimate(records, newest.as_ref(), floor)?;
     let mut sequence = floor;
     let mut parts: Vec<(Space, Overlay)> = Vec::new();
     for (id, space, bytes) in found {
@@ -75,6 +74,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let record = Record::pack(opening, std::iter::empty());
     active.apply(opening.sequence, &record);
     let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
+    changes.push(floor_record(floor));
     changes.push(Change::Put(journal, opening.key(), record.sealed()));
     let overlays = Overlays { active, frozen };
     let found = Found { owner, floor, sequence: opening.sequence + 1, journal };
@@ -85,14 +85,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
 pub fn clear(journal: Space, floor: u64, owner: u32) -> Transaction {
     let last = RecordId { owner: u32::MAX, sequence: u64::MAX };
     Transaction {
-        changes: vec![
-            Change::DeleteThrough(journal, last.key()),
-            Change::Put(
-                Space::Meta,
-                Bytes::from_static(FLOOR_KEY),
-                Bytes::copy_from_slice(&floor.to_be_bytes()),
-            ),
-        ],
+        changes: vec![Change::DeleteThrough(journal, last.key()), floor_record(floor)],
         durability: Durability::Strict,
         owner,
         check: Check::Before,
@@ -100,28 +93,33 @@ pub fn clear(journal: Space, floor: u64, owner: u32) -> Transaction {
 }
 
 fn owner_record(space: Space, owner: u32) -> Change {
-    let owner = u64::from(owner).to_be_bytes();
-    Change::Put(space, Bytes::from_static(OWNER_KEY), Bytes::copy_from_slice(&owner))
+    Change::Put(space, Bytes::from_static(OWNER_KEY), Owner::record(owner))
 }
 
-fn number(record: Option<&Bytes>) -> Result<u64> {
-    match record {
-        None => Ok(0),
-        Some(bytes) => bytes[..]
-            .try_into()
-            .map(u64::from_be_bytes)
-            .map_err(|_| Error::Corrupt("a fact about the database".to_owned())),
-    }
+fn floor_record(floor: u64) -> Change {
+    let (key, record) = facts::floor_record(floor);
+    Change::Put(Space::Meta, key, record)
 }
 
 /// The records after `floor`, in sequence, without those that an earlier owner added after it was
 /// taken over from.
-fn legitimate(records: &Records, floor: u64) -> Result<Vec<(RecordId, Space, Bytes)>> {
+///
+/// # Errors
+/// When a record is not one of a journal, or should have been cleared away.
+fn legitimate(
+    records: &Records,
+    newest: Option<&Owner>,
+    floor: u64,
+) -> Result<Vec<(RecordId, Space, Bytes)>> {
     let mut found = Vec::new();
     for space in [Space::JournalA, other(Space::JournalA)] {
         for (key, bytes) in records.of(space) {
             let id = RecordId::read(key)
                 .ok_or_else(|| Error::Corrupt("a journal has a foreign key".to_owned()))?;
+            // Only those who have lost the database add records below the floor.
+            if id.sequence <= floor && newest.is_some_and(|newest| newest.is(id.owner)) {
+                return Err(Error::Corrupt("a journal begins before its floor".to_owned()));
+            }
             found.push((id, space, bytes.clone()));
         }
     }

@@ -15,7 +15,6 @@ use wasm_bindgen::prelude::*;
 use super::{
     failure::{self, Failure},
     migrations::{self, MAGIC, MAGIC_KEY},
-    object_store,
     reads::to_key,
 };
 use crate::{
@@ -183,7 +182,7 @@ async fn newer(name: &str, patience: Duration) -> Result<Error> {
 async fn check_ours(database: &Database) -> Result<()> {
     let foreign = || Error::Foreign(database.name());
     let names: Vec<String> = database.object_store_names().collect();
-    let meta = object_store(Space::Meta);
+    let meta = Space::Meta.name();
     if !names.iter().any(|name| name == meta) {
         return Err(foreign());
     }

@@ -22,21 +22,11 @@ pub use self::connection::delete;
 use self::{connection::Connection, failure::Failure};
 use super::{
     Blob, Durability, Error, Options, Result,
-    engine::backend::{Backend, Claim, LeafQuery, LeafRun, Operation, Room, Space, Transaction},
+    engine::backend::{Backend, Claim, LeafQuery, LeafRun, Operation, Room, Transaction},
 };
 
 /// The object store of the blobs; its keys are their ids.
 const BLOBS: &str = "blobs";
-
-/// The object store of a space.
-const fn object_store(space: Space) -> &'static str {
-    match space {
-        Space::Meta => "meta",
-        Space::JournalA => "journal_a",
-        Space::JournalB => "journal_b",
-        Space::Leaves => "leaves",
-    }
-}
 
 /// A connection to a database of this browser.
 pub struct IndexedDb {

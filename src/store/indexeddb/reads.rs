@@ -11,7 +11,7 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::{BLOBS, IndexedDb, object_store};
+use super::{BLOBS, IndexedDb};
 use crate::store::{
     Blob, Error, Result,
     engine::backend::{LeafQuery, LeafRun, Room, Space},
@@ -37,7 +37,7 @@ impl IndexedDb {
     /// Reads consecutive leaves: one request finds the leaf, another what follows it, both at once.
     pub(super) async fn read_leaves(&self, query: LeafQuery<'_>) -> Result<LeafRun> {
         let database = self.connection.database()?;
-        let store = object_store(Space::Leaves);
+        let store = Space::Leaves.name();
         let transaction = self.read(database, store)?;
         let run = async {
             let store = transaction.object_store(store)?;

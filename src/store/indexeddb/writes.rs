@@ -10,13 +10,14 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     BLOBS, IndexedDb,
-    failure::{self, Failure},
-    object_store,
-    reads::{from_key, from_value, to_key},
+    failure::{self, Failure},    reads::{from_key, from_value, to_key},
 };
 use crate::store::{
     Blob, Durability, Error, Result,
-    engine::backend::{Change, Check, Claim, OWNER_KEY, Records, Space, Transaction},
+    engine::{
+        backend::{Change, Check, Claim, OWNER_KEY, Records, Space, Transaction},
+        facts::Owner,
+    },
 };
 
 type Idb<T> = indexed_db_futures::Result<T>;
@@ -24,7 +25,7 @@ type Idb<T> = indexed_db_futures::Result<T>;
 impl IndexedDb {
     pub(super) async fn take_over(&self, claim: Claim<'_>) -> Result<()> {
         let database = self.connection.database()?;
-        let stores = Space::ALL.map(object_store);
+        let stores = Space::ALL.map(Space::name);
         let transaction = self.begin(database, &stores, Durability::Strict)?;
         let end = Failure::of(&transaction);
         let records = read_all(&transaction).await.map_err(|cause| end.explain(cause))?;
@@ -37,13 +38,13 @@ impl IndexedDb {
     pub(super) async fn carry_out(&self, asked: Transaction) -> Result<()> {
         let database = self.connection.database()?;
         let spaces: BTreeSet<Space> = asked.changes.iter().map(Change::space).collect();
-        let stores: Vec<&str> = spaces.iter().map(|space| object_store(*space)).collect();
+        let stores: Vec<&str> = spaces.iter().map(|space| space.name()).collect();
         let transaction = self.begin(database, &stores, asked.durability)?;
         let end = Failure::of(&transaction);
         let explain = |cause| self.explain(&end, cause);
-        let owner = u64::from(asked.owner).to_be_bytes();
+        let owner = Owner::record(asked.owner);
         let is_ours =
-            |found: Option<JsValue>| found.is_some_and(|found| from_value(found)[..] == owner);
+            |found: Option<JsValue>| found.is_some_and(|found| from_value(found) == owner);
         let mut checks = Vec::new();
         let checked = if asked.check == Check::Leased { Vec::new() } else { stores };
         for store in checked {
@@ -110,8 +111,8 @@ impl IndexedDb {
 /// Reads every space but the leaves.
 async fn read_all(transaction: &transaction::Transaction<'_>) -> Idb<Records> {
     let mut asked = Vec::new();
-    for space in [Space::Meta, Space::JournalA, Space::JournalB] {
-        let store = transaction.object_store(object_store(space))?;
+    for space in Space::READ_AT_START {
+        let store = transaction.object_store(space.name())?;
         let keys = store.get_all_keys::<JsValue>().primitive()?;
         asked.push((space, keys, store.get_all::<JsValue>().primitive()?));
     }
@@ -128,7 +129,7 @@ async fn read_all(transaction: &transaction::Transaction<'_>) -> Idb<Records> {
 /// Makes the requests of all changes; the transaction's end tells how they went.
 fn request(transaction: &transaction::Transaction<'_>, changes: &[Change]) -> Idb<()> {
     for change in changes {
-        let store = transaction.object_store(object_store(change.space()))?;
+        let store = transaction.object_store(change.space().name())?;
         match change {
             Change::Put(_, key, value) => put(&store, key, value)?,
             Change::Delete(_, key) => {

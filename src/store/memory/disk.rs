@@ -165,6 +165,25 @@ impl Disk {
         count(Space::JournalA) + count(Space::JournalB)
     }
 
+    /// Every record: the name of its space, its key, its bytes.
+    pub fn dump(&self) -> Vec<(&'static str, Bytes, Bytes)> {
+        let state = self.state.borrow();
+        let record = |((space, key), bytes): (&(Space, Bytes), &Bytes)| {
+            (space.name(), key.clone(), bytes.clone())
+        };
+        state.records.iter().map(record).collect()
+    }
+
+    /// Puts a record in the space of that name, or removes it.
+    pub fn set(&self, space: &str, key: Bytes, bytes: Option<Bytes>) {
+        let Some(space) = Space::ALL.into_iter().find(|one| one.name() == space) else { return };
+        let records = &mut self.state.borrow_mut().records;
+        match bytes {
+            Some(bytes) => records.insert((space, key), bytes),
+            None => records.remove(&(space, key)),
+        };
+    }
+
     fn damage(&self, hits: impl Fn(Space, &[u8]) -> bool) -> usize {
         let mut damaged = 0;
         for ((space, key), value) in &mut self.state.borrow_mut().records {

@@ -13,9 +13,12 @@ use futures::FutureExt;
 pub use self::disk::{Disk, Fault};
 use super::{
     Blob, Error, Result,
-    engine::backend::{
-        Backend, Check, Claim, LeafQuery, LeafRun, OWNER_KEY, Operation, Records, Room, Space,
-        Transaction,
+    engine::{
+        backend::{
+            Backend, Check, Claim, LeafQuery, LeafRun, OWNER_KEY, Operation, Records, Room, Space,
+            Transaction,
+        },
+        facts::Owner,
     },
 };
 
@@ -57,7 +60,7 @@ impl Backend for Memory {
             // At once, so that a store in memory can be had without waiting.
             let fault = self.disk.operation(self.connection)?;
             let mut records = Records::default();
-            for space in [Space::Meta, Space::JournalA, Space::JournalB] {
+            for space in Space::READ_AT_START {
                 records.0.insert(space, self.disk.records(space));
             }
             let changes = claim(records)?;
@@ -69,8 +72,8 @@ impl Backend for Memory {
     fn write(&self, transaction: Transaction) -> Operation<'_, ()> {
         async move {
             let fault = self.operation().await?;
-            let owner = u64::from(transaction.owner).to_be_bytes();
-            let owns = |space| self.disk.get(space, OWNER_KEY).as_deref() == Some(&owner);
+            let owner = Owner::record(transaction.owner);
+            let owns = |space| self.disk.get(space, OWNER_KEY).as_ref() == Some(&owner);
             let owns_all = transaction.changes.iter().all(|change| owns(change.space()));
             if !owns_all && transaction.check == Check::Before {
                 return Err(Error::taken_over());
