@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use neurite::store::{Direction, Error, KeyRange, Options, Store, Table, memory::Disk};
+use neurite::store::{Batch, Direction, Error, KeyRange, Options, Store, Table, memory::Disk};
 
 use crate::{
-    store::place::{OTHER, TABLE, key, put, small},
+    store::place::{OTHER, TABLE, checkpointed, key, put, small},
     tests,
 };
 
@@ -150,6 +150,15 @@ async fn remove_each(disk: &Disk, rows: &Rows, spaces: &[&str]) -> Vec<(String, 
     outcomes
 }
 
+/// Expects that reading tells of every leaf. The number of the owner among them is written anew.
+fn expect_told(outcomes: Vec<(String, Outcome)>) {
+    for (context, outcome) in outcomes {
+        let is_owner = context.starts_with("leaves b\"\\0\"");
+        let expected = if is_owner { Outcome::NothingLost } else { Outcome::RefusedAtReading };
+        assert_eq!(outcome, expected, "{context}");
+    }
+}
+
 tests! {
     async fn every_flipped_byte_of_a_fact_or_a_journal_keeps_the_store_from_opening() {
         let (disk, rows) = filled().await;
@@ -163,11 +172,107 @@ tests! {
 
     async fn a_flipped_byte_of_a_leaf_is_told() {
         let (disk, rows) = filled().await;
-        for (context, outcome) in flip_each_byte(&disk, &rows, &["leaves"]).await {
-            let is_owner = context.starts_with("leaves b\"\\0\"");
-            let expected = if is_owner { Outcome::NothingLost } else { Outcome::RefusedAtReading };
-            assert_eq!(outcome, expected, "{context}");
+        expect_told(flip_each_byte(&disk, &rows, &["leaves"]).await);
+    }
+
+    async fn a_leaf_that_is_gone_is_told() {
+        let (disk, rows) = filled().await;
+        expect_told(remove_each(&disk, &rows, &["leaves"]).await);
+    }
+
+    async fn a_table_that_is_gone_is_told() {
+        let (disk, rows) = filled().await;
+        for table in [TABLE, OTHER] {
+            let disk = copy(&disk);
+            for key in disk.leaf_keys().into_iter().filter(|key| key[0] == table as u8) {
+                disk.set("leaves", key, None);
+            }
+            assert_eq!(outcome(&disk, &rows, "a table").await, Outcome::RefusedAtReading);
         }
+    }
+
+    async fn what_is_beside_a_missing_leaf_is_read_and_what_is_written_to_it_is_kept() {
+        let (disk, rows) = filled().await;
+        let rows: Vec<_> = rows.into_iter().filter(|(table, ..)| *table == TABLE).collect();
+        let leaves = disk.leaf_keys();
+        let at = leaves.iter().position(|leaf| leaf[0] == TABLE as u8).unwrap() + 1;
+        disk.set("leaves", leaves[at].clone(), None);
+        let stretch = &leaves[at][1..]..&leaves[at + 1][1..];
+        let store = open(&disk).await.unwrap();
+        for (_, key, value) in &rows {
+            match store.get(TABLE, key).await {
+                Ok(found) => assert_eq!(found.unwrap(), value.as_bytes()),
+                Err(cause) => assert!(stretch.contains(&key.as_bytes()), "{key}: {cause}"),
+            }
+        }
+        for (from, to) in (0..rows.len()).flat_map(|from| (from..rows.len()).map(move |to| (from, to)))
+        {
+            for direction in [Direction::Forward, Direction::Backward] {
+                let range = KeyRange::between(rows[from].1.clone(), rows[to].1.clone());
+                let found = store.scan(TABLE, range, direction, 7).await;
+                let mut expected: Vec<_> = rows[from..to].iter().map(|row| row.1.clone()).collect();
+                if direction == Direction::Backward {
+                    expected.reverse();
+                }
+                expected.truncate(7);
+                match found {
+                    Ok(found) => {
+                        assert!(found.iter().map(|(key, _)| key).eq(&expected), "{expected:?}");
+                    }
+                    Err(cause) => {
+                        let touches = |keys: &[String]| {
+                            let (first, last) = (keys.iter().min(), keys.iter().max());
+                            first.is_some_and(|first| first.as_bytes() < stretch.end)
+                                && last.is_some_and(|last| last.as_bytes() >= stretch.start)
+                        };
+                        assert!(touches(&expected), "{expected:?}: {cause}");
+                    }
+                }
+            }
+        }
+        let written = [stretch.start, b"x"].concat();
+        store.commit(put(TABLE, written.clone(), "kept")).await.unwrap();
+        for n in 100..160 {
+            store.commit(put(TABLE, key(n), "v")).await.unwrap();
+        }
+        store.close().await;
+        let store = open(&disk).await.unwrap();
+        assert_eq!(store.get(TABLE, written).await.unwrap().unwrap(), "kept");
+        assert!(read(&store).await.is_err());
+    }
+
+    async fn emptied_leaves_do_not_stay_behind() {
+        let disk = Disk::new();
+        let options = Options { journal_records: 4, journal_bytes: 1 << 20, ..small() };
+        let store = Store::open_memory(&disk, options.clone()).await.unwrap();
+        let leaves = || disk.leaf_keys().len();
+        // A work queue: rows come at its end and go at its beginning.
+        for n in 0..400 {
+            let mut batch = put(TABLE, key(n), "some value");
+            if let Some(gone) = n.checked_sub(50) {
+                batch.delete(TABLE, key(gone));
+            }
+            store.commit(batch).await.unwrap();
+            checkpointed(&store, &options).await;
+            assert!(leaves() < 12, "{}", leaves());
+        }
+        // All at once, in more leaves than are written together.
+        let pack = async |batch| {
+            store.commit(batch).await.unwrap();
+            for _ in 0..8 {
+                store.commit(put(TABLE, "filler", "")).await.unwrap();
+                checkpointed(&store, &options).await;
+            }
+        };
+        let mut batch = put(OTHER, key(1000), "stays");
+        (0..1000).for_each(|n| batch.put(OTHER, key(n), "some value"));
+        pack(batch).await;
+        assert!(leaves() > 80, "{}", leaves());
+        let mut batch = Batch::new();
+        (0..1000).for_each(|n| batch.delete(OTHER, key(n)));
+        pack(batch).await;
+        assert!(leaves() < 12, "{}", leaves());
+        assert_eq!(store.get(OTHER, key(1000)).await.unwrap().unwrap(), "stays");
     }
 
     async fn a_fact_that_is_gone_keeps_the_store_from_opening() {
@@ -186,6 +291,17 @@ tests! {
         let (disk, rows) = first_format();
         assert_eq!(outcome(&disk, &rows, "as it was").await, Outcome::NothingLost);
         assert_eq!(outcome(&disk, &rows, "opened again").await, Outcome::NothingLost);
+        let (disk, _) = first_format();
+        let store = open(&disk).await.unwrap();
+        let mut rows = vec![(TABLE, "last".to_owned(), "1".to_owned())];
+        for (table, n) in (0..50).flat_map(|n| [(TABLE, n), (OTHER, n)]) {
+            store.commit(put(table, key(n), "new")).await.unwrap();
+            rows.push((table, key(n), "new".to_owned()));
+        }
+        rows.sort();
+        store.close().await;
+        assert_eq!(outcome(&disk, &rows, "written to").await, Outcome::NothingLost);
+        expect_told(remove_each(&disk, &rows, &["leaves"]).await);
         for (context, outcome) in remove_each(&disk, &rows, &["meta"]).await {
             assert_eq!(outcome, Outcome::RefusedAtOpening, "{context}");
         }

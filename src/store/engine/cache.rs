@@ -108,7 +108,7 @@ mod tests {
 
     fn leaf(start: &str, end: &str) -> Rc<Leaf> {
         let rows = [(Bytes::copy_from_slice(start.as_bytes()), Bytes::from(vec![0; 1000]))];
-        let packed = pack(start.as_bytes(), &rows);
+        let packed = pack(start.as_bytes(), end.as_bytes(), &rows);
         let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
         Rc::new(Leaf::read(bytes(start), bytes(end), &packed))
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{
     Engine,
     backend::{Change, Check, Space, Transaction},
+    facts::Floor,
     leaf::Leaf,
     leaves::Replaced,
     overlay::Overlay,
@@ -27,6 +28,8 @@ use crate::{
 const CHUNK_BYTES: usize = 128 << 10;
 /// Nor beyond this number, since they may have to be read one after the other.
 const CHUNK_LEAVES: usize = 32;
+/// To one that has become empty, at most so many are added at a time.
+const MOST_EMPTY: usize = CHUNK_LEAVES;
 /// How many leaves are read at once when they are all needed.
 const READ_AHEAD: usize = 15;
 /// Browsers keep larger records in files of their own, which only a strict transaction is sure to
@@ -190,7 +193,8 @@ impl Engine {
             self.carry(std::mem::take(&mut work.carried)).await?;
         }
         let frozen = other(self.journal.get());
-        let clear = recovery::clear(frozen, work.frozen.sequence(), self.owner);
+        let floor = Floor { sequence: work.frozen.sequence(), tables: self.leaves.tables() };
+        let clear = recovery::clear(frozen, &floor, self.owner);
         self.write_to_backend(clear, Purpose::MakeRoom).await
     }
 
@@ -215,13 +219,22 @@ impl Engine {
             leaves += 1;
             chunk.end = leaf.end.clone();
             match split::merge(&leaf, &work.frozen) {
-                Ok(merged) if merged.changed => {
+                Ok(merged) if merged.changed || merged.rows.is_empty() => {
+                    let start = leaf.start.clone();
                     let (old, merged, end) = self.fill_up(work, leaf, merged).await?;
-                    chunk.end = end.clone();
-                    let start = old[0].start.clone();
-                    let size = self.options.leaf_bytes;
-                    let new = split::pack(start, end, &merged.rows, size, merged.appended);
-                    bytes += chunk.replace(old, new);
+                    leaves += old.len() - 1;
+                    let goes_on = merged.rows.is_empty() && old.len() > MOST_EMPTY;
+                    chunk.end = if goes_on { &start } else { &end }.clone();
+                    if merged.changed {
+                        let size = self.options.leaf_bytes;
+                        let new = split::pack(start, end, &merged.rows, size, merged.appended);
+                        bytes += chunk.replace(old, new);
+                    }
+                    if goes_on {
+                        // The next chunk begins with the empty leaf, as it is then.
+                        work.ahead.clear();
+                        return Ok(chunk);
+                    }
                 }
                 Ok(_) => {}
                 Err(cause) => {
@@ -259,33 +272,42 @@ impl Engine {
         Ok(leaf)
     }
 
-    /// Adds the rows of the next leaf to those of one that has become small, if both fit in one.
+    /// Adds the rows of the next leaf to those of one that has become small, if both fit in one. To
+    /// one without rows those of the next are always added, so that no empty leaves stay behind.
     async fn fill_up(
         &self,
         work: &mut Work,
         leaf: Rc<Leaf>,
         mut merged: split::Merged,
     ) -> Result<(Vec<Rc<Leaf>>, split::Merged, Bytes)> {
-        let end = leaf.end.clone();
-        let size: usize = merged.rows.iter().map(super::leaf::row_size).sum();
-        if size >= self.options.leaf_bytes / 4 || end[..] == [leaf.start[0] + 1] {
-            return Ok((vec![leaf], merged, end));
-        }
-        let next = self.leaf_to_merge(work, &end).await?;
-        let fits = next.start == end && next.size() + size <= self.options.leaf_bytes * 3 / 4;
-        // A damaged neighbour is left as it is.
-        match split::merge(&next, &work.frozen) {
-            Ok(more) if fits => {
-                merged.rows.extend(more.rows);
-                merged.appended = false;
-                let end = next.end.clone();
-                Ok((vec![leaf, next], merged, end))
+        let table_end = [leaf.start[0] + 1];
+        let mut end = leaf.end.clone();
+        let mut old = vec![leaf];
+        while end[..] != table_end {
+            let size: usize = merged.rows.iter().map(super::leaf::row_size).sum();
+            let most = if merged.rows.is_empty() { MOST_EMPTY } else { 1 };
+            if size >= self.options.leaf_bytes / 4 || old.len() > most {
+                break;
             }
-            _ => {
-                work.ahead.push_front(next);
-                Ok((vec![leaf], merged, end))
+            let next = self.leaf_to_merge(work, &end).await?;
+            let fits =
+                merged.rows.is_empty() || next.size() + size <= self.options.leaf_bytes * 3 / 4;
+            // A damaged neighbour is left as it is.
+            match split::merge(&next, &work.frozen) {
+                Ok(more) if fits && next.start == end => {
+                    merged.rows.extend(more.rows);
+                    merged.changed = true;
+                    merged.appended = false;
+                    end = next.end.clone();
+                    old.push(next);
+                }
+                _ => {
+                    work.ahead.push_front(next);
+                    break;
+                }
             }
         }
+        Ok((old, merged, end))
     }
 }
 

@@ -34,6 +34,11 @@ fn record(format: u8, content: &[u8]) -> Bytes {
     record.into()
 }
 
+/// The format that a stored record says it has.
+pub fn format(record: &[u8]) -> Option<u8> {
+    record.first().map(|format| format & !COMPRESSED)
+}
+
 /// The content of a stored record, which must have this format.
 ///
 /// # Errors
@@ -149,6 +154,11 @@ impl<'a> Reader<'a> {
     pub fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         let range = self.range(length)?;
         Ok(&self.content[range])
+    }
+
+    /// Where everything is that was not read yet.
+    pub fn rest(self) -> Range<usize> {
+        self.at..self.content.len()
     }
 
     /// Makes sure that everything was read.

@@ -3,6 +3,8 @@
 //! They are sealed as other records are. In databases of before they are bare numbers, and there
 //! is no floor before the first checkpoint; opening such a database seals them.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{
@@ -15,10 +17,12 @@ use crate::store::{Error, Result};
 const FLOOR_KEY: &[u8] = &[1];
 const FORMAT: u8 = 1;
 
-/// A record that says a number.
+/// A record that says a number and, it may be, more.
 #[derive(Debug, PartialEq, Eq)]
 struct Fact {
     number: u64,
+    /// What is said beside the number.
+    rest: Bytes,
     /// Whether it is nothing but the number.
     bare: bool,
 }
@@ -26,7 +30,8 @@ struct Fact {
 impl Fact {
     fn read(key: &[u8], record: &Bytes) -> Result<Self> {
         if let Ok(number) = record[..].try_into() {
-            return Ok(Self { number: u64::from_be_bytes(number), bare: true });
+            let number = u64::from_be_bytes(number);
+            return Ok(Self { number, rest: Bytes::new(), bare: true });
         }
         let content = codec::open(FORMAT, record)?;
         let mut reader = Reader::new(&content);
@@ -34,15 +39,15 @@ impl Fact {
             return Err(Error::Corrupt("it is in the wrong place".to_owned()));
         }
         let number = reader.fixed()?;
-        reader.end()?;
-        Ok(Self { number, bare: false })
+        Ok(Self { number, rest: content.slice(reader.rest()), bare: false })
     }
 
-    fn seal(key: &[u8], number: u64) -> Bytes {
-        let mut writer = Writer::new(key.len() + 8);
+    fn seal(key: &[u8], number: u64, rest: &[u8]) -> Bytes {
+        let mut writer = Writer::new(key.len() + 8 + rest.len());
         writer.bytes(key);
         // At its full length, so that no record is as long as a bare number.
         writer.bytes(&number.to_be_bytes());
+        writer.bytes(rest);
         codec::seal(FORMAT, &writer.finish())
     }
 }
@@ -95,25 +100,42 @@ impl Owner {
 
     /// The record, in each space, of the owner of this number.
     pub fn record(number: u32) -> Bytes {
-        Fact::seal(OWNER_KEY, number.into())
+        Fact::seal(OWNER_KEY, number.into(), &[])
     }
 }
 
-/// The sequence number of the last journal record that the leaves hold.
-///
-/// # Errors
-/// When its record is damaged or missing.
-pub fn floor(records: &Records, owner: Option<&Owner>) -> Result<u64> {
-    let sealed = owner.is_some_and(|owner| !owner.0.bare);
-    let about = |cause| Error::Corrupt(format!("the floor of the journals: {cause}"));
-    match records.get(Space::Meta, FLOOR_KEY) {
-        Some(record) => Ok(Fact::read(FLOOR_KEY, record).map_err(about)?.number),
-        None if sealed => Err(Error::Corrupt("the floor of the journals is missing".to_owned())),
-        None => Ok(0),
-    }
+/// How far the leaves are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// The sequence number of the last journal record that they hold.
+    pub sequence: u64,
+    /// The tables that have a leaf at their very beginning.
+    pub tables: BTreeSet<u8>,
 }
 
-/// The key and the record of the floor.
-pub fn floor_record(sequence: u64) -> (Bytes, Bytes) {
-    (Bytes::from_static(FLOOR_KEY), Fact::seal(FLOOR_KEY, sequence))
+impl Floor {
+    /// What the database of this owner says.
+    ///
+    /// # Errors
+    /// When its record is damaged or missing.
+    pub fn find(records: &Records, owner: Option<&Owner>) -> Result<Self> {
+        let sealed = owner.is_some_and(|owner| !owner.0.bare);
+        let about = |cause| Error::Corrupt(format!("the floor of the journals: {cause}"));
+        match records.get(Space::Meta, FLOOR_KEY) {
+            Some(record) => {
+                let fact = Fact::read(FLOOR_KEY, record).map_err(about)?;
+                Ok(Self { sequence: fact.number, tables: fact.rest.into_iter().collect() })
+            }
+            None if sealed => {
+                Err(Error::Corrupt("the floor of the journals is missing".to_owned()))
+            }
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Its key and its record.
+    pub fn record(&self) -> (Bytes, Bytes) {
+        let tables: Vec<u8> = self.tables.iter().copied().collect();
+        (Bytes::from_static(FLOOR_KEY), Fact::seal(FLOOR_KEY, self.sequence, &tables))
+    }
 }

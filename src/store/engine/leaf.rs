@@ -1,7 +1,11 @@
 //! Leaves: the rows of a stretch of keys, packed into one record.
 //!
 //! A leaf's record is kept under the key at which its stretch begins; it ends where the next leaf
-//! of the table begins, or with the table. A stretch without a record has no rows.
+//! of the table begins, or with the table. The record says where that is, so that a missing leaf
+//! is noticed by the one before it. Only a table without any record has no rows.
+//!
+//! Records of the first format do not say where they end, and their first leaf may be missing
+//! because it had no rows. They get the second format when they are written next.
 
 use std::ops::Range;
 
@@ -10,7 +14,9 @@ use bytes::Bytes;
 use super::codec::{self, Reader, Writer};
 use crate::store::{Error, Result};
 
-const FORMAT: u8 = 1;
+/// Of records that do not say where their stretch ends.
+const OPEN_ENDED: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A leaf in memory, ready for binary search.
 #[derive(Debug)]
@@ -36,31 +42,63 @@ struct Row {
 }
 
 impl Leaf {
-    /// A stretch that has no record.
+    /// A stretch that has no record and needs none.
     pub fn gap(start: Bytes, end: Bytes) -> Self {
+        Self::without_rows(start, end, None)
+    }
+
+    /// A stretch that should have a record and has none.
+    pub fn missing(start: Bytes, end: Bytes) -> Self {
+        let damage = Error::Corrupt(format!("the leaf of key {} is missing", start.escape_ascii()));
+        Self::without_rows(start, end, Some(damage))
+    }
+
+    fn without_rows(start: Bytes, end: Bytes, damage: Option<Error>) -> Self {
         Self {
             start,
             end,
             stored: false,
-            damage: None,
+            damage,
             content: Bytes::new(),
             keys: Bytes::new(),
             rows: Vec::new(),
         }
     }
 
-    /// Takes in the record of a leaf.
-    pub fn read(start: Bytes, end: Bytes, record: &Bytes) -> Self {
-        let content = codec::open(FORMAT, record);
-        let unpacked = content.and_then(|content| Ok((unpack(&start, &content)?, content)));
-        let (keys, rows, content, damage) = match unpacked {
-            Ok(((keys, rows), content)) => (keys, rows, content, None),
+    /// Takes in the record of a leaf that ends at `limit`, where the next one of the table begins,
+    /// or before it, where a leaf is missing.
+    pub fn read(start: Bytes, limit: Bytes, record: &Bytes) -> Self {
+        match Self::unpack(start.clone(), limit.clone(), record) {
+            Ok(leaf) => leaf,
             Err(cause) => {
                 let damage = format!("the leaf of key {}: {cause}", start.escape_ascii());
-                (Vec::new(), Vec::new(), Bytes::new(), Some(Error::Corrupt(damage)))
+                let leaf = Self::without_rows(start, limit, Some(Error::Corrupt(damage)));
+                Self { stored: true, ..leaf }
+            }
+        }
+    }
+
+    fn unpack(start: Bytes, limit: Bytes, record: &Bytes) -> Result<Self> {
+        let open_ended = codec::format(record) == Some(OPEN_ENDED);
+        let content = codec::open(if open_ended { OPEN_ENDED } else { FORMAT }, record)?;
+        let mut reader = Reader::new(&content);
+        let length = reader.length()?;
+        if reader.bytes(length)? != start {
+            return Err(Error::Corrupt("it is in the wrong place".to_owned()));
+        }
+        let end = match open_ended {
+            true => limit.clone(),
+            false => {
+                let length = reader.length()?;
+                content.slice(reader.range(length)?)
             }
         };
-        Self { start, end, stored: true, damage, content, keys: keys.into(), rows }
+        if end > limit {
+            return Err(Error::Corrupt("another leaf begins within it".to_owned()));
+        }
+        let (keys, rows) = unpack_rows(&mut reader, content.len())?;
+        reader.end()?;
+        Ok(Self { start, end, stored: true, damage: None, keys: keys.into(), rows, content })
     }
 
     /// The value of a key.
@@ -115,15 +153,10 @@ impl Leaf {
     }
 }
 
-fn unpack(start: &[u8], content: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
-    let mut reader = Reader::new(content);
-    let length = reader.length()?;
-    if reader.bytes(length)? != start {
-        return Err(Error::Corrupt("it is in the wrong place".to_owned()));
-    }
+fn unpack_rows(reader: &mut Reader<'_>, size: usize) -> Result<(Vec<u8>, Vec<Row>)> {
     let count = reader.length()?;
-    let mut keys = Vec::with_capacity(content.len());
-    let mut rows: Vec<Row> = Vec::with_capacity(count.min(content.len()));
+    let mut keys = Vec::with_capacity(size);
+    let mut rows: Vec<Row> = Vec::with_capacity(count.min(size));
     for _ in 0..count {
         let shared = reader.length()?;
         let previous = rows.last().map_or(0..0, |row| row.key.clone());
@@ -137,16 +170,17 @@ fn unpack(start: &[u8], content: &[u8]) -> Result<(Vec<u8>, Vec<Row>)> {
         let length = reader.length()?;
         rows.push(Row { key: at..keys.len(), value: reader.range(length)? });
     }
-    reader.end()?;
     Ok((keys, rows))
 }
 
-/// Packs rows into the record of the leaf that begins at `start`.
-pub fn pack(start: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
+/// Packs rows into the record of the leaf from `start` to `end`.
+pub fn pack(start: &[u8], end: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
     let size: usize = rows.iter().map(row_size).sum();
-    let mut writer = Writer::new(size + start.len() + 8);
-    writer.number(start.len() as u64);
-    writer.bytes(start);
+    let mut writer = Writer::new(size + start.len() + end.len() + 8);
+    for bound in [start, end] {
+        writer.number(bound.len() as u64);
+        writer.bytes(bound);
+    }
     writer.number(rows.len() as u64);
     let mut previous: &[u8] = &[];
     for (key, value) in rows {
@@ -182,7 +216,7 @@ mod tests {
     #[test]
     fn rows_read_back_and_are_found() {
         let rows = rows(100);
-        let packed = pack(&[1], &rows);
+        let packed = pack(&[1], &[2], &rows);
         let plain: usize = rows.iter().map(|(key, value)| key.len() + value.len()).sum();
         assert!(packed.len() < plain, "prefixes are shared");
         let leaf = Leaf::read(vec![1].into(), vec![2].into(), &packed);
@@ -196,9 +230,29 @@ mod tests {
 
     #[test]
     fn a_leaf_in_the_wrong_place_is_corrupt() {
-        let packed = pack(&[1], &rows(3));
+        let packed = pack(&[1], &[2], &rows(3));
         let leaf = Leaf::read(vec![2].into(), vec![3].into(), &packed);
         assert!(matches!(leaf.get(&[2]), Err(Error::Corrupt(_))));
         assert!(leaf.range(&[2]..&[3]).is_err());
+    }
+
+    #[test]
+    fn a_leaf_ends_where_it_says_and_not_after_the_next_one_begins() {
+        let packed = pack(&[1], &[1, 7], &rows(3));
+        assert_eq!(Leaf::read(vec![1].into(), vec![2].into(), &packed).end[..], [1, 7]);
+        let leaf = Leaf::read(vec![1].into(), vec![1, 6].into(), &packed);
+        assert!(matches!(leaf.get(&[1]), Err(Error::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_record_of_the_first_format_ends_where_the_next_begins() {
+        let mut writer = Writer::new(0);
+        for part in [&[1, 1, 1, 0, 2][..], &[1, 5], &[1, 9]] {
+            writer.bytes(part);
+        }
+        let packed = codec::seal(OPEN_ENDED, &writer.finish());
+        let leaf = Leaf::read(vec![1].into(), vec![1, 7].into(), &packed);
+        assert_eq!(leaf.end[..], [1, 7]);
+        assert_eq!(leaf.get(&[1, 5]).unwrap().unwrap()[..], [9]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     rc::Rc,
 };
 
@@ -24,12 +25,25 @@ pub struct Leaves {
     /// Grows whenever leaves begin or end to be written, so that what was read meanwhile is not
     /// kept in the cache.
     version: Cell<u64>,
+    /// The tables that have a leaf at their very beginning.
+    tables: RefCell<BTreeSet<u8>>,
 }
 
 impl Leaves {
-    /// The leaves in `backend`, with a cache of so many bytes.
-    pub fn new(backend: Rc<dyn Backend>, cache_bytes: usize) -> Self {
-        Self { backend, cache: RefCell::new(Cache::new(cache_bytes)), version: Cell::new(0) }
+    /// The leaves in `backend`, of these tables and others that begin without a leaf, with a cache
+    /// of so many bytes.
+    pub fn new(backend: Rc<dyn Backend>, tables: BTreeSet<u8>, cache_bytes: usize) -> Self {
+        Self {
+            backend,
+            cache: RefCell::new(Cache::new(cache_bytes)),
+            version: Cell::new(0),
+            tables: RefCell::new(tables),
+        }
+    }
+
+    /// The tables that have a leaf at their very beginning.
+    pub fn tables(&self) -> BTreeSet<u8> {
+        self.tables.borrow().clone()
     }
 
     /// The leaf whose stretch has `key` in it.
@@ -65,12 +79,12 @@ impl Leaves {
             return Ok(vec![leaf]);
         }
         let query = LeafQuery { table: key[0], key, backward: false, more };
-        Ok(unpack(query, self.backend.leaves(query).await?))
+        Ok(self.unpack(query, self.backend.leaves(query).await?))
     }
 
     async fn read(&self, query: LeafQuery<'_>) -> Result<Vec<Rc<Leaf>>> {
         let version = self.version.get();
-        let leaves = unpack(query, self.backend.leaves(query).await?);
+        let leaves = self.unpack(query, self.backend.leaves(query).await?);
         if version == self.version.get() {
             let mut cache = self.cache.borrow_mut();
             leaves.iter().for_each(|leaf| cache.insert(leaf.clone()));
@@ -94,11 +108,9 @@ impl Leaves {
         self.version.set(self.version.get() + 1);
         let mut cache = self.cache.borrow_mut();
         for (old, new) in replaced {
-            if let (Some(leaf), true) = (old.first(), new.is_empty())
-                && let Some(before) = cache.before(&leaf.start)
-            {
-                // The stretch falls to the leaf before, which now ends elsewhere.
-                cache.remove(&before.start);
+            if success {
+                let first = new.iter().filter(|leaf| leaf.start.len() == 1);
+                self.tables.borrow_mut().extend(first.map(|leaf| leaf.start[0]));
             }
             let mut in_use = false;
             for leaf in old {
@@ -115,18 +127,34 @@ impl Leaves {
     pub fn cached_bytes(&self) -> usize {
         self.cache.borrow().bytes()
     }
-}
 
-/// The leaves of a run, or the gap that has the key asked for in it.
-fn unpack(query: LeafQuery<'_>, run: LeafRun) -> Vec<Rc<Leaf>> {
-    let table_end = Bytes::copy_from_slice(&[query.table + 1]);
-    let end = run.next.unwrap_or(table_end);
-    let mut starts = run.records.iter().map(|(start, _)| start.clone());
-    if !run.records.iter().any(|(start, _)| query.covers(start)) {
-        let start = Bytes::copy_from_slice(&[query.table]);
-        return vec![Rc::new(Leaf::gap(start, starts.next().unwrap_or(end)))];
+    /// The leaves of a run. Stretches that should have a leaf and have none are told as damaged.
+    fn unpack(&self, query: LeafQuery<'_>, run: LeafRun) -> Vec<Rc<Leaf>> {
+        let table_end = Bytes::copy_from_slice(&[query.table + 1]);
+        let end = run.next.unwrap_or(table_end);
+        let mut starts = run.records.iter().map(|(start, _)| start.clone());
+        if !run.records.iter().any(|(start, _)| query.covers(start)) {
+            let start = Bytes::copy_from_slice(&[query.table]);
+            let end = starts.next().unwrap_or(end);
+            return vec![Rc::new(match self.tables.borrow().contains(&query.table) {
+                true => Leaf::missing(start, end),
+                false => Leaf::gap(start, end),
+            })];
+        }
+        let limits: Vec<_> = starts.skip(1).chain([end]).collect();
+        let mut leaves = Vec::with_capacity(limits.len());
+        for ((start, bytes), limit) in run.records.into_iter().zip(limits) {
+            let leaf = Leaf::read(start, limit.clone(), &bytes);
+            let missing =
+                (leaf.end < limit).then(|| Rc::new(Leaf::missing(leaf.end.clone(), limit)));
+            leaves.push(Rc::new(leaf));
+            leaves.extend(missing);
+        }
+        // Where a leaf is missing, the key asked for may be in another stretch than its record's.
+        match query.backward {
+            true => leaves.retain(|leaf| leaf.start < query.key),
+            false => leaves.retain(|leaf| leaf.end > query.key),
+        }
+        leaves
     }
-    let ends: Vec<_> = starts.skip(1).chain([end]).collect();
-    let records = run.records.into_iter().zip(ends);
-    records.map(|((start, bytes), end)| Rc::new(Leaf::read(start, end, &bytes))).collect()
 }

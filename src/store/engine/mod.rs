@@ -114,7 +114,7 @@ impl Engine {
         };
         let interrupted = recovered.overlays.frozen.is_some();
         let engine = Rc::new(Self {
-            leaves: Leaves::new(backend.clone(), options.cache_bytes),
+            leaves: Leaves::new(backend.clone(), recovered.tables, options.cache_bytes),
             backend,
             options,
             owner: recovered.found.owner,

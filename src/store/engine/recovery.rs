@@ -6,12 +6,14 @@
 //! tells nobody that this commit is durable. A record that it may have added is ignored, because
 //! the new owner's first record takes the same place in the sequence.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{
     backend::{Change, Check, OWNER_KEY, Records, Space, Transaction},
     checkpoint::other,
-    facts::{self, Owner},
+    facts::{Floor, Owner},
     journal::{Record, RecordId},
     overlay::{Overlay, Overlays},
 };
@@ -34,6 +36,8 @@ pub struct Found {
 pub struct Recovered {
     /// Where it stands.
     pub found: Found,
+    /// The tables that have a leaf at their very beginning.
+    pub tables: BTreeSet<u8>,
     /// What is in the journals.
     pub overlays: Overlays,
 }
@@ -45,9 +49,9 @@ pub struct Recovered {
 pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let newest = Owner::find(records)?;
     let owner = Owner::next(newest.as_ref())?;
-    let floor = facts::floor(records, newest.as_ref())?;
-    let found = legitimate(records, newest.as_ref(), floor)?;
-    let mut sequence = floor;
+    let floor = Floor::find(records, newest.as_ref())?;
+    let found = legitimate(records, newest.as_ref(), floor.sequence)?;
+    let mut sequence = floor.sequence;
     let mut parts: Vec<(Space, Overlay)> = Vec::new();
     for (id, space, bytes) in found {
         sequence += 1;
@@ -74,15 +78,15 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let record = Record::pack(opening, std::iter::empty());
     active.apply(opening.sequence, &record);
     let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
-    changes.push(floor_record(floor));
+    changes.push(floor_record(&floor));
     changes.push(Change::Put(journal, opening.key(), record.sealed()));
     let overlays = Overlays { active, frozen };
-    let found = Found { owner, floor, sequence: opening.sequence + 1, journal };
-    Ok((Recovered { found, overlays }, changes))
+    let found = Found { owner, floor: floor.sequence, sequence: opening.sequence + 1, journal };
+    Ok((Recovered { found, tables: floor.tables, overlays }, changes))
 }
 
 /// The transaction that ends a checkpoint.
-pub fn clear(journal: Space, floor: u64, owner: u32) -> Transaction {
+pub fn clear(journal: Space, floor: &Floor, owner: u32) -> Transaction {
     let last = RecordId { owner: u32::MAX, sequence: u64::MAX };
     Transaction {
         changes: vec![Change::DeleteThrough(journal, last.key()), floor_record(floor)],
@@ -96,8 +100,8 @@ fn owner_record(space: Space, owner: u32) -> Change {
     Change::Put(space, Bytes::from_static(OWNER_KEY), Owner::record(owner))
 }
 
-fn floor_record(floor: u64) -> Change {
-    let (key, record) = facts::floor_record(floor);
+fn floor_record(floor: &Floor) -> Change {
+    let (key, record) = floor.record();
     Change::Put(Space::Meta, key, record)
 }
 

@@ -10,7 +10,8 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     BLOBS, IndexedDb,
-    failure::{self, Failure},    reads::{from_key, from_value, to_key},
+    failure::{self, Failure},
+    reads::{from_key, from_value, to_key},
 };
 use crate::store::{
     Blob, Durability, Error, Result,
