@@ -71,10 +71,15 @@ impl Engine {
             let Some(engine) = engine.upgrade() else { return };
             engine.idling.set(false);
             let records = engine.overlays.borrow().active.records();
+            if engine.writing.get() || engine.check_working().is_err() {
+                return;
+            }
             let much = records >= engine.options.journal_records / 4;
             let makes_room = engine.shortage.is_full() && engine.shortage.has_freed();
-            if !engine.writing.get() && (much || makes_room) {
+            if much || makes_room {
                 engine.freeze();
+            } else if let Err(cause) = engine.write_head().await {
+                tracing::warn!("the newest journal record is not noted: {cause}");
             }
         });
     }

@@ -16,11 +16,12 @@ use super::{
     Engine,
     backend::{Change, Check, Transaction},
     journal::{Record, RecordId},
+    recovery,
     shortage::Purpose,
 };
 use crate::{
     platform,
-    store::{Batch, Error, Result, batch::Write},
+    store::{Batch, Durability, Error, Result, batch::Write},
 };
 
 /// A group takes no further batches beyond this size; one batch may be larger.
@@ -226,8 +227,12 @@ impl Engine {
         };
         let begun = Instant::now();
         let leased = self.checked.get().is_some_and(|at| begun - at < self.options.lease);
+        let mut changes = vec![Change::Put(self.journal.get(), id.key(), record.sealed())];
+        if !leased {
+            changes.push(recovery::head(self.journal.get(), id));
+        }
         let transaction = Transaction {
-            changes: vec![Change::Put(self.journal.get(), id.key(), record.sealed())],
+            changes,
             durability: self.options.durability,
             owner: self.owner,
             check: if leased { Check::Leased } else { Check::Alongside },
@@ -240,9 +245,28 @@ impl Engine {
         }
         if !leased {
             self.checked.set(Some(begun));
+            self.head.set(id.sequence);
         }
         self.sequence.set(id.sequence + 1);
         self.overlays.borrow_mut().active.apply(id.sequence, &record);
+        Ok(())
+    }
+
+    /// Notes which record is the newest, if that was not done with it and there is room.
+    pub async fn write_head(&self) -> Result<()> {
+        let newest = self.overlays.borrow().active.sequence();
+        if newest <= self.head.get() || self.shortage.is_full() {
+            return Ok(());
+        }
+        let id = RecordId { owner: self.owner, sequence: newest };
+        let transaction = Transaction {
+            changes: vec![recovery::head(self.journal.get(), id)],
+            durability: Durability::Relaxed,
+            owner: self.owner,
+            check: Check::Alongside,
+        };
+        self.write_to_backend(transaction, Purpose::Keep).await?;
+        self.head.set(newest.max(self.head.get()));
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! Journal records: everything that one transaction made durable.
+//! Journal records: everything that one transaction made durable, and heads, which tell how many
+//! there are.
 
 use std::ops::Range;
 
@@ -34,6 +35,46 @@ impl RecordId {
             owner: u32::from_be_bytes(*owner),
             sequence: u64::from_be_bytes(sequence.try_into().ok()?),
         })
+    }
+}
+
+/// Which record was the newest one of an opening when this was written. Every other record that is
+/// missing leaves a gap in the sequence; the newest is missed by its head alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head(pub RecordId);
+
+impl Head {
+    /// Whether a head is what this key belongs to, and no record.
+    pub fn has_key(id: RecordId) -> bool {
+        id.sequence == u64::MAX
+    }
+
+    /// The key of the opening's head, which sorts after those of its records.
+    pub fn key(self) -> Bytes {
+        RecordId { sequence: u64::MAX, ..self.0 }.key()
+    }
+
+    /// Its stored form.
+    pub fn sealed(self) -> Bytes {
+        let mut writer = Writer::new(16);
+        writer.number(u64::from(self.0.owner));
+        writer.number(self.0.sequence);
+        codec::seal(FORMAT, &writer.finish())
+    }
+
+    /// Reads the stored head of this opening.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn read(owner: u32, stored: &Bytes) -> Result<Self> {
+        let content = codec::open(FORMAT, stored)?;
+        let mut reader = Reader::new(&content);
+        if reader.number()? != u64::from(owner) {
+            return Err(Error::Corrupt("it is in the wrong place".to_owned()));
+        }
+        let sequence = reader.number()?;
+        reader.end()?;
+        Ok(Self(RecordId { owner, sequence }))
     }
 }
 

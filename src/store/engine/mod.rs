@@ -12,7 +12,7 @@ mod checkpoint;
 mod codec;
 mod commit;
 pub mod facts;
-mod journal;
+pub mod journal;
 mod leaf;
 mod leaves;
 mod notify;
@@ -58,6 +58,8 @@ pub struct Engine {
     journal: Cell<Space>,
     /// The sequence number of the next journal record.
     sequence: Cell<u64>,
+    /// The sequence number of the newest record that a head was written for.
+    head: Cell<u64>,
     overlays: RefCell<Overlays>,
     leaves: Leaves,
     scans: Scans,
@@ -120,6 +122,7 @@ impl Engine {
             owner: recovered.found.owner,
             journal: Cell::new(recovered.found.journal),
             sequence: Cell::new(recovered.found.sequence),
+            head: Cell::new(recovered.found.sequence - 1),
             overlays: RefCell::new(recovered.overlays),
             scans: Scans::default(),
             queue: RefCell::default(),
@@ -200,6 +203,11 @@ impl Engine {
         self.closing.set(true);
         while self.writing.get() || self.checkpointing.get() || !self.queue.borrow().is_empty() {
             self.settled.notified().await;
+        }
+        if self.closed().is_none()
+            && let Err(cause) = self.write_head().await
+        {
+            tracing::warn!("the newest journal record is not noted: {cause}");
         }
         self.closed.borrow_mut().get_or_insert_with(|| Error::Closed("it was stopped".to_owned()));
         self.backend.close();

@@ -14,7 +14,7 @@ use super::{
     backend::{Change, Check, OWNER_KEY, Records, Space, Transaction},
     checkpoint::other,
     facts::{Floor, Owner},
-    journal::{Record, RecordId},
+    journal::{Head, Record, RecordId},
     overlay::{Overlay, Overlays},
 };
 use crate::store::{Durability, Error, Result};
@@ -53,7 +53,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let found = legitimate(records, newest.as_ref(), floor.sequence)?;
     let mut sequence = floor.sequence;
     let mut parts: Vec<(Space, Overlay)> = Vec::new();
-    for (id, space, bytes) in found {
+    for (id, space, bytes) in found.records {
         sequence += 1;
         if id.sequence != sequence {
             return Err(Error::Corrupt(format!("journal record {sequence} is missing")));
@@ -69,6 +69,9 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
             }
         }
     }
+    if sequence < found.head {
+        return Err(Error::Corrupt(format!("journal record {} is missing", sequence + 1)));
+    }
     if parts.len() > 2 {
         return Err(Error::Corrupt("the journals are interleaved".to_owned()));
     }
@@ -80,6 +83,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let mut changes: Vec<_> = Space::ALL.iter().map(|space| owner_record(*space, owner)).collect();
     changes.push(floor_record(&floor));
     changes.push(Change::Put(journal, opening.key(), record.sealed()));
+    changes.push(head(journal, opening));
     let overlays = Overlays { active, frozen };
     let found = Found { owner, floor: floor.sequence, sequence: opening.sequence + 1, journal };
     Ok((Recovered { found, tables: floor.tables, overlays }, changes))
@@ -96,6 +100,12 @@ pub fn clear(journal: Space, floor: &Floor, owner: u32) -> Transaction {
     }
 }
 
+/// The change that notes the newest record of a journal.
+pub fn head(journal: Space, newest: RecordId) -> Change {
+    let head = Head(newest);
+    Change::Put(journal, head.key(), head.sealed())
+}
+
 fn owner_record(space: Space, owner: u32) -> Change {
     Change::Put(space, Bytes::from_static(OWNER_KEY), Owner::record(owner))
 }
@@ -105,23 +115,36 @@ fn floor_record(floor: &Floor) -> Change {
     Change::Put(Space::Meta, key, record)
 }
 
-/// The records after `floor`, in sequence, without those that an earlier owner added after it was
-/// taken over from.
+/// What is in the journals.
+struct Journals {
+    /// The records after the floor, in sequence.
+    records: Vec<(RecordId, Space, Bytes)>,
+    /// The sequence number up to which the newest owner is known to have written some.
+    head: u64,
+}
+
+/// What is after `floor`, without the records that an earlier owner added after it was taken over
+/// from.
 ///
 /// # Errors
-/// When a record is not one of a journal, or should have been cleared away.
-fn legitimate(
-    records: &Records,
-    newest: Option<&Owner>,
-    floor: u64,
-) -> Result<Vec<(RecordId, Space, Bytes)>> {
-    let mut found = Vec::new();
+/// When a record is not one of a journal, or should have been cleared away, or a head is damaged.
+fn legitimate(records: &Records, newest: Option<&Owner>, floor: u64) -> Result<Journals> {
+    let is_newest = |owner| newest.is_some_and(|newest| newest.is(owner));
+    let (mut found, mut head) = (Vec::new(), 0);
     for space in [Space::JournalA, other(Space::JournalA)] {
         for (key, bytes) in records.of(space) {
             let id = RecordId::read(key)
                 .ok_or_else(|| Error::Corrupt("a journal has a foreign key".to_owned()))?;
+            if Head::has_key(id) {
+                let of_owner = Head::read(id.owner, bytes)
+                    .map_err(|cause| Error::Corrupt(format!("a journal's head: {cause}")))?;
+                if is_newest(id.owner) {
+                    head = head.max(of_owner.0.sequence);
+                }
+                continue;
+            }
             // Only those who have lost the database add records below the floor.
-            if id.sequence <= floor && newest.is_some_and(|newest| newest.is(id.owner)) {
+            if id.sequence <= floor && is_newest(id.owner) {
                 return Err(Error::Corrupt("a journal begins before its floor".to_owned()));
             }
             found.push((id, space, bytes.clone()));
@@ -139,5 +162,5 @@ fn legitimate(
         id.sequence > floor && id.sequence < end
     });
     found.reverse();
-    Ok(found)
+    Ok(Journals { records: found, head })
 }

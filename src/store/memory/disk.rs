@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use crate::store::{
     Blob, Durability, Error, Result,
-    engine::backend::{Change, OWNER_KEY, Space},
+    engine::{
+        backend::{Change, OWNER_KEY, Space},
+        journal::{Head, RecordId},
+    },
 };
 
 /// A disk in memory; clones share it. It survives the stores that use it.
@@ -161,7 +164,8 @@ impl Disk {
 
     /// How many journal records there are.
     pub fn journal_records(&self) -> usize {
-        let count = |space| self.records(space).iter().filter(|(key, _)| key != OWNER_KEY).count();
+        let is_record = |key: &Bytes| RecordId::read(key).is_some_and(|id| !Head::has_key(id));
+        let count = |space| self.records(space).iter().filter(|(key, _)| is_record(key)).count();
         count(Space::JournalA) + count(Space::JournalB)
     }
 
