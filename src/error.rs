@@ -17,6 +17,8 @@ pub enum Error {
     Matrix(Box<ruma::api::error::Error>),
     /// More authentication is needed. spec: client-server §User-Interactive Authentication API
     Uiaa(Box<UiaaInfo>),
+    /// Stored records that are damaged: a client is told 500 `M_UNKNOWN`.
+    Damaged(store::Error),
 }
 
 /// A result of the homeserver.
@@ -82,9 +84,19 @@ impl Error {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, cause.to_string())
     }
 
+    /// Whether it is the homeserver that fails, and not what it was asked.
+    pub fn is_server_error(&self) -> bool {
+        match self {
+            Self::Matrix(error) => error.status_code.is_server_error(),
+            Self::Uiaa(_) => false,
+            Self::Damaged(_) => true,
+        }
+    }
+
     /// The response that says this.
     pub fn into_response(self) -> http::Response<Bytes> {
         let response = match self {
+            Self::Damaged(cause) => return Self::internal(cause).into_response(),
             Self::Matrix(error) => error.try_into_http_response::<Vec<u8>>(),
             Self::Uiaa(info) => UiaaResponse::AuthResponse(*info).try_into_http_response(),
         };
@@ -107,6 +119,7 @@ impl std::fmt::Display for Error {
         match self {
             Self::Matrix(error) => error.fmt(f),
             Self::Uiaa(_) => f.write_str("user-interactive authentication is required"),
+            Self::Damaged(cause) => cause.fmt(f),
         }
     }
 }
@@ -122,6 +135,7 @@ impl From<store::Error> for Error {
                 ErrorKind::Unknown,
                 "The browser gives this homeserver no more storage",
             ),
+            store::Error::Corrupt(_) | store::Error::Encoding(_) => Self::Damaged(cause),
             cause => Self::internal(cause),
         }
     }

@@ -3,6 +3,7 @@
 mod support;
 
 use futures::{FutureExt, pin_mut, poll};
+use neurite::store::{Options, Store, Table, memory::Disk};
 use serde_json::{Value, json};
 use support::client::{Client, server, server_over};
 
@@ -377,5 +378,41 @@ tests! {
         assert_eq!(bodies(&next["rooms"]["join"][&room]["timeline"]), ["two"]);
         alice.get("/v3/sync?since=s999999999").await.fails(400, "M_INVALID_PARAM");
         alice.get("/v3/sync?since=nonsense").await.fails(400, "M_INVALID_PARAM");
+    }
+}
+
+tests! {
+    /// What is damaged in one room is told of that room, and the others go on.
+    async fn a_damaged_room_is_left_out_and_the_others_are_told() {
+        for table in [Table::Timeline, Table::RoomMembers, Table::RoomStates] {
+            let disk = Disk::new();
+            let options = Options { journal_records: 16, leaf_bytes: 60, ..Options::default() };
+            let store = Store::open_memory(&disk, options.clone()).await.unwrap();
+            let first = server_over(store.clone(), |_| {}).await;
+            let (alice, bob) =
+                (Client::register(&first, "alice").await, Client::register(&first, "bob").await);
+            let (damaged, whole) = (alice.room(&[]).await, alice.room(&[&bob]).await);
+            let since = token(&alice.sync("").await).to_owned();
+            bob.post(&format!("/v3/join/{damaged}"), json!({})).await.ok();
+            for room in [&damaged, &whole] {
+                alice.say(room, "here").await;
+            }
+            store.close().await;
+            let room_id = [&[table as u8], damaged.as_bytes()].concat();
+            assert!(disk.damage_leaves(&room_id) > 0, "{table:?}");
+            let store = Store::open_memory(&disk, options).await.unwrap();
+            let alice = Client { server: server_over(store, |_| {}).await, ..alice };
+            for query in [String::new(), format!("since={since}")] {
+                let answer = alice.sync(&query).await;
+                let joined = &answer["rooms"]["join"];
+                assert!(joined[&damaged].is_null(), "{table:?}: {joined}");
+                assert!(bodies(&joined[&whole]["timeline"]).contains(&"here"), "{table:?}");
+            }
+            let answer = alice.sync(&format!("since={since}")).await;
+            assert_eq!(answer["device_lists"]["changed"], json!([bob.user_id]));
+            let all = alice.get("/v3/initialSync").await.ok();
+            let mut told = all["rooms"].as_array().unwrap().iter();
+            assert!(told.any(|room| room["room_id"] == *whole), "{table:?}");
+        }
     }
 }

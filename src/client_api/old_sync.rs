@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     Error, Homeserver, Result,
-    rooms::{Format, UserRoom},
+    rooms::{Format, UserRoom, unless_damaged},
     store::Direction,
     sync::SyncRequest,
     users::{AccountData, Session},
@@ -127,15 +127,28 @@ async fn get_one_event(
     let missing = || Error::not_found("There is no such event, or you may not see it");
     let event_id = args.first().and_then(|id| EventId::parse(id).ok()).ok_or_else(missing)?;
     for room_id in server.rooms.memberships(&session.user_id).await?.keys() {
-        let room = server.rooms.room(room_id).await?;
-        let Some(event) = room.event(&event_id).await? else { continue };
-        let viewer = readable::viewer(server, &session, &room).await?;
-        if readable::is_open(server, &session, &room).await? && viewer.sees(&event).await? {
-            let event = viewer.event::<AnyTimelineEvent>(&event, Format::Timeline).await?;
+        let event = event_in(server, &session, room_id, &event_id).await;
+        if let Some(event) = unless_damaged(room_id, event)?.flatten() {
             return json_response(&event);
         }
     }
     Err(missing())
+}
+
+/// An event of a room, if it has that one and the user may see it.
+async fn event_in(
+    server: &Homeserver,
+    session: &Session,
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> Result<Option<Raw<AnyTimelineEvent>>> {
+    let room = server.rooms.room(room_id).await?;
+    let Some(event) = room.event(event_id).await? else { return Ok(None) };
+    let viewer = readable::viewer(server, session, &room).await?;
+    if readable::is_open(server, session, &room).await? && viewer.sees(&event).await? {
+        return viewer.event(&event, Format::Timeline).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// `GET /_matrix/client/v3/initialSync`
@@ -165,7 +178,8 @@ async fn initial_sync(
             _ => false,
         };
         if told {
-            rooms.push(own_room(server, &session, room, limit).await?);
+            let told = own_room(server, &session, room, limit).await;
+            rooms.extend(unless_damaged(&room.room_id, told)?);
         }
     }
     json_response(&json!({

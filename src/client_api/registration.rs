@@ -86,9 +86,7 @@ async fn guest(server: &Homeserver, token: &str, username: Option<&str>) -> Resu
             Ok(session.user_id)
         }
         // Not as an answer about the token: it is not what authenticates this request.
-        Err(Error::Matrix(cause)) if cause.status_code.is_server_error() => {
-            Err(Error::Matrix(cause))
-        }
+        Err(cause) if cause.is_server_error() => Err(cause),
         _ => Err(Error::forbidden("The token is not that of the guest with this username")),
     }
 }

@@ -10,6 +10,7 @@ mod bundles;
 mod cache;
 mod client_event;
 mod creation;
+mod damage;
 mod directory;
 mod draft;
 mod event;
@@ -41,6 +42,7 @@ use ruma::{
     RoomVersionId, UserId,
 };
 
+pub(crate) use self::damage::unless_damaged;
 pub use self::{
     accept::Accepted,
     auth::PowerLevels,

@@ -3,14 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
+use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 
 use super::{
     Sync, SyncRequest,
-    changes::Changes,
+    changes::{Changes, RoomChanges},
     response::{DeviceLists, Response},
 };
-use crate::{Result, feed::Position, rooms::UserRooms, users::Session};
+use crate::{
+    Result,
+    feed::Position,
+    rooms::{UserRooms, unless_damaged},
+    users::Session,
+};
 
 /// Who came into and left the rooms of a user, and with whom the user came or left.
 #[derive(Default)]
@@ -105,17 +110,38 @@ impl Sync {
             if changed.members.is_empty() || (!joined && !moved) {
                 continue;
             }
-            let room = self.inner.rooms.room(room_id).await?;
-            let others = match moved {
-                true => room.joined_members().await?,
-                false => changed.members.clone(),
+            let in_room = self.moves_in(room_id, changed, joined, moved).await;
+            // Of a damaged room both may be so: what is told still depends on whether they share
+            // another.
+            let Moves { came, left } = unless_damaged(room_id, in_room)?.unwrap_or_else(|| Moves {
+                came: changed.members.clone(),
+                left: changed.members.clone(),
+            });
+            moves.came.extend(came);
+            moves.left.extend(left);
+        }
+        Ok(moves)
+    }
+
+    /// Who came and left in one room, in which the user is now or not, and moved or not.
+    async fn moves_in(
+        &self,
+        room_id: &RoomId,
+        changed: &RoomChanges,
+        joined: bool,
+        moved: bool,
+    ) -> Result<Moves> {
+        let mut moves = Moves::default();
+        let room = self.inner.rooms.room(room_id).await?;
+        let others = match moved {
+            true => room.joined_members().await?,
+            false => changed.members.clone(),
+        };
+        for user_id in others {
+            match joined && room.is_joined(&user_id).await? {
+                true => moves.came.insert(user_id),
+                false => moves.left.insert(user_id),
             };
-            for user_id in others {
-                match joined && room.is_joined(&user_id).await? {
-                    true => moves.came.insert(user_id),
-                    false => moves.left.insert(user_id),
-                };
-            }
         }
         Ok(moves)
     }

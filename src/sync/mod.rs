@@ -49,7 +49,7 @@ use crate::{
     feed::{Feed, Position},
     platform::{self, Caller},
     push::Push,
-    rooms::{Room, Rooms, UserRoom, UserRooms, Viewer},
+    rooms::{Room, Rooms, UserRoom, UserRooms, Viewer, unless_damaged},
     store::Store,
     users::{Session, Users},
 };
@@ -252,28 +252,32 @@ impl Sync {
             };
             match membership.membership {
                 MembershipState::Join => {
-                    let room = self.joined_room(room_id, &span, changed).await?;
-                    if whole || !room.is_empty() {
+                    let room = self.joined_room(room_id, &span, changed).await;
+                    if let Some(room) = unless_damaged(room_id, room)?
+                        && (whole || !room.is_empty())
+                    {
                         response.rooms.join.insert(room_id.clone(), room);
                     }
                 }
                 MembershipState::Invite if is_new => {
                     let room = self.stripped_room(&session.user_id, membership, "invite_state");
-                    if let Some(room) = room.await? {
+                    if let Some(room) = unless_damaged(room_id, room.await)?.flatten() {
                         response.rooms.invite.insert(room_id.clone(), room);
                     }
                 }
                 MembershipState::Knock if is_new => {
                     let room = self.stripped_room(&session.user_id, membership, "knock_state");
-                    if let Some(room) = room.await? {
+                    if let Some(room) = unless_damaged(room_id, room.await)?.flatten() {
                         response.rooms.knock.insert(room_id.clone(), room);
                     }
                 }
                 MembershipState::Leave | MembershipState::Ban
                     if is_new && (request.since.is_some() || filter.include_leave) =>
                 {
-                    let room = self.left_room(membership, span, changed).await?;
-                    response.rooms.leave.insert(room_id.clone(), room);
+                    let room = self.left_room(membership, span, changed).await;
+                    if let Some(room) = unless_damaged(room_id, room)? {
+                        response.rooms.leave.insert(room_id.clone(), room);
+                    }
                 }
                 _ => {}
             }

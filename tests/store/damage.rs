@@ -218,7 +218,9 @@ tests! {
         let at = leaves.iter().position(|leaf| leaf[0] == TABLE as u8).unwrap() + 1;
         disk.set("leaves", leaves[at].clone(), None);
         let stretch = &leaves[at][1..]..&leaves[at + 1][1..];
-        let store = open(&disk).await.unwrap();
+        // Without a cache, which gives leaves one by one.
+        let options = Options { cache_bytes: 0, ..small() };
+        let store = Store::open_memory(&disk, options).await.unwrap();
         for (_, key, value) in &rows {
             match store.get(TABLE, key).await {
                 Ok(found) => assert_eq!(found.unwrap(), value.as_bytes()),
@@ -227,14 +229,15 @@ tests! {
         }
         for (from, to) in (0..rows.len()).flat_map(|from| (from..rows.len()).map(move |to| (from, to)))
         {
-            for direction in [Direction::Forward, Direction::Backward] {
+            let both = [Direction::Forward, Direction::Backward];
+            for (direction, limit) in both.into_iter().flat_map(|way| [(way, 7), (way, 1000)]) {
                 let range = KeyRange::between(rows[from].1.clone(), rows[to].1.clone());
-                let found = store.scan(TABLE, range, direction, 7).await;
+                let found = store.scan(TABLE, range, direction, limit).await;
                 let mut expected: Vec<_> = rows[from..to].iter().map(|row| row.1.clone()).collect();
                 if direction == Direction::Backward {
                     expected.reverse();
                 }
-                expected.truncate(7);
+                expected.truncate(limit);
                 match found {
                     Ok(found) => {
                         assert!(found.iter().map(|(key, _)| key).eq(&expected), "{expected:?}");
