@@ -202,7 +202,7 @@ impl Rooms {
 fn stays_behind(event: &NewEvent, cause: &Error) -> bool {
     let status = match cause {
         Error::Matrix(cause) => cause.status_code,
-        Error::Uiaa(_) => return false,
+        Error::Uiaa(_) | Error::Damaged(_) => return false,
     };
     match event.kind {
         // Who has no less power than the user can't be banned by them.
