@@ -25,11 +25,12 @@ const types = {
 
 /**
  * Serves a folder, or several laid over each other, the first on top. With several `ports` the
- * first free one is taken; 0 is any. `headers` go with every answer.
- * Resolves to `{ url, port, close }`.
+ * first free one is taken; 0 is any. `headers` go with every answer; `onrequest(request, response)`
+ * sees each request first. Resolves to `{ url, port, close }`.
  */
-export async function serve(folders, { ports = [0], headers = {} } = {}) {
+export async function serve(folders, { ports = [0], headers = {}, onrequest } = {}) {
   const server = createServer((request, response) => {
+    onrequest?.(request, response);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     answer([folders].flat(), request, response).catch((error) => {
       response.writeHead(500, { "content-type": "text/plain" }).end(String(error));

@@ -4,7 +4,7 @@ import { broadcastChannel, portChannel, type Channel } from "./channel.js";
 import type { Engine } from "./engine.js";
 import { whenReleased } from "./locks.js";
 import { PROTOCOL } from "./messages.js";
-import type { FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
+import type { CommandMessage, FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { serve } from "./nats-client.js";
 import { ERROR_HEADERS } from "./response.js";
 import type { RequestStatus } from "./status.js";
@@ -41,6 +41,8 @@ export class Callers {
   #last = 0;
   /** What comes now is refused. */
   #ended = false;
+  /** What everybody has been told. */
+  #ending: Ending | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -50,11 +52,17 @@ export class Callers {
       destroy(): Promise<void>;
       close(): void;
       /** The homeserver can't go on, another worker can. */
-      fail(reason: Error): void;
+      restart(reason: string): void;
     },
   ) {
     engine.watchFull((full) => {
       for (const { channel } of this.#callers) channel.post({ kind: "storage", full });
+    });
+    void engine.ended().then((reason) => {
+      // It was stopped.
+      if (this.#ended) return;
+      this.#ended = true;
+      actions.restart(reason);
     });
   }
 
@@ -66,11 +74,13 @@ export class Callers {
     const { lock, homeserver, version } = this.about;
     const full = this.engine.full();
     channel.post({ kind: "welcome", protocol: PROTOCOL, version, lock, homeserver, full });
+    if (this.#ending) channel.post({ kind: "ended", why: this.#ending });
   }
 
   /** Tells everybody but `except` that this worker ends; resolves when they have taken note. */
   async end(why: Ending, except?: Caller): Promise<void> {
     this.#ended = true;
+    this.#ending = why;
     const others = [...this.#callers].filter((caller) => caller !== except);
     for (const { channel } of others) channel.post({ kind: "ended", why });
     await this.#leaving(others, NOTE_WITHIN);
@@ -108,14 +118,21 @@ export class Callers {
       case "request":
         if (this.#ended || !this.engine.fetch) return caller.channel.post({ kind: "refused", id: message.id });
         return void this.#answer(caller, message);
+      case "status":
+        if (this.#ended) return caller.channel.post({ kind: "refused", id: message.id });
+        return this.#obey(caller, message);
       default:
-        return void this.#command(caller, message.kind)
-          .then(
-            (value) => caller.channel.post({ kind: "value", id: message.id, value }),
-            (error: unknown) => caller.channel.post({ kind: "failed", id: message.id, reason: String(error) }),
-          )
-          .finally(() => message.kind !== "status" && this.#close(caller));
+        return this.#obey(caller, message);
     }
+  }
+
+  #obey(caller: Caller, { kind, id }: CommandMessage): void {
+    void this.#command(caller, kind)
+      .then(
+        (value) => caller.channel.post({ kind: "value", id, value }),
+        (error: unknown) => caller.channel.post({ kind: "failed", id, reason: String(error) }),
+      )
+      .finally(() => kind !== "status" && this.#close(caller));
   }
 
   async #answer(caller: Caller, request: RequestMessage): Promise<void> {
@@ -132,11 +149,11 @@ export class Callers {
       const act = () => this.engine.fetch!(number, method, path, trusted, body);
       const response = await (mayHaveTwin ? this.#twins.answer(caller, request, act) : act());
       status = response.status;
+      // It is not the request's fault. The next worker answers, or the connection fails.
+      if (status === 500 && (this.#ended || this.engine.closed() !== undefined)) return;
       // Bytes that are ours alone can be given away.
       const transfer = response.body instanceof Uint8Array && !mayHaveTwin ? [response.body.buffer] : undefined;
       caller.channel.post({ kind: "response", id, ...response }, transfer);
-      const closed = status >= 500 && !this.#ended ? this.engine.closed() : undefined;
-      if (closed !== undefined) this.actions.fail(new Error(closed));
     } catch (error) {
       if ((error as Error).name === "AbortError") return;
       caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });

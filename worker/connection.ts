@@ -34,6 +34,8 @@ export class Connection {
   welcome: Welcome | undefined;
   /** Whether the browser gives the worker no more room, as far as is known. */
   full = false;
+  /** The last homeserver that answered: another one's name, when the site's data was deleted beneath. */
+  homeserver: Welcome["homeserver"];
   /** A worker has begun to answer. */
   onwelcome: (welcome: Welcome) => void = () => {};
   /** The worker is of a version that speaks another protocol. */
@@ -205,6 +207,7 @@ export class Connection {
         }
         this.welcome = message;
         this.#setFull(message.full ?? false);
+        this.homeserver = message.homeserver;
         channel.post({ kind: "hello", lock: this.lock });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);

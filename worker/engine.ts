@@ -13,7 +13,11 @@ export interface Engine {
   watchFull(changed: (full: boolean) => void): void;
   /** Why it can't go on, if that is so. */
   closed(): string | undefined;
+  /** Resolves once that is so. */
+  ended(): Promise<string>;
   stop(): Promise<void>;
+  /** The homeserver's. */
+  readonly serverName?: string;
   /** The homeserver's; `number` is what it can be aborted by. */
   fetch?(
     number: number,

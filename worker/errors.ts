@@ -15,7 +15,9 @@ export type StartErrorName =
   /** Another page keeps the database from being opened. */
   | "BlockedError"
   /** The browser gives this origin no more room. */
-  | "QuotaExceededError";
+  | "QuotaExceededError"
+  /** All data of the site was deleted, and this page is of before that. */
+  | "ClearedError";
 
 const NEXT_STEP: Record<StartErrorName, string> = {
   ConfigError: "Correct the option and call start() again.",
@@ -30,6 +32,7 @@ const NEXT_STEP: Record<StartErrorName, string> = {
   BlockedError: "Close the other tabs of this site, then try again.",
   QuotaExceededError:
     "What was stored is kept. Free disk space, delete other data of this site, or ask for more with navigator.storage.persist().",
+  ClearedError: "Reload this page to begin anew.",
 };
 
 /** Thrown by `start()`; `name` says which kind it is, `message` also what to do. */

@@ -6,32 +6,28 @@ import { Handle } from "./handle.js";
 import type { Welcome } from "./messages.js";
 import { readArguments } from "./request.js";
 import { toResponse } from "./response.js";
-import { forgetServerName } from "./server-name.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
 import type { Status } from "./status.js";
 import type { Tab } from "./tab.js";
 
 /** A homeserver of this origin: in this tab's worker, or reached through another tab's. */
 export class Homeserver extends Handle {
-  /** The part after the colon in user ids. */
-  readonly serverName: string;
   /** Where clients reach it; what a client is told as its homeserver's address. */
   readonly baseUrl: string;
-  #storage: string;
+  #started: NonNullable<Welcome["homeserver"]>;
 
   /** Made by start(). */
-  constructor(
-    about: NonNullable<Welcome["homeserver"]>,
-    storage: string,
-    tab: Tab,
-    serviceWorker: ServiceWorkerLink,
-  ) {
+  constructor(started: NonNullable<Welcome["homeserver"]>, tab: Tab, serviceWorker: ServiceWorkerLink) {
     super("homeserver", tab, serviceWorker);
-    this.serverName = about.serverName;
-    this.baseUrl = normalizeBaseUrl(about.baseUrl, location.href);
-    this.#storage = storage;
+    this.#started = started;
+    this.baseUrl = normalizeBaseUrl(started.baseUrl, location.href);
     // So that it can be passed on by itself, as a client's fetch function.
     this.fetch = this.fetch.bind(this);
+  }
+
+  /** The part after the colon in user ids; another one after the site's data was deleted. */
+  get serverName(): string {
+    return (this.tab.connection.homeserver ?? this.#started).serverName;
   }
 
   /**
@@ -74,7 +70,6 @@ export class Homeserver extends Handle {
   override async destroy(): Promise<void> {
     await super.destroy();
     this.serviceWorker.forget();
-    forgetServerName(this.#storage);
   }
 
   #resolve(input: RequestInfo | URL): string {

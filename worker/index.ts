@@ -4,7 +4,7 @@ import { startError, StartError } from "./errors.js";
 import { Homeserver } from "./homeserver.js";
 import { settle, type StartOptions } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
-import { keptServerName } from "./server-name.js";
+import { newServerName } from "./server-name.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
 import { Tab } from "./tab.js";
 
@@ -24,13 +24,13 @@ export type { Role } from "./tab.js";
 export async function start(options: StartOptions = {}): Promise<Homeserver> {
   const settings = settle(options);
   const serviceWorker = new ServiceWorkerLink(options.serviceWorker, settings.storage, settings.baseUrl);
-  const { storage } = settings;
-  const config = () => ({ ...settings, serverName: settings.serverName ?? keptServerName(storage) });
-  const tab = new Tab({ what: "homeserver", storage, makeWorker, config }, options, serviceWorker);
+  // Another name for each homeserver, should the data of this one be deleted beneath it.
+  const config = () => ({ ...settings, newServerName: newServerName() });
+  const tab = new Tab({ what: "homeserver", storage: settings.storage, makeWorker, config }, options, serviceWorker);
   try {
     const [{ homeserver }] = await Promise.all([tab.join(), serviceWorker.ready()]);
     if (!homeserver) throw new StartError("WorkerError", "The worker has no homeserver");
-    return new Homeserver(homeserver, storage, tab, serviceWorker);
+    return new Homeserver(homeserver, tab, serviceWorker);
   } catch (cause) {
     serviceWorker.leave();
     tab.leave(new Error("The homeserver did not start."));

@@ -26,6 +26,15 @@ export async function hold(name: string): Promise<{ release(): void }> {
   return { release };
 }
 
+/**
+ * Whether this context sees that somebody holds `name`. In Chromium one that was there before all data
+ * of the site was deleted, and one that came after, do not see each other's locks.
+ */
+export async function isHeld(name: string): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some((lock) => lock.name === name);
+}
+
 /** Calls `then` once nobody holds `name`, unless `signal` aborts before. */
 export function whenReleased(name: string, signal: AbortSignal, then: () => void): void {
   if (!hasLocks) return;

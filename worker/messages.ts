@@ -92,7 +92,7 @@ export interface Welcome {
   /** Held as long as the worker lives; also tells one worker from the next. */
   lock: string;
   /** Nothing of the queue alone. */
-  homeserver: Pick<Config, "serverName" | "baseUrl"> | undefined;
+  homeserver: { serverName: string; baseUrl: string } | undefined;
   /** Whether the browser gives no more room; older workers do not say. */
   full?: boolean;
 }
@@ -119,7 +119,10 @@ export type FromHomeserver =
 
 /** The options that the homeserver itself sees, complete. */
 export interface Config {
-  serverName: string;
+  /** Undefined: that of the database, which has to be the same otherwise. */
+  serverName: string | undefined;
+  /** The name of a homeserver that is new and was given none. */
+  newServerName: string;
   baseUrl: string;
   registration: "open" | "token" | "closed";
   registrationToken?: string | undefined;
@@ -151,7 +154,14 @@ export type WorkerConfig = Config | QueueConfig;
 
 /** From the page that owns a worker to that worker. */
 export type ToWorker =
-  | { kind: "start"; config: WorkerConfig; wasmUrl?: string | undefined; wasm?: WebAssembly.Module | undefined }
+  | {
+      kind: "start";
+      config: WorkerConfig;
+      /** Held by the page as long as it takes part. */
+      lock: string;
+      wasmUrl?: string | undefined;
+      wasm?: WebAssembly.Module | undefined;
+    }
   | { kind: "connect"; port: MessagePort };
 
 /** From a worker to the page that owns it. */
@@ -201,4 +211,6 @@ export type FromServiceWorker =
   /** Who leads `storage` is to answer `neurite:leading`; when `urgent`, it does not seem to run any more. */
   | { kind: "neurite:find"; storage: string; urgent: boolean }
   /** Which storages does this page use? Answered on `port` with their names. */
-  | { kind: "neurite:whose"; port: MessagePort };
+  | { kind: "neurite:whose"; port: MessagePort }
+  /** It knows of no homeserver: pages are to send `neurite:serve` again, and then something on `port`. */
+  | { kind: "neurite:tell"; port: MessagePort };

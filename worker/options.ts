@@ -6,7 +6,7 @@ import type { Config, Support } from "./messages.js";
 import type { ServiceWorkerOption } from "./service-worker-link.js";
 
 export interface StartOptions {
-  /** The part after the colon in user ids. Default: made up once for this origin, and kept. */
+  /** The part after the colon in user ids. Default: made up for a new homeserver, and kept with its data. */
   serverName?: string | undefined;
   /**
    * Where clients reach the homeserver: requests for its `/_matrix/` and `/.well-known/matrix/` are
@@ -41,8 +41,8 @@ export interface StartOptions {
 
 export const DEFAULT_STORAGE = "neurite";
 
-/** The homeserver's options, complete but for the name, which only the leader settles. */
-export type Settings = Omit<Config, "serverName"> & { serverName: string | undefined };
+/** The homeserver's options, complete. */
+export type Settings = Omit<Config, "newServerName">;
 
 /** Checks the options and fills in the defaults. */
 export function settle(options: StartOptions): Settings {

@@ -46,9 +46,11 @@ export class OwnedWorker {
   #left = new AbortController();
   #silence: ReturnType<typeof setTimeout> | undefined;
 
+  /** `lock` is held by this page. */
   constructor(
     private readonly make: MakeWorker,
     private readonly config: WorkerConfig,
+    private readonly lock: string,
     private readonly place: WorkerPlace,
     wasm: WebAssembly.Module | undefined,
   ) {
@@ -62,7 +64,7 @@ export class OwnedWorker {
   }
 
   #try(limit: number): void {
-    const { config, place, wasm } = this;
+    const { config, lock, place, wasm } = this;
     const worker = this.make(place.workerUrl, `neurite:${config.storage}`);
     this.#workers.push(worker);
     const port = "port" in worker ? worker.port : worker;
@@ -80,7 +82,7 @@ export class OwnedWorker {
       );
     };
     const wasmUrl = place.wasmUrl === undefined ? undefined : new URL(place.wasmUrl, location.href).href;
-    post(port, { kind: "start", config, wasmUrl, wasm });
+    post(port, { kind: "start", config, lock, wasmUrl, wasm });
     this.#silence = setTimeout(() => {
       if (limit > RUNS_WITHIN) this.ongone();
       else this.#try(limit * 2);

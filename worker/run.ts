@@ -6,7 +6,7 @@ import { Callers, type HomeserverChannel } from "./callers.js";
 import { Election } from "./election.js";
 import type { Engine } from "./engine.js";
 import { startErrorName } from "./errors.js";
-import { hasLocks, hold, uniqueName } from "./locks.js";
+import { hasLocks, hold, isHeld, uniqueName } from "./locks.js";
 import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
 import { announcements, databaseLock } from "./names.js";
 
@@ -66,25 +66,39 @@ function receive(message: ToWorker, owner: Owner): void {
   });
 }
 
-async function start({ config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
+async function start(message: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
+  const { config, lock: page, wasm, wasmUrl } = message;
+  await checkLocks(page);
   const bus = new BroadcastChannel(announcements(config.storage));
   // The one before may not be quite gone, and two must never have the database open.
   const [module] = await Promise.all([wasm ?? compile(wasmUrl), holdDatabase(config.storage, bus), held]);
   if (!wasm) tell(owner, { kind: "compiled", wasm: module });
   await contents.init({ module_or_path: module });
   const engine = await contents.start(config);
-  const homeserver = "serverName" in config ? { serverName: config.serverName, baseUrl: config.baseUrl } : undefined;
+  const { serverName } = engine;
+  const homeserver = serverName !== undefined && "baseUrl" in config ? { serverName, baseUrl: config.baseUrl } : undefined;
   callers = new Callers(engine, { lock, homeserver, version }, {
     connect,
     destroy: () => contents.destroy(config.storage),
     close: () => self.close(),
-    fail,
+    restart: (reason) => {
+      console.warn(`Neurite starts again: ${reason}.`);
+      restart();
+    },
   });
   const channels = early ?? [];
   early = undefined;
   for (const channel of channels) callers.add(channel);
   // Tells other tabs.
   bus.postMessage({ kind: "leading", lock } satisfies Announcement);
+}
+
+/** Neither the page nor this worker could tell that the other ends, nor the next page that they are there. */
+async function checkLocks(page: string): Promise<void> {
+  if (!hasLocks || (await isHeld(page))) return;
+  const error = new Error("The data of this site was deleted while this page was open.");
+  error.name = "ClearedError";
+  throw error;
 }
 
 /** Resolves when no other worker has the database open; hears from now on what is announced. */
@@ -149,6 +163,11 @@ function crash(event: Event, error: unknown): void {
 
 function fail(reason: unknown): void {
   console.error("The worker failed and is started again.", reason);
+  restart();
+}
+
+/** Ends, for the page to make another worker. */
+function restart(): void {
   // What has already been answered is posted first, by tasks that are now waiting.
   setTimeout(async () => {
     await callers?.end("crashed");

@@ -20,6 +20,9 @@ export class Served {
   #entries: Entry[] | undefined;
   #loading: Promise<Entry[]> | undefined;
 
+  /** `ask` has those who know add what they know; it resolves when they have. */
+  constructor(private readonly ask: () => Promise<void>) {}
+
   /** Whether that is known already. */
   get known(): boolean {
     return this.#entries !== undefined;
@@ -37,15 +40,26 @@ export class Served {
 
   async load(): Promise<Entry[]> {
     // A failure is not kept: the next request tries again.
-    this.#loading ??= change(() => {}).finally(() => (this.#loading = undefined));
-    const stored = await this.#loading;
-    return (this.#entries ??= stored);
+    this.#loading ??= this.#read().finally(() => (this.#loading = undefined));
+    return this.#loading;
   }
 
+  async #read(): Promise<Entry[]> {
+    let stored = await change(() => {});
+    if (stored.length === 0) {
+      await this.ask();
+      stored = await change(() => {});
+    }
+    return (this.#entries = stored);
+  }
+
+  /** Always on disk, too: what was written before may have been deleted with the site's data. */
   async add(storage: string, baseUrl: string): Promise<void> {
-    const newest = (await this.load()).at(-1);
-    if (newest?.storage === storage && newest.baseUrl === baseUrl) return;
-    this.#entries = await change((store) => store.put({ storage, baseUrl, at: Date.now() } satisfies Entry));
+    const known = this.#entries ?? [];
+    this.#entries = await change((store, stored) => {
+      if (stored.length === 0) for (const entry of known) store.put(entry);
+      store.put({ storage, baseUrl, at: Date.now() } satisfies Entry);
+    });
   }
 
   async remove(storage: string): Promise<void> {
@@ -65,15 +79,18 @@ function match(url: string, entries: Entry[]): { storages: string[]; path: strin
   return path === undefined ? undefined : { storages, path };
 }
 
-/** Does something with the records and resolves with all of them, once that is on disk. */
-async function change(act: (store: IDBObjectStore) => unknown): Promise<Entry[]> {
+/** Does something with the records that are there, and resolves with all once that is on disk. */
+async function change(act: (store: IDBObjectStore, stored: Entry[]) => unknown): Promise<Entry[]> {
   const database = await open();
   try {
     return await new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, "readwrite");
       const store = transaction.objectStore(STORE);
-      act(store);
-      const all: IDBRequest<Entry[]> = store.getAll();
+      let all: IDBRequest<Entry[]> = store.getAll();
+      all.onsuccess = () => {
+        act(store, all.result);
+        all = store.getAll();
+      };
       transaction.oncomplete = () => resolve(all.result.sort((a, b) => a.at - b.at));
       transaction.onabort = () => reject(transaction.error);
     });

@@ -3,6 +3,7 @@
 import { version } from "../package.json";
 import type { FromServiceWorker, Serving, ToServiceWorker, Way } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
+import { isGone, pause } from "./service-worker-watch.js";
 
 export type ServiceWorkerOption =
   | false
@@ -27,6 +28,8 @@ export class ServiceWorkerLink {
   /** Undefined on insecure origins and in some private modes. */
   readonly #container: ServiceWorkerContainer | undefined;
   #registration: ServiceWorkerRegistration | undefined;
+  /** That there is none has been said. */
+  #warned = false;
   #stopped = new AbortController();
 
   constructor(
@@ -46,15 +49,36 @@ export class ServiceWorkerLink {
    * will, which is then said once on the console.
    */
   async ready(): Promise<void> {
+    const worker = await this.#tryToEngage();
+    if (worker) void this.#keep(worker);
+  }
+
+  /** Engages another service worker each time that there is none any more. */
+  async #keep(worker: ServiceWorker | undefined): Promise<void> {
+    const { signal } = this.#stopped;
+    do {
+      if (!worker) await pause();
+      // Also when this page has just left: what it still asks for must not reach the network.
+      else if (!(await isGone(this.#container!, this.#registration!, worker, signal))) return;
+      worker = await this.#tryToEngage();
+    } while (!signal.aborted);
+  }
+
+  async #tryToEngage(): Promise<ServiceWorker | undefined> {
     try {
-      await this.#engage();
+      const worker = await this.#engage();
+      this.#warned = false;
+      return worker;
     } catch (cause) {
-      if (this.#stopped.signal.aborted) return;
       this.#registration = undefined;
-      console.warn(
-        `Neurite runs without a service worker: ${String(cause instanceof Error ? cause.message : cause)} ` +
-          "homeserver.fetch() works; fetch(), XMLHttpRequest and <img> reach the network instead.",
-      );
+      if (!this.#stopped.signal.aborted && !this.#warned) {
+        this.#warned = true;
+        console.warn(
+          `Neurite runs without a service worker: ${String(cause instanceof Error ? cause.message : cause)} ` +
+            "homeserver.fetch() works; fetch(), XMLHttpRequest and <img> reach the network instead.",
+        );
+      }
+      return undefined;
     }
   }
 
@@ -97,11 +121,18 @@ export class ServiceWorkerLink {
       }
       case "neurite:whose":
         data.port.postMessage(this.storage);
+        return;
+      case "neurite:tell":
+        // One that has gone before it could answer is missed by nobody.
+        void this.#serve(source as ServiceWorker).then(
+          () => data.port.postMessage(undefined),
+          () => {},
+        );
     }
   }
 
-  async #engage(): Promise<void> {
-    if (this.option === false) return;
+  async #engage(): Promise<ServiceWorker | undefined> {
+    if (this.option === false) return undefined;
     const container = this.#container;
     if (!container) {
       throw new Error(
@@ -126,11 +157,16 @@ export class ServiceWorkerLink {
       );
       await within(CONTROL_WITHIN, controlled, "it does not control this page; reload.");
     }
+    return worker;
   }
 
   async #register(container: ServiceWorkerContainer): Promise<ServiceWorkerRegistration> {
     if (this.option === "own") {
-      return within(ACTIVE_WITHIN, container.ready, "this page has registered none.");
+      // `ready` is for good the first that there was.
+      return (
+        (await container.getRegistration()) ??
+        within(ACTIVE_WITHIN, container.ready, "this page has registered none.")
+      );
     }
     const { url: given, scope } = this.option || {};
     const url = given ? new URL(given, location.href) : new URL("./service-worker.js", import.meta.url);

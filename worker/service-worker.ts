@@ -16,12 +16,13 @@ import { readRequest } from "./request.js";
 import { ERROR_HEADERS, toResponse } from "./response.js";
 import { Route } from "./route.js";
 import { Served } from "./served.js";
+import { askPages } from "./tell.js";
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 
 const lock = uniqueName("neurite:service-worker");
 const held = hold(lock);
-const served = new Served();
+const served = new Served(() => askPages(worker.clients));
 const routes = new Map<string, Route>();
 /** The storage that a page uses, by the page's client id. */
 const usedBy = new Map<string, string>();

@@ -181,7 +181,7 @@ export class Tab {
     clearTimeout(this.#again);
     const { makeWorker, config } = this.contest;
     try {
-      const worker = new OwnedWorker(makeWorker, config(), this.place, this.#wasm);
+      const worker = new OwnedWorker(makeWorker, config(), this.#lock, this.place, this.#wasm);
       this.#worker = worker;
       this.#born = performance.now();
       worker.onfailed = (reason) => this.#end(reason);

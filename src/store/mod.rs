@@ -186,6 +186,11 @@ impl Store {
         self.engine.closed()
     }
 
+    /// Waits until the store can't be used any more, and tells why.
+    pub async fn ended(&self) -> Error {
+        self.engine.ended().await
+    }
+
     /// Makes everything that was submitted durable and closes the database; nothing is accepted
     /// any more.
     pub async fn close(&self) {

@@ -39,18 +39,24 @@ impl Homeserver {
     /// whose `name` says what kind it is.
     pub async fn start(options: JsValue) -> Result<Homeserver, JsValue> {
         exchange::watch_for_panics();
-        let (config, storage) = Options::read(options)?.settle()?;
-        let store = storage.open().await.map_err(errors::from_store)?;
-        let name = crate::Homeserver::settle_name(&store, &config.server_name).await;
-        let name = name.map_err(errors::from_store)?;
-        if name != config.server_name {
-            let message = format!("serverName: the database is that of the homeserver {name}");
-            return Err(errors::named("ConfigError", &message));
-        }
+        let options = Options::read(options)?;
+        let name = options.name()?;
+        // What is wrong is told before there is a database.
+        options.settle(name.clone())?;
+        let store = options.storage.open().await.map_err(errors::from_store)?;
+        let name =
+            crate::Homeserver::settle_name(&store, &name).await.map_err(errors::from_store)?;
+        let config = options.settle(name)?;
         let server =
             crate::Homeserver::start(config, store).await.map_err(errors::from_homeserver)?;
         let nats = Server::new(&server.queue);
         Ok(Self { server, nats, under_way: UnderWay::default() })
+    }
+
+    /// The part after the colon in user ids: the database's, when `options` gave none.
+    #[wasm_bindgen(getter, js_name = serverName)]
+    pub fn server_name(&self) -> String {
+        self.server.config.server_name.to_string()
     }
 
     /// Answers a request for a path and query below the base URL. `headers` are names and values
@@ -108,6 +114,11 @@ impl Homeserver {
     /// Why it can't go on, if that is so: its database was deleted or taken away.
     pub fn closed(&self) -> Option<String> {
         self.server.store.closed().map(|cause| cause.to_string())
+    }
+
+    /// Resolves once that is so, with why; also when nobody asks for anything.
+    pub async fn ended(&self) -> String {
+        self.server.store.ended().await.to_string()
     }
 
     /// Ends it: NATS clients are left, what was submitted is durable, and the database is closed.

@@ -14,7 +14,8 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Options {
-    server_name: String,
+    server_name: Option<String>,
+    new_server_name: String,
     base_url: String,
     registration: Who,
     registration_token: Option<String>,
@@ -23,7 +24,7 @@ pub(super) struct Options {
     rate_limits: Switch,
     support: Option<Support>,
     #[serde(flatten)]
-    storage: Storage,
+    pub(super) storage: Storage,
 }
 
 #[derive(Deserialize)]
@@ -46,34 +47,43 @@ impl Options {
         serde_wasm_bindgen::from_value(options).map_err(|cause| config_error(&cause.to_string()))
     }
 
-    pub(super) fn settle(self) -> Result<(Config, Storage), JsValue> {
-        let server_name = OwnedServerName::try_from(self.server_name)
-            .map_err(|cause| config_error(&format!("serverName: {cause}")))?;
-        let default_room_version = RoomVersionId::try_from(self.default_room_version)
+    /// Of a database that holds no homeserver yet: what that is called.
+    pub(super) fn name(&self) -> Result<OwnedServerName, JsValue> {
+        let name = self.server_name.as_ref().unwrap_or(&self.new_server_name);
+        OwnedServerName::try_from(name.as_str())
+            .map_err(|cause| config_error(&format!("serverName: {cause}")))
+    }
+
+    /// The configuration of the homeserver of that name.
+    pub(super) fn settle(&self, name: OwnedServerName) -> Result<Config, JsValue> {
+        if self.server_name.as_ref().is_some_and(|given| *given != name) {
+            let message = format!("serverName: the database is that of the homeserver {name}");
+            return Err(config_error(&message));
+        }
+        let default_room_version = RoomVersionId::try_from(self.default_room_version.as_str())
             .ok()
             .filter(|version| version.rules().is_some())
             .ok_or_else(|| config_error("defaultRoomVersion: no known room version"))?;
-        let admins = self.admins.into_iter().map(|name| {
-            UserId::parse_with_server_name(name.as_str(), &server_name)
-                .map_err(|cause| config_error(&format!("admins: {name}: {cause}")))
+        let admins = self.admins.iter().map(|admin| {
+            UserId::parse_with_server_name(admin.as_str(), &name)
+                .map_err(|cause| config_error(&format!("admins: {admin}: {cause}")))
         });
         let admins = admins.collect::<Result<_, _>>()?;
-        let registration = match (self.registration, self.registration_token) {
+        let registration = match (&self.registration, &self.registration_token) {
             (Who::Open, _) => Registration::Open,
-            (Who::Token, Some(token)) => Registration::Token(token),
+            (Who::Token, Some(token)) => Registration::Token(token.clone()),
             (Who::Token, None) => return Err(config_error("registrationToken is missing")),
             (Who::Closed, _) => Registration::Closed,
         };
-        let config = Config {
-            base_url: self.base_url,
+        Ok(Config {
+            base_url: self.base_url.clone(),
             registration,
             default_room_version,
             admins,
             rate_limits: self.rate_limits == Switch::On,
-            support: self.support,
-            ..Config::new(server_name)
-        };
-        Ok((config, self.storage))
+            support: self.support.clone(),
+            ..Config::new(name)
+        })
     }
 }
 

@@ -75,6 +75,11 @@ impl Queue {
         self.store.closed().map(|cause| cause.to_string())
     }
 
+    /// Resolves once that is so, with why; also when nobody asks for anything.
+    pub async fn ended(&self) -> String {
+        self.store.ended().await.to_string()
+    }
+
     /// Ends it: clients are left, what was submitted is durable, and the database is closed.
     pub async fn stop(&self) {
         self.server.shut_down();

@@ -30,7 +30,7 @@ enum Durability {
 }
 
 impl Storage {
-    pub(super) async fn open(self) -> store::Result<Store> {
+    pub(super) async fn open(&self) -> store::Result<Store> {
         let durability = match self.durability {
             Durability::Strict => store::Durability::Strict,
             Durability::Relaxed => store::Durability::Relaxed,

@@ -265,7 +265,8 @@ on_every_backend! {
             let store = store.clone();
             async move { store.commit(put(TABLE, "late", "v")).await }
         };
-        let (_, late) = futures::join!(store.close(), late);
+        let (_, late, ended) = futures::join!(store.close(), late, store.ended());
+        assert!(matches!(ended, Error::Closed(_)));
         assert!(matches!(late, Err(Error::Closed(_))));
         for outcome in join_all(commits).await {
             outcome.unwrap();
@@ -284,6 +285,7 @@ on_every_backend! {
         assert!(matches!(outcome, Err(Error::Closed(_))), "{outcome:?}");
         assert!(matches!(old.commit(put(TABLE, "b", "")).await, Err(Error::Closed(_))));
         assert!(matches!(old.get(TABLE, "a").await, Err(Error::Closed(_))));
+        assert!(matches!(old.ended().await, Error::Closed(_)));
         assert_eq!(read(&new, "a").await.as_deref(), Some("old"));
         new.commit(put(TABLE, "c", "new")).await.unwrap();
         new.close().await;

@@ -92,7 +92,10 @@ tests! {
         let name = name();
         let store = open(&name).await.unwrap();
         store.commit(put(TABLE, "a", "1")).await.unwrap();
-        Store::delete(&name).await.unwrap();
+        // Nothing is asked of the store meanwhile.
+        let (deleted, ended) = futures::join!(Store::delete(&name), store.ended());
+        deleted.unwrap();
+        assert!(matches!(ended, Error::Closed(_)));
         let outcome = store.commit(put(TABLE, "b", "1")).await;
         assert!(matches!(outcome, Err(Error::Closed(_))), "{outcome:?}");
         assert!(matches!(store.get(TABLE, "a").await, Err(Error::Closed(_))));

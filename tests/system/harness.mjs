@@ -21,10 +21,10 @@ export function inEachBrowser(declare) {
 
 /**
  * Serves the built demo; resolves to `{ url, port, close }`. `port` brings a former origin back;
- * `folder` is what is served, several when it is a list.
+ * `folder` is what is served, several when it is a list; `onrequest` is the server's.
  */
-export function serveDemo({ port = 0, folder = wwwDir } = {}) {
-  return serve(folder, { ports: [port] });
+export function serveDemo({ port = 0, folder = wwwDir, onrequest } = {}) {
+  return serve(folder, { ports: [port], onrequest });
 }
 
 /**

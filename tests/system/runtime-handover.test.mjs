@@ -127,28 +127,6 @@ inEachBrowser((name) => {
       assert.match(error.message, /crashes again and again/);
     }));
 
-  test(`${name}: a database that is deleted beneath the homeserver is made anew`, () =>
-    inBrowser(async (browser, origin) => {
-      const page = await openBare(browser, origin);
-      const register = () =>
-        page.evaluate(async () => {
-          const body = { username: "alice", password: "correct horse battery", auth: { type: "m.login.dummy" } };
-          const init = { method: "POST", body: JSON.stringify(body) };
-          return (await neurite.fetch("/_matrix/client/v3/register", init)).status;
-        });
-      assert.equal(await register(), 200);
-      await page.evaluate(
-        () =>
-          new Promise((resolve, reject) => {
-            const request = indexedDB.deleteDatabase("neurite");
-            request.onsuccess = resolve;
-            request.onerror = reject;
-          }),
-      );
-      assert.equal(await register(), 500);
-      await until(async () => (await register().catch(() => 0)) === 200);
-    }));
-
   test(`${name}: one tab stops, the others go on; one destroys, all end`, () =>
     inBrowser(async (browser, origin) => {
       const pages = [];

@@ -182,6 +182,9 @@ pub trait Backend {
     /// Why the connection has ended, if it has.
     fn closed(&self) -> Option<Error>;
 
+    /// Waits until it has ended, whether it is used or not.
+    fn ended(&self) -> LocalBoxFuture<'_, Error>;
+
     /// Ends the connection; operations after this fail.
     fn close(&self);
 }

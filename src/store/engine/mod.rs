@@ -11,11 +11,12 @@ mod cache;
 mod checkpoint;
 mod codec;
 mod commit;
+pub mod ending;
 pub mod facts;
 pub mod journal;
 mod leaf;
 mod leaves;
-mod notify;
+pub mod notify;
 mod overlay;
 mod recovery;
 mod scan;
@@ -30,12 +31,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::select;
 use web_time::Instant;
 
 pub use self::commit::Commit;
 use self::{
     backend::{Backend, Space},
     commit::Submitted,
+    ending::Ending,
     leaves::Leaves,
     notify::Notify,
     overlay::Overlays,
@@ -88,7 +91,7 @@ pub struct Engine {
     epoch: Cell<u64>,
     last_position: Cell<u64>,
     /// Why nothing is accepted any more.
-    closed: RefCell<Option<Error>>,
+    closed: Ending,
     /// Whether batches are refused because it is about to close, and whether it closes.
     refusing: Cell<bool>,
     closing: Cell<bool>,
@@ -139,7 +142,7 @@ impl Engine {
             shortage: Shortage::new(claimed.is_err().then_some(recovered.found)),
             epoch: Cell::new(0),
             last_position: Cell::new(0),
-            closed: RefCell::default(),
+            closed: Ending::default(),
             refusing: Cell::new(false),
             closing: Cell::new(false),
         });
@@ -209,13 +212,18 @@ impl Engine {
         {
             tracing::warn!("the newest journal record is not noted: {cause}");
         }
-        self.closed.borrow_mut().get_or_insert_with(|| Error::Closed("it was stopped".to_owned()));
+        self.closed.reach(Error::Closed("it was stopped".to_owned()));
         self.backend.close();
     }
 
     /// Why nothing can be read or written any more, if that is so.
     pub fn closed(&self) -> Option<Error> {
-        self.backend.closed().or_else(|| self.closed.borrow().clone())
+        self.backend.closed().or_else(|| self.closed.reason())
+    }
+
+    /// Waits until that is so.
+    pub async fn ended(&self) -> Error {
+        select(self.backend.ended(), Box::pin(self.closed.wait())).await.factor_first().0
     }
 
     /// # Errors

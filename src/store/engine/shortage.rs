@@ -130,7 +130,7 @@ impl Engine {
         };
         match &outcome {
             Err(cause @ Error::Closed(_)) => {
-                self.closed.borrow_mut().get_or_insert_with(|| cause.clone());
+                self.closed.reach(cause.clone());
             }
             Ok(()) if to == Purpose::Keep => self.shortage.set_full(false),
             _ => {}

@@ -19,14 +19,17 @@ use super::{
 };
 use crate::{
     platform,
-    store::{Error, Result, engine::backend::Space},
+    store::{
+        Error, Result,
+        engine::{backend::Space, ending::Ending},
+    },
 };
 
 /// A connection that ends when another page wants to delete or upgrade the database, when the
 /// browser takes it away, or when it is closed.
 pub struct Connection {
     database: Database,
-    closed: Rc<RefCell<Option<Error>>>,
+    closed: Rc<Ending>,
     _listeners: [Closure<dyn FnMut(web_sys::Event)>; 2],
 }
 
@@ -48,15 +51,15 @@ impl Connection {
     }
 
     fn watch(database: Database) -> Self {
-        let closed = Rc::new(RefCell::new(None));
+        let closed = Rc::new(Ending::default());
         let ends = |reason: &'static str| {
             let (closed, database) = (closed.clone(), database.clone());
             Closure::new(move |_: web_sys::Event| {
-                closed.borrow_mut().get_or_insert_with(|| Error::Closed(reason.to_owned()));
+                closed.reach(Error::Closed(reason.to_owned()));
                 database.as_sys().close();
             })
         };
-        let changed = ends("another page has deleted or upgraded it");
+        let changed = ends("a page has deleted or upgraded it");
         let taken = ends("the browser has taken it away");
         database.as_sys().set_onversionchange(Some(changed.as_ref().unchecked_ref()));
         database.as_sys().set_onclose(Some(taken.as_ref().unchecked_ref()));
@@ -73,12 +76,17 @@ impl Connection {
 
     /// Why it has ended, if it has.
     pub fn closed(&self) -> Option<Error> {
-        self.closed.borrow().clone()
+        self.closed.reason()
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) -> Error {
+        self.closed.wait().await
     }
 
     /// Ends it, for this reason unless there is one already.
     pub fn close(&self, cause: Error) {
-        self.closed.borrow_mut().get_or_insert(cause);
+        self.closed.reach(cause);
         self.database.as_sys().close();
     }
 

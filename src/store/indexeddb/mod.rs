@@ -11,7 +11,7 @@ mod writes;
 
 use std::rc::Rc;
 
-use futures::FutureExt;
+use futures::{FutureExt, future::LocalBoxFuture};
 use indexed_db_futures::{
     Build,
     database::Database,
@@ -102,6 +102,10 @@ impl Backend for IndexedDb {
 
     fn closed(&self) -> Option<Error> {
         self.connection.closed()
+    }
+
+    fn ended(&self) -> LocalBoxFuture<'_, Error> {
+        self.connection.ended().boxed_local()
     }
 
     fn close(&self) {

@@ -9,6 +9,7 @@ use crate::store::{
     engine::{
         backend::{Change, OWNER_KEY, Space},
         journal::{Head, RecordId},
+        notify::Notify,
     },
 };
 
@@ -16,6 +17,8 @@ use crate::store::{
 #[derive(Clone, Default)]
 pub struct Disk {
     state: Rc<RefCell<State>>,
+    /// Connections have ended.
+    ended: Rc<Notify>,
 }
 
 /// What records were before a transaction.
@@ -122,6 +125,7 @@ impl Disk {
         let mut state = self.state.borrow_mut();
         state.fault = None;
         state.ended = Some((state.connections, killed()));
+        self.ended.notify();
     }
 
     /// Ends every connection, and undoes the newest `lose` of the transactions that were not
@@ -212,12 +216,22 @@ impl Disk {
         let mut state = self.state.borrow_mut();
         if state.connections == connection {
             state.ended = Some((connection, Error::Closed("it was closed".to_owned())));
+            self.ended.notify();
         }
     }
 
     pub(super) fn closed(&self, connection: u64) -> Option<Error> {
         let state = self.state.borrow();
         state.ended.clone().filter(|(last, _)| connection <= *last).map(|(_, cause)| cause)
+    }
+
+    pub(super) async fn ended(&self, connection: u64) -> Error {
+        loop {
+            if let Some(cause) = self.closed(connection) {
+                return cause;
+            }
+            self.ended.notified().await;
+        }
     }
 
     /// Counts an operation; tells how it goes wrong.

@@ -8,7 +8,7 @@ mod disk;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, future::LocalBoxFuture};
 
 pub use self::disk::{Disk, Fault};
 use super::{
@@ -142,6 +142,10 @@ impl Backend for Memory {
 
     fn closed(&self) -> Option<Error> {
         self.disk.closed(self.connection)
+    }
+
+    fn ended(&self) -> LocalBoxFuture<'_, Error> {
+        self.disk.ended(self.connection).boxed_local()
     }
 
     fn close(&self) {
