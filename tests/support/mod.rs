@@ -4,6 +4,9 @@
 pub mod queue;
 
 #[cfg(feature = "homeserver")]
+#[allow(dead_code, reason = "for one suite, and for fuzzing")]
+pub mod any_content;
+#[cfg(feature = "homeserver")]
 pub mod client;
 pub mod nats;
 pub mod place;
