@@ -335,9 +335,21 @@ tests! {
             assert_eq!(room.state_at(event.state_after).await.unwrap(), *state);
             let key = event.pdu.state_key.as_deref().unwrap();
             assert_eq!(state.get(&"x.y".into(), key), Some(&event.pdu.event_id));
-            let before = room.state_at(event.state_before).await.unwrap();
-            let changes: Vec<_> = before.diff(state).collect();
-            assert_eq!(changes, [(&"x.y".into(), key, Some(&event.pdu.event_id))]);
+        }
+        // What lies between any two of them, forwards and backwards.
+        for (from, old) in &wanted {
+            for (to, new) in &wanted {
+                let changes = room.state_changes(from.state_after, to.state_after).await.unwrap();
+                let changes: Vec<_> =
+                    changes.iter().map(|e| (e.kind(), e.key(), e.event_id())).collect();
+                let mut keys: Vec<_> = old.iter().chain(new.iter()).map(|(k, key, _)| (k, key)).collect();
+                keys.sort();
+                keys.dedup();
+                keys.retain(|(kind, key)| old.get(kind, key) != new.get(kind, key));
+                let all: Vec<_> =
+                    keys.into_iter().map(|(kind, key)| (kind, key, new.get(kind, key))).collect();
+                assert_eq!(changes, all);
+            }
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::{
     Error, Homeserver, Result,
     feed::Position,
     rooms::{Format, Pdu, Room, StateId, StateMap, Viewer},
-    store::Direction,
     users::Session,
 };
 
@@ -73,10 +72,7 @@ pub(super) async fn room(
         Position::MAX => room.current_state_id(),
         0 => world_readable(&room).await?.ok_or_else(forbidden)?,
         _ if forgotten => world_readable(&room).await?.ok_or_else(forbidden)?,
-        left => {
-            let last = room.timeline(0, left + 1, Direction::Backward, 1).await?;
-            last.first().map_or_else(|| room.current_state_id(), |event| event.state_after)
-        }
+        left => room.state_id_at(left).await?,
     };
     Ok(Readable { viewer, state })
 }

@@ -28,7 +28,7 @@ use super::{
     readable,
     router::{admit, parse},
 };
-use crate::{Error, Homeserver, Result, rooms::Format, store::Direction};
+use crate::{Error, Homeserver, Result, rooms::Format};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_state);
@@ -85,11 +85,7 @@ async fn get_members(
                 (at, until) => at.min(until),
             };
             let room = readable.viewer.room();
-            let last = room.timeline(0, at + 1, Direction::Backward, 1).await?;
-            match last.first() {
-                Some(event) => room.state_at(event.state_after).await?,
-                None => return Ok(get_member_events::v3::Response::new(Vec::new())),
-            }
+            room.state_at(room.state_id_at(at).await?).await?
         }
     };
     let mut chunk = Vec::new();

@@ -252,13 +252,13 @@ impl Rooms {
             draft.set_state(current);
         }
         // Members whose entry changed with no new event of theirs: a fork brought another back.
-        let (old, new) = (live.map(tip.group.as_ref()), live.map(draft.view().group.as_ref()));
-        for (kind, key, event_id) in old.diff(&new) {
-            if *kind != StateEventType::RoomMember {
+        let (old, new) = (tip.group.as_ref(), draft.view().group.clone());
+        for entry in StateGroup::changes(old, new.as_ref()) {
+            if *entry.kind() != StateEventType::RoomMember {
                 continue;
             }
-            let Ok(user_id) = OwnedUserId::try_from(key) else { continue };
-            match event_id {
+            let Ok(user_id) = OwnedUserId::try_from(entry.key()) else { continue };
+            match entry.event_id() {
                 Some(event_id) if *event_id == pdu.event_id => {}
                 Some(event_id) => {
                     let event = self.find_event(live, event_id).await?;

@@ -58,7 +58,7 @@ pub use self::{
     relations::{Related, Relation, RelationFilter},
     room::Room,
     signing::ServerKey,
-    state::{StateId, StateMap},
+    state::{StateEntry, StateId, StateMap},
     threads::{Thread, thread_root},
     visibility::Viewer,
 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use ruma::{
-    EventId, OwnedUserId, RoomId, RoomVersionId, UserId,
+    EventId, OwnedEventId, OwnedUserId, RoomId, RoomVersionId, UserId,
     events::{
         StateEventType,
         room::{
@@ -18,6 +18,7 @@ use super::{
     Event, Member, Pdu, PowerLevels, Rooms, StateId, StateMap, Status,
     live::{LiveRoom, View},
     relations::position_at_end,
+    state::{StateEntry, StateGroup},
 };
 use crate::{
     Result,
@@ -117,11 +118,38 @@ impl Room {
         kind: &StateEventType,
         key: &str,
     ) -> Result<Option<Rc<Pdu>>> {
-        let group = self.rooms.group(&self.live, id).await?;
-        match group.as_ref().and_then(|group| group.get(kind, key)) {
-            Some(event_id) => self.pdu(event_id).await,
+        match self.state_entry_at(id, kind, key).await? {
+            Some(event_id) => self.pdu(&event_id).await,
             None => Ok(None),
         }
+    }
+
+    /// The id of that event.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_entry_at(
+        &self,
+        id: StateId,
+        kind: &StateEventType,
+        key: &str,
+    ) -> Result<Option<OwnedEventId>> {
+        let group = self.rooms.group(&self.live, id).await?;
+        Ok(group.and_then(|group| group.get(kind, key).cloned()))
+    }
+
+    /// What the state `to` has otherwise than the state `from`, sorted; reads no more of the two
+    /// than that.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn state_changes(&self, from: StateId, to: StateId) -> Result<Vec<Rc<StateEntry>>> {
+        if from == to {
+            return Ok(Vec::new());
+        }
+        let from = self.rooms.group(&self.live, from).await?;
+        let to = self.rooms.group(&self.live, to).await?;
+        Ok(StateGroup::changes(from.as_ref(), to.as_ref()))
     }
 
     /// Whether guests may join. spec: client-server §Guest Access

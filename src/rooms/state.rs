@@ -21,7 +21,7 @@ pub struct StateId(pub(super) u64);
 
 /// One entry of a state.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct StateEntry {
+pub struct StateEntry {
     kind: StateEventType,
     key: String,
     /// The event that sets it; `None` where an entry of the parent is gone, as state resolution
@@ -32,6 +32,21 @@ pub(super) struct StateEntry {
 impl StateEntry {
     pub(super) fn new(kind: StateEventType, key: &str, event_id: Option<OwnedEventId>) -> Rc<Self> {
         Rc::new(Self { kind, key: key.to_owned(), event_id })
+    }
+
+    /// The type of the events that set it.
+    pub fn kind(&self) -> &StateEventType {
+        &self.kind
+    }
+
+    /// The state key of the events that set it.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The event that sets it; `None` where it is gone.
+    pub fn event_id(&self) -> Option<&OwnedEventId> {
+        self.event_id.as_ref()
     }
 
     fn order(&self, kind: &StateEventType, key: &str) -> Ordering {
@@ -112,6 +127,46 @@ impl StateGroup {
             group = at.base.as_deref();
         }
         None
+    }
+
+    /// What another state has otherwise. Reads only the deltas between the two and the newest state
+    /// that both are stored against, so that it takes long only where much has changed.
+    pub(super) fn changes(
+        from: Option<&Rc<StateGroup>>,
+        to: Option<&Rc<StateGroup>>,
+    ) -> Vec<Rc<StateEntry>> {
+        let (mut old, mut new) = (from, to);
+        let (mut old_delta, mut new_delta) = (Vec::new(), Vec::new());
+        // Bases have smaller indexes: that with the greater index is no base of the other.
+        while old.map(|group| group.id) != new.map(|group| group.id) {
+            let index = |group: Option<&Rc<StateGroup>>| group.map_or(0, |group| group.index);
+            let (side, delta) = match index(old) > index(new) {
+                true => (&mut old, &mut old_delta),
+                false => (&mut new, &mut new_delta),
+            };
+            let Some(group) = *side else { break };
+            *delta = merge(&group.delta, delta);
+            *side = group.base.as_ref();
+        }
+        let get = |delta: &[Rc<StateEntry>], entry: &StateEntry| match find(
+            delta,
+            &entry.kind,
+            &entry.key,
+        ) {
+            Some(entry) => entry.event_id.clone(),
+            None => old.and_then(|base| base.get(&entry.kind, &entry.key)).cloned(),
+        };
+        merge(&old_delta, &new_delta)
+            .into_iter()
+            .filter_map(|entry| {
+                let event_id = get(&new_delta, &entry);
+                match get(&old_delta, &entry) == event_id {
+                    true => None,
+                    false if entry.event_id == event_id => Some(entry),
+                    false => Some(StateEntry::new(entry.kind.clone(), &entry.key, event_id)),
+                }
+            })
+            .collect()
     }
 
     /// The whole state.
@@ -217,33 +272,6 @@ impl StateMap {
     /// Whether it has none, as before the create event.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// What another state has otherwise: type, state key and the other's event id, which is `None`
-    /// where the other has no such entry.
-    pub fn diff<'a>(
-        &'a self,
-        other: &'a StateMap,
-    ) -> impl Iterator<Item = (&'a StateEventType, &'a str, Option<&'a OwnedEventId>)> {
-        let (mut old, mut new) = (self.entries.iter().peekable(), other.entries.iter().peekable());
-        std::iter::from_fn(move || {
-            loop {
-                let order = match (old.peek(), new.peek()) {
-                    (Some(a), Some(b)) => a.order(&b.kind, &b.key),
-                    (Some(_), None) => Ordering::Less,
-                    (None, Some(_)) => Ordering::Greater,
-                    (None, None) => return None,
-                };
-                let before = if order.is_le() { old.next() } else { None };
-                let after = if order.is_ge() { new.next() } else { None };
-                match (before, after) {
-                    (Some(a), Some(b)) if Rc::ptr_eq(a, b) || a.event_id == b.event_id => {}
-                    (Some(a), None) => return Some((&a.kind, a.key.as_str(), None)),
-                    (_, Some(b)) => return Some((&b.kind, b.key.as_str(), b.event_id.as_ref())),
-                    (None, None) => return None,
-                }
-            }
-        })
     }
 
     /// What has to change in this state to make it the other.

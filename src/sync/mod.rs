@@ -15,6 +15,7 @@ mod presence;
 mod receipts;
 mod response;
 mod room;
+mod state;
 mod summary;
 mod told_members;
 mod typing;

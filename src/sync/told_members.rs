@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
 };
 
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
@@ -19,46 +19,36 @@ type Key = (OwnedUserId, OwnedDeviceId, OwnedRoomId);
 /// The membership events that devices were told. Only in memory.
 #[derive(Default)]
 pub(super) struct ToldMembers {
-    told: RefCell<BTreeMap<Key, Told>>,
+    /// With the token of the answer that told them: a client that goes on from an older token may
+    /// never have had that answer, or no longer has what it told.
+    told: RefCell<BTreeMap<Key, BTreeMap<OwnedEventId, Position>>>,
     order: RefCell<VecDeque<Key>>,
 }
 
-/// What one device was told of one room.
-#[derive(Default)]
-struct Told {
-    /// What it has for sure, since it went on with a later token.
-    certain: BTreeSet<OwnedEventId>,
-    /// What the answer to `since` told, which may not have arrived.
-    newest: BTreeSet<OwnedEventId>,
-    since: Option<Position>,
-}
-
 impl ToldMembers {
-    /// What a device that goes on from `since` has been told of a room.
-    pub(super) fn of(
+    /// Those of some membership events that a device that goes on from `since` was not told.
+    pub(super) fn untold(
         &self,
         session: &Session,
         room_id: &RoomId,
-        since: Option<Position>,
-    ) -> BTreeSet<OwnedEventId> {
-        let key = key(session, room_id);
-        let mut all = self.told.borrow_mut();
-        let Some(told) = all.get_mut(&key) else { return BTreeSet::new() };
-        if since.is_none() {
-            *told = Told::default();
-        } else if told.since != since {
-            told.certain.append(&mut told.newest);
+        since: Position,
+        mut members: Vec<OwnedEventId>,
+    ) -> Vec<OwnedEventId> {
+        if let Some(told) = self.told.borrow().get(&key(session, room_id)) {
+            members.retain(|event_id| told.get(event_id).is_none_or(|token| *token > since));
         }
-        told.certain.clone()
+        members
     }
 
-    /// Remembers what the answer to `since` tells a device of a room.
-    pub(super) fn remember(
+    /// Remembers what the answer that leads from `since` to `to` tells a device; after it, that and
+    /// what was told up to `since` is all that the device has.
+    pub(super) fn tell(
         &self,
         session: &Session,
         room_id: &RoomId,
-        since: Option<Position>,
-        members: BTreeSet<OwnedEventId>,
+        since: Position,
+        to: Position,
+        members: impl Iterator<Item = OwnedEventId>,
     ) {
         let key = key(session, room_id);
         let mut all = self.told.borrow_mut();
@@ -72,8 +62,10 @@ impl ToldMembers {
             }
         }
         let told = all.entry(key).or_default();
-        told.newest = members;
-        told.since = since;
+        told.retain(|_, token| *token <= since);
+        for event_id in members {
+            told.entry(event_id).or_insert(to);
+        }
     }
 }
 
