@@ -104,4 +104,150 @@ tests! {
         assert_eq!(answer["rooms"]["join"][&room]["state"], Value::Null);
         assert_eq!(types(&answer["rooms"]["join"][&room]["timeline"]), ["m.room.topic"]);
     }
+
+    async fn a_timeline_is_cut_where_it_would_leave_a_client_with_the_wrong_state() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "shared").await;
+        act(&bob, &room, "join").await;
+        let power = json!({ "users": { &bob.user_id: 100 } });
+        alice.put(&format!("/v3/rooms/{room}/state/m.room.power_levels"), power).await.ok();
+        let filter = json!({ "room": { "timeline": { "senders": [alice.user_id] } } });
+        let mut follower = Follower::new(&alice);
+        follower.sync_with(filter.clone(), "").await;
+        say(&alice, &room, "one").await;
+        topic(&alice, &room, "by Alice").await;
+        say(&alice, &room, "two").await;
+        topic(&bob, &room, "by Bob").await;
+        let state = state_of(&alice, &room).await;
+        let after = follower.ask(&filter, "&use_state_after=true").await;
+        assert_eq!(events(&after["rooms"]["join"][&room]["timeline"]).len(), 3);
+        let answer = follower.sync_with(filter, "").await;
+        follower.knows(&room, &state);
+        let timeline = &answer["rooms"]["join"][&room]["timeline"];
+        assert_eq!(types(timeline), ["m.room.message"]);
+        assert_eq!(timeline["limited"], true);
+        // What was cut off is to be had where the timeline begins.
+        let from = timeline["prev_batch"].as_str().unwrap();
+        let before = alice.get(&format!("/v3/rooms/{room}/messages?dir=b&limit=2&from={from}")).await.ok();
+        assert_eq!(types(&json!({ "events": before["chunk"] })), ["m.room.topic", "m.room.message"]);
+    }
+
+    async fn who_joins_does_not_take_for_members_those_who_left_unseen() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let room = room(&alice, "shared").await;
+        act(&bob, &room, "join").await;
+        let path = format!("/v3/rooms/{room}/state/m.room.history_visibility");
+        alice.put(&path, json!({ "history_visibility": "joined" })).await.ok();
+        act(&bob, &room, "leave").await;
+        act(&carol, &room, "join").await;
+        let mut follower = Follower::new(&carol);
+        follower.sync().await;
+        follower.knows(&room, &state_of(&carol, &room).await);
+    }
+
+    async fn an_invite_that_was_declined_is_told_whatever_the_timeline_shows() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "shared").await;
+        let mut follower = Follower::new(&bob);
+        follower.sync().await;
+        let invite = json!({ "user_id": bob.user_id });
+        alice.post(&format!("/v3/rooms/{room}/invite"), invite).await.ok();
+        act(&bob, &room, "leave").await;
+        let state = state_of(&alice, &room).await;
+        let filter = json!({ "room": { "timeline": { "types": ["m.room.message"] } } });
+        follower.sync_with(filter, "").await;
+        let own = ("m.room.member".to_owned(), bob.user_id.clone());
+        follower.knows(&room, &[(own.clone(), state[&own].clone())].into());
+    }
+
+    async fn members_loaded_lazily_are_told_again_once_they_have_changed() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        for visibility in ["joined", "shared"] {
+            let room = room(&alice, visibility).await;
+            act(&bob, &room, "join").await;
+            act(&carol, &room, "join").await;
+            let lazy = json!({ "room": {
+                "state": { "lazy_load_members": true }, "timeline": { "types": ["m.room.message"] },
+            }});
+            let mut followers: Vec<_> = FORMS.iter().map(|_| Follower::new(&bob)).collect();
+            say(&carol, &room, "here").await;
+            for bob in &mut followers {
+                bob.sync_with(lazy.clone(), "").await;
+            }
+            // As part of the whole state, ...
+            let name = format!("/v3/profile/{}/displayname", carol.user_id);
+            carol.put(&name, json!({ "displayname": visibility })).await.ok();
+            for (bob, form) in followers.iter_mut().zip(FORMS) {
+                bob.sync_with(lazy.clone(), form).await;
+                bob.knows(&room, &state_of(&alice, &room).await);
+            }
+            // ... and to somebody who comes back.
+            act(&bob, &room, "leave").await;
+            for bob in &mut followers {
+                bob.sync_with(lazy.clone(), "").await;
+            }
+            act(&carol, &room, "leave").await;
+            act(&bob, &room, "join").await;
+            for (bob, form) in followers.iter_mut().zip(FORMS) {
+                bob.sync_with(lazy.clone(), form).await;
+                bob.knows(&room, &state_of(&alice, &room).await);
+            }
+        }
+    }
+
+    async fn members_that_an_answer_told_which_was_lost_are_told_again() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "shared").await;
+        act(&bob, &room, "join").await;
+        let lazy = |limit: usize| json!({ "room": {
+            "state": { "lazy_load_members": true }, "timeline": { "limit": limit },
+        }});
+        let bobs = ("m.room.member".to_owned(), bob.user_id.clone());
+        let mut follower = Follower::new(&alice);
+        // With a name nobody has to be known to name it.
+        alice.put(&format!("/v3/rooms/{room}/state/m.room.name"), json!({ "name": "x" })).await.ok();
+        follower.sync_with(lazy(1), "").await;
+        assert!(!follower.picture.rooms[&room].contains_key(&bobs));
+        let (saved, token) = (follower.picture.clone(), follower.token.clone());
+        say(&bob, &room, "one").await;
+        // The answer that tells him is lost, and the one that comes shows nothing of him.
+        follower.ask(&lazy(1), "").await;
+        say(&alice, &room, "two").await;
+        follower.sync_with(lazy(1), "").await;
+        say(&bob, &room, "three").await;
+        follower.sync_with(lazy(1), "").await;
+        assert!(follower.picture.rooms[&room].contains_key(&bobs));
+        // A client that goes back to what it had saved no longer has him.
+        (follower.picture, follower.token) = (saved, token);
+        follower.sync_with(lazy(1), "").await;
+        assert!(follower.picture.rooms[&room].contains_key(&bobs));
+    }
+
+    async fn a_room_whose_name_was_redacted_goes_by_its_members() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "shared").await;
+        act(&bob, &room, "join").await;
+        let name = format!("/v3/rooms/{room}/state/m.room.name");
+        let named = alice.put(&name, json!({ "name": "x" })).await.ok();
+        let mut follower = Follower::new(&alice);
+        follower.sync().await;
+        let named = named["event_id"].as_str().unwrap();
+        alice.put(&format!("/v3/rooms/{room}/redact/{named}/1"), json!({})).await.ok();
+        let answer = follower.sync().await;
+        assert_eq!(answer["rooms"]["join"][&room]["summary"]["m.heroes"], json!([bob.user_id]));
+    }
 }

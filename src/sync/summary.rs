@@ -30,11 +30,16 @@ impl Sync {
         changed: &RoomChanges,
     ) -> Result<bool> {
         let Some(since) = span.since.filter(|_| changed.events) else { return Ok(false) };
-        let state = room.current_state();
+        let state = room.current_state_id();
         for kind in [StateEventType::RoomName, StateEventType::RoomCanonicalAlias] {
-            if let Some(event_id) = state.get(&kind, "")
-                && room.event(event_id).await?.is_some_and(|event| event.position > since)
-            {
+            let Some(event_id) = room.state_entry_at(state, &kind, "").await? else { continue };
+            let Some(event) = room.event(&event_id).await? else { continue };
+            // A redaction takes the name away.
+            let redaction = match &event.redacted_because {
+                Some(redaction) => room.event(&redaction.event_id).await?,
+                None => None,
+            };
+            if [Some(event), redaction].iter().flatten().any(|event| event.position > since) {
                 return Ok(true);
             }
         }
