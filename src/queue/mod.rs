@@ -13,6 +13,7 @@ mod configurations;
 mod consumer;
 mod error;
 mod headers;
+mod json;
 mod notify;
 pub mod protocol;
 mod stream;

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request, advisory,
     answer::{Answer, Body, Kind, Page},
-    request::lenient,
     stream::{INFOS, Missing, NAMES, note_server},
 };
 use crate::queue::{
@@ -148,7 +147,7 @@ impl<'a> Place<'a> {
 
 async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Body> {
     let CreateRequest { stream_name, config, action, pedantic } = request.parse()?;
-    let signs = lenient::<Signs>(&request.message.payload)?.config;
+    let signs = request.parse_leniently::<Signs>()?.config;
     request.check_level()?;
     if place.stream != stream_name {
         return Err(Error::STREAM_MISMATCH);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::request::{Request, lenient};
+use super::Request;
 use crate::{
     platform,
     queue::{CoreMessage, DirectReply, DirectRequest, Error, Queue, Subscription},
@@ -66,7 +66,7 @@ async fn answers(
     if request.check_level().is_err() {
         return vec![DirectReply::status("412 Required Api Level")];
     }
-    let Ok(wanted) = lenient::<DirectRequest>(&request.message.payload) else {
+    let Ok(wanted) = request.parse_leniently::<DirectRequest>() else {
         return vec![DirectReply::status("408 Malformed Request")];
     };
     let wanted = match subject {

@@ -1,11 +1,11 @@
 //! A request to the API, read as strictly as nats-server with `strict` reads it.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::queue::{
     CoreMessage, Headers,
     error::{Error, Result},
+    json::Json,
     protocol::API_LEVEL,
 };
 
@@ -51,14 +51,17 @@ impl Request {
     /// Whether there is no payload, or an object without fields.
     pub(super) fn is_empty(&self) -> bool {
         let payload = &*self.message.payload;
-        payload.is_empty()
-            || serde_json::from_slice::<Value>(payload)
-                .is_ok_and(|value| value.as_object().is_some_and(serde_json::Map::is_empty))
+        payload.is_empty() || Json::read(payload).is_ok_and(|json| json.is_empty_object())
     }
 
     /// The payload; the default when there is none.
     pub(super) fn parse<T: DeserializeOwned + Default>(&self) -> Result<T> {
-        parse(&self.message.payload)
+        Ok(self.read()?.map(Json::parse_strictly).transpose()?.unwrap_or_default())
+    }
+
+    /// The same, its unknown fields let be.
+    pub(super) fn parse_leniently<T: DeserializeOwned + Default>(&self) -> Result<T> {
+        Ok(self.read()?.map(Json::parse).transpose()?.unwrap_or_default())
     }
 
     /// The payload where it is an object; anything else is as good as none.
@@ -71,91 +74,16 @@ impl Request {
 
     /// The payload, and the flag beside it that is part of the request only.
     pub(super) fn parse_pedantic<T: DeserializeOwned + Default>(&self) -> Result<(T, bool)> {
-        if self.message.payload.is_empty() {
-            return Ok((T::default(), false));
+        let Some(mut json) = self.read()? else { return Ok((T::default(), false)) };
+        let flag = json.take("pedantic");
+        let parsed = json.parse_strictly()?;
+        Ok((parsed, flag.map(Json::parse).transpose()?.unwrap_or_default()))
+    }
+
+    fn read(&self) -> Result<Option<Json>> {
+        match &*self.message.payload {
+            b"" => Ok(None),
+            payload => Ok(Some(Json::read(payload)?)),
         }
-        let mut value = read(&self.message.payload)?;
-        let flag = value.as_object_mut().and_then(|fields| fields.remove("pedantic"));
-        Ok((strictly(value)?, flag.map(strictly).transpose()?.unwrap_or_default()))
-    }
-}
-
-/// JSON without unknown fields; the default when there is nothing.
-pub(super) fn parse<T: DeserializeOwned + Default>(payload: &[u8]) -> Result<T> {
-    if payload.is_empty() {
-        return Ok(T::default());
-    }
-    strictly(read(payload)?)
-}
-
-/// JSON whose unknown fields are let be; the default when there is nothing.
-pub(super) fn lenient<T: DeserializeOwned + Default>(payload: &[u8]) -> Result<T> {
-    if payload.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_value(read(payload)?).map_err(Error::invalid_json)
-}
-
-fn read(payload: &[u8]) -> Result<Value> {
-    let mut value = serde_json::from_slice(payload).map_err(Error::invalid_json)?;
-    leave_out_nulls(&mut value);
-    Ok(value)
-}
-
-fn strictly<T: DeserializeOwned>(value: Value) -> Result<T> {
-    let mut unknown = None;
-    let parsed = serde_ignored::deserialize(value, |path| {
-        unknown.get_or_insert_with(|| path.to_string());
-    });
-    match (unknown, parsed) {
-        (Some(path), _) => {
-            let field = path.rsplit('.').next().unwrap_or(&path);
-            Err(Error::invalid_json(format!("json: unknown field {field:?}")))
-        }
-        (None, parsed) => parsed.map_err(Error::invalid_json),
-    }
-}
-
-/// To a program in Go, `null` says the same as no field.
-fn leave_out_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(leave_out_nulls);
-        }
-        Value::Array(values) => values.iter_mut().for_each(leave_out_nulls),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Default, Deserialize, PartialEq)]
-    #[serde(default)]
-    struct Outer {
-        inner: Inner,
-        number: u64,
-    }
-
-    #[derive(Debug, Default, Deserialize, PartialEq)]
-    #[serde(default)]
-    struct Inner {
-        name: String,
-    }
-
-    #[test]
-    fn unknown_fields_are_refused_wherever_they_are() {
-        let parsed = parse::<Outer>(br#"{"inner":{"name":null},"number":7}"#);
-        assert_eq!(parsed, Ok(Outer { number: 7, ..Outer::default() }));
-        assert_eq!(parse::<Outer>(b""), Ok(Outer::default()));
-        let refused = parse::<Outer>(br#"{"inner":{"nam":1}}"#).unwrap_err();
-        assert_eq!(refused.err_code, 10025);
-        assert_eq!(refused.description, r#"invalid JSON: json: unknown field "nam""#);
-        assert_eq!(parse::<Outer>(b"{").unwrap_err().err_code, 10025);
-        assert_eq!(parse::<Outer>(br#"{"number":"a"}"#).unwrap_err().err_code, 10025);
     }
 }

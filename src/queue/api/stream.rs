@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Request,
     answer::{Answer, Body, Kind, Page},
-    message,
-    request::lenient,
-    snapshot,
+    message, snapshot,
 };
 use crate::queue::{
     Purge, Queue, StreamInfo,
@@ -135,7 +133,7 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
 }
 
 fn check_times(request: &Request) -> Result<()> {
-    let Signs { max_age, duplicate_window } = lenient(&request.message.payload)?;
+    let Signs { max_age, duplicate_window } = request.parse_leniently()?;
     if max_age < 0 {
         return Err(Error::stream_config("max age can not be negative"));
     }

@@ -75,7 +75,7 @@ pub struct StreamConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The subjects whose messages it stores; its own name when none is given.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
     /// When it lets go of a message.
     pub retention: Retention,
@@ -111,7 +111,7 @@ pub struct StreamConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<StreamSource>,
     /// The streams whose messages it stores too.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<StreamSource>,
     /// How messages are packed.
     pub compression: Compression,
@@ -140,7 +140,6 @@ pub struct StreamConfig {
     /// Whether a message can take the place of all before it.
     pub allow_rollup_hdrs: bool,
     /// What its consumers may have at most, and have when they don't say.
-    #[serde(deserialize_with = "or_default")]
     pub consumer_limits: ConsumerLimits,
     /// Whether messages can say how long they are held. ADR-43
     pub allow_msg_ttl: bool,
@@ -163,7 +162,7 @@ pub struct StreamConfig {
     #[serde(skip_serializing_if = "is_false")]
     pub allow_batched: bool,
     /// Whatever its maker wants to remember.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -220,7 +219,7 @@ pub struct Placement {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// On servers with these tags.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// On this server.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -279,7 +278,7 @@ pub struct StreamSource {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filter_subject: String,
     /// Only messages of these subjects, under the subjects that they become.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subject_transforms: Vec<SubjectTransform>,
     /// On another server.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -349,13 +348,4 @@ pub(super) fn is_false(value: &bool) -> bool {
 
 pub(super) fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
     *value == N::default()
-}
-
-/// Clients write `null` for what they leave out.
-fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::queue::stream::duration;
+use crate::queue::{json, stream::duration};
 
 /// A pull request. ADR-13
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -36,7 +36,7 @@ impl PullRequest {
     pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
         let payload = payload.trim_ascii();
         if payload.first() == Some(&b'{') {
-            return serde_json::from_slice(payload).map_err(|cause| cause.to_string());
+            return json::parse(payload).map_err(|cause| cause.to_string());
         }
         let batch = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
         Ok(Self { batch: batch.unwrap_or(1), ..Self::default() })
@@ -83,7 +83,8 @@ pub(super) enum Ack {
 impl Ack {
     /// Reads the payload of an acknowledgement; `None` when it says nothing.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
         struct Delay {
             delay: i64,
         }
@@ -93,7 +94,7 @@ impl Ack {
         } else if payload == b"+WPI" {
             Self::Progress
         } else if let Some(rest) = after("-NAK") {
-            let delay = match serde_json::from_slice::<Delay>(rest) {
+            let delay = match json::parse::<Delay>(rest) {
                 Ok(Delay { delay }) => u64::try_from(delay).ok().map(Duration::from_nanos),
                 Err(_) => std::str::from_utf8(rest).ok().and_then(go_duration),
             };
@@ -159,6 +160,10 @@ mod tests {
         assert_eq!(Ack::read(b"+NXT 3"), Some(Ack::Next(Ok(next.clone()))));
         assert_eq!(Ack::read(br#"+NXT {"batch":3}"#), Some(Ack::Next(Ok(next))));
         assert_eq!(Ack::read(b"+HUH"), None);
+        let nothing = Some(Ack::Nak(Some(Duration::ZERO)));
+        assert_eq!(Ack::read(br#"-NAK {"delay":null}"#), nothing);
+        let nulls = br#"+NXT {"batch":3,"expires":null,"group":null,"min_pending":null}"#;
+        assert_eq!(Ack::read(nulls), Ack::read(b"+NXT 3"));
     }
 
     #[test]

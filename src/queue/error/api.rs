@@ -64,3 +64,9 @@ impl Error {
         Self::told(400, 10025, format!("invalid JSON: {cause}"))
     }
 }
+
+impl From<serde_json::Error> for Error {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::invalid_json(cause)
+    }
+}

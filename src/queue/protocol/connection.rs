@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     platform,
-    queue::{ClientId, CoreMessage, Subscription, subject},
+    queue::{ClientId, CoreMessage, Subscription, json, subject},
 };
 
 /// How often a client is asked whether it is there, and how often without an answer: as nats-server.
@@ -161,7 +161,7 @@ impl Inner {
     }
 
     fn connect(self: &Rc<Self>, json: &[u8]) -> Result<(), Error> {
-        let options: Options = serde_json::from_slice(json).map_err(|_| Error::Parser)?;
+        let options: Options = json::parse(json).map_err(|_| Error::Parser)?;
         if options.no_responders && !options.headers {
             return Err(Error::NoRespondersRequiresHeaders);
         }
