@@ -83,6 +83,58 @@ tests! {
         assert_eq!(world.info("S").await.state.messages, 1);
     }
 
+    async fn a_batch_expects_something_of_what_was_there_before_it() {
+        let world = World::new().await;
+        let config = StreamConfig { allow_atomic: true, allow_rollup_hdrs: true, ..stream("s") };
+        world.stream(config).await;
+        world.publish("s.1.a", "1").await;
+        let (heard, _subscription) = world.listen("inbox");
+        let send = |id: &str, parts: &[(&str, u64, &str)]| {
+            for (place, (subject, expected, of)) in parts.iter().enumerate() {
+                let mut headers = batch(id, place as u64 + 1)
+                    .with("Nats-Expected-Last-Subject-Sequence", expected.to_string())
+                    .with("Nats-Expected-Last-Subject-Sequence-Subject", *of);
+                if place + 1 == parts.len() {
+                    headers = headers.with("Nats-Batch-Commit", "1");
+                }
+                if id == "rollup" {
+                    headers = headers.with("Nats-Rollup", "sub");
+                }
+                world.send("S", subject, "inbox", &headers, "");
+            }
+        };
+        // Many patterns, of which none is forgotten over the others.
+        let many: Vec<_> = (2..90).map(|n| (format!("s.{n}.a"), format!("s.{n}.*"))).collect();
+        let many: Vec<_> = many.iter().map(|(to, of)| (&**to, 0, &**of)).collect();
+        send("many", &many);
+        world.until(|| heard.count() == 88).await;
+        assert_eq!(heard.json()[87]["count"], 88);
+        // What the batch itself stores, or lets go of, does not count.
+        for id in ["plain", "rollup"] {
+            let last = world.info("S").await.state.last_seq;
+            send(id, &[("s.1.b", last, "s.>"), ("s.1.c", last, "s.>")]);
+            world.until(|| heard.count() == 2).await;
+            assert_eq!(heard.json()[1]["count"], 2);
+        }
+    }
+
+    async fn a_fast_batch_is_acknowledged_to_what_ends_it() {
+        let world = World::new().await;
+        world.stream(StreamConfig { allow_batched: true, ..stream("s") }).await;
+        let (heard, _subscription) = world.listen("inbox.>");
+        for (n, last) in ["2.3", "2.2"].into_iter().enumerate() {
+            let reply = |place: &str| format!("inbox.{n}.4.fail.{place}.$FI");
+            for place in ["1.0", last] {
+                world.send("S", "s.a", &reply(place), &Headers::new(), "x");
+            }
+            world.until(|| heard.count() == 2).await;
+            let ack = heard.take().pop().unwrap();
+            assert_eq!(*ack.subject, reply(last));
+            let ack: serde_json::Value = serde_json::from_slice(&ack.payload).unwrap();
+            assert_eq!(ack["count"], n + 1);
+        }
+    }
+
     async fn a_fast_batch_is_acknowledged_at_its_pace() {
         let world = World::new().await;
         world.stream(StreamConfig { allow_batched: true, ..stream("s") }).await;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     PubAck, Stream,
     expectations::{Directives, Rollup},
+    lookup::Admin,
     publish::Incoming,
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         broker::CoreMessage,
         error::{Error, Result},
         headers::{Block, names},
+        subject,
         time::Timestamp,
     },
     store::Batch,
@@ -141,28 +143,21 @@ impl Stream {
         id: Rc<str>,
         messages: &[CoreMessage],
     ) -> Result<(Batch, PubAck)> {
-        loop {
-            for message in messages {
-                self.prepare(&message.subject, &message.headers).await?;
-            }
-            let mut batch = Batch::new();
-            match self.publish_all(&mut batch, messages) {
-                // What was looked up first may have been forgotten over what was looked up last.
-                Err(cause) if cause == Error::EXPECTATION_NOT_READY && messages.len() > 1 => {}
-                Err(cause) => return Err(cause),
-                Ok(ack) => {
-                    let count = messages.len() as u64;
-                    return Ok((batch, PubAck { batch: Some((id, count)), value: None, ..ack }));
-                }
-            }
-        }
+        let parts = messages.iter().map(|message| (&*message.subject, &*message.headers));
+        self.prepare_all(parts, Admin::Free).await?;
+        let mut batch = Batch::new();
+        let ack = self.publish_all(&mut batch, messages)?;
+        let count = messages.len() as u64;
+        Ok((batch, PubAck { batch: Some((id, count)), value: None, ..ack }))
     }
 
     /// What was published of a batch is taken back when this fails, as the batch is dropped.
     fn publish_all(self: &Rc<Self>, batch: &mut Batch, messages: &[CoreMessage]) -> Result<PubAck> {
         let mut written = HashSet::new();
         let mut last = Err(Error::ATOMIC_INCOMPLETE);
-        for (place, message) in messages.iter().enumerate() {
+        let expected: Vec<_> =
+            messages.iter().map(|message| self.last_before(message)).collect::<Result<_>>()?;
+        for (place, (message, last_expected)) in messages.iter().zip(expected).enumerate() {
             let directives = Directives::read(&message.headers);
             directives.check_batch(place == 0, self.counts.borrow().last)?;
             let subject = self.stored_subject(&message.subject).into_owned();
@@ -179,7 +174,7 @@ impl Stream {
                 _ => {}
             }
             let incoming = Incoming::new(&message.subject, &message.headers, &message.payload);
-            let ack = self.publish(batch, incoming)?;
+            let ack = self.publish(batch, Incoming { last_expected, ..incoming })?;
             if ack.duplicate {
                 return Err(Error::ATOMIC_DUPLICATE);
             }
@@ -187,6 +182,14 @@ impl Stream {
             last = Ok(ack);
         }
         last
+    }
+
+    /// The last message before the batch of a subject with wildcards, where something is expected of
+    /// one: what the batch itself stores there does not count.
+    fn last_before(&self, message: &CoreMessage) -> Result<Option<u64>> {
+        let directives = Directives::read(&message.headers);
+        let of = directives.expects_of(&message.subject).filter(|of| !subject::is_literal(of));
+        of.map(|of| self.known_last(of)).transpose()
     }
 
     fn tell_abandoned(&self, batch: &str, reason: &str) {

@@ -1,10 +1,11 @@
 //! What the headers of a message ask of the stream that stores it.
 
-use super::{Stream, counter::Number};
+use super::{Stream, counter::Number, publish::Incoming};
 use crate::queue::{
     config::StreamConfig,
     error::{Error, Result},
     headers::{Block, names},
+    subject,
 };
 
 /// The headers that mean something to a stream.
@@ -155,7 +156,7 @@ impl Stream {
         config: &StreamConfig,
         directives: &Directives<'_>,
         subject: &str,
-        payload: &[u8],
+        message: &Incoming<'_>,
     ) -> Result<()> {
         if let Some(increment) = directives.increment {
             if Number::parse(increment).is_none() {
@@ -164,7 +165,7 @@ impl Stream {
             if !config.allow_msg_counter {
                 return Err(Error::COUNTER_DISABLED);
             }
-            if !payload.is_empty() {
+            if !message.payload.is_empty() {
                 return Err(Error::COUNTER_PAYLOAD);
             }
             if directives.rollup.is_some() || directives.expects_anything() {
@@ -178,9 +179,8 @@ impl Stream {
             return Err(Error::MESSAGE_TTL_DISABLED);
         }
         match (directives.expected_last_of_subject, directives.expects_of(subject)) {
-            (Some(expected), Some(subject)) => {
-                let last = self.subjects.borrow().get(subject).map(|known| known.last());
-                let last = last.ok_or(Error::EXPECTATION_NOT_READY)?;
+            (Some(expected), Some(of)) => {
+                let last = message.last_expected.map_or_else(|| self.known_last(of), Ok)?;
                 if last != expected {
                     return Err(Error::wrong_last_sequence(last));
                 }
@@ -195,6 +195,16 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// The last message of a subject, which may have wildcards, that was looked up; 0 when there is
+    /// none.
+    pub(super) fn known_last(&self, of: &str) -> Result<u64> {
+        if !subject::is_valid(of) {
+            return Ok(0);
+        }
+        let subjects = self.subjects.borrow();
+        Ok(subjects.get(of).ok_or(Error::EXPECTATION_NOT_READY)?.last())
     }
 
     /// Checks what comes after the check for duplicates.

@@ -29,10 +29,7 @@ impl Stream {
         published: &str,
         headers: &[u8],
     ) -> Result<()> {
-        for subject in self.unknown_subjects(published, headers) {
-            self.look_up(&subject, Admin::Free).await?;
-        }
-        Ok(())
+        self.prepare_all(std::iter::once((published, headers)), Admin::Free).await
     }
 
     /// The same for who holds the stream's lock.
@@ -41,8 +38,30 @@ impl Stream {
         published: &str,
         headers: &[u8],
     ) -> Result<()> {
-        for subject in self.unknown_subjects(published, headers) {
-            self.look_up(&subject, Admin::Held).await?;
+        self.prepare_all(std::iter::once((published, headers)), Admin::Held).await
+    }
+
+    /// Looks up what publishes of these subjects and headers have to know, all of it together.
+    pub(super) async fn prepare_all<'m>(
+        self: &Rc<Self>,
+        messages: impl Iterator<Item = (&'m str, &'m [u8])> + Clone,
+        admin: Admin,
+    ) -> Result<()> {
+        let unknown = || {
+            let unknown =
+                messages.clone().flat_map(|(to, headers)| self.unknown_subjects(to, headers));
+            unknown.collect::<Vec<_>>()
+        };
+        let mut needed = unknown();
+        if !needed.is_empty() {
+            self.subjects.borrow_mut().make_room();
+        }
+        // Some may be forgotten while others are looked up.
+        while !needed.is_empty() {
+            for subject in needed {
+                self.look_up(&subject, admin).await?;
+            }
+            needed = unknown();
         }
         Ok(())
     }

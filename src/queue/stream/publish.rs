@@ -31,6 +31,8 @@ pub(in crate::queue) struct Incoming<'a> {
     pub(in crate::queue) headers: &'a [u8],
     pub(in crate::queue) payload: &'a [u8],
     pub(super) origin: Origin,
+    /// What was the last message that it expects something of, where that is not what counts now.
+    pub(super) last_expected: Option<u64>,
 }
 
 /// Who publishes.
@@ -50,7 +52,7 @@ pub(super) enum Origin {
 
 impl<'a> Incoming<'a> {
     pub(in crate::queue) fn new(subject: &'a str, headers: &'a [u8], payload: &'a [u8]) -> Self {
-        Self { subject, headers, payload, origin: Origin::Client }
+        Self { subject, headers, payload, origin: Origin::Client, last_expected: None }
     }
 
     pub(super) fn from(self, origin: Origin) -> Self {
@@ -94,7 +96,7 @@ impl Stream {
         let directives = Directives::read(message.headers);
         let mut due = None;
         if client {
-            self.check_directives(&config, &directives, subject, message.payload)?;
+            self.check_directives(&config, &directives, subject, &message)?;
             if directives.is_about_schedules {
                 due = self.check_schedule(&config, message.headers, subject)?;
                 self.check_scheduler(&config, message.headers, subject)?;

@@ -16,6 +16,7 @@ use super::{
     Stream,
     copying::{Copying, Original},
     get::StoredMessage,
+    lookup::Admin,
     publish::{Incoming, Origin},
     row,
 };
@@ -265,23 +266,12 @@ impl Stream {
                 copies.push((original, subject, headers));
             }
         }
-        let batch = loop {
-            for (_, subject, headers) in &copies {
-                self.prepare(subject, headers).await?;
-            }
-            let mut batch = Batch::new();
-            let mut outcome = Ok(());
-            self.join(&mut batch, |batch| {
-                outcome = self.put_copies(batch, copying, &copies, end);
-            });
-            match outcome {
-                // What was looked up first may have been forgotten over what was looked up last.
-                Err(cause) if cause == Error::EXPECTATION_NOT_READY && copies.len() > 1 => {}
-                Err(cause) => return Err(cause),
-                Ok(()) => break batch,
-            }
-        };
-        let mut batch = batch;
+        let parts = copies.iter().map(|(_, subject, headers)| (&**subject, &**headers));
+        self.prepare_all(parts, Admin::Free).await?;
+        let mut batch = Batch::new();
+        let mut outcome = Ok(());
+        self.join(&mut batch, |batch| outcome = self.put_copies(batch, copying, &copies, end));
+        outcome?;
         with(&mut batch);
         self.durable.commit(batch).await?;
         copying.position.set(end);

@@ -14,6 +14,8 @@ use crate::queue::subject;
 
 /// How many subjects are known at most.
 const MOST: usize = 16 * 1024;
+/// And how many with wildcards: each publish looks through them.
+const MOST_FILTERS: usize = 16;
 /// How many messages of a subject are known where their number is not limited.
 const SOME: usize = 4;
 
@@ -120,14 +122,20 @@ impl Subjects {
         }
     }
 
-    /// Begins to look a subject up: publishes are noted from now on.
-    pub(super) fn begin(&mut self, subject: &str) {
+    /// Forgets subjects when many are known. What is looked up for one publish must not make room
+    /// for itself: it would be forgotten over the rest that the publish has to know.
+    pub(super) fn make_room(&mut self) {
         if self.known.len() >= MOST {
             self.known.retain(|_, known| !known.loaded);
         }
-        self.filters.retain(|(filter, known)| !known.loaded || **filter == *subject);
-        let known = self.entry(subject);
-        known.stale = false;
+        if self.filters.len() >= MOST_FILTERS {
+            self.filters.retain(|(_, known)| !known.loaded);
+        }
+    }
+
+    /// Begins to look a subject up: publishes are noted from now on.
+    pub(super) fn begin(&mut self, subject: &str) {
+        self.entry(subject).stale = false;
     }
 
     /// Ends looking a subject up with its newest messages up to the moment it began, oldest first;
@@ -245,7 +253,9 @@ impl Subject {
             return Some(Vec::new());
         };
         let evicted = self.newest.len().saturating_sub(limit);
-        (self.loaded && (self.complete || !whole)).then(|| self.newest.drain(..evicted).collect())
+        // What had more than it may have, since that was lowered, may have more than is known.
+        let all_known = self.complete || !whole && evicted <= 1;
+        (self.loaded && all_known).then(|| self.newest.drain(..evicted).collect())
     }
 
     fn remove(&mut self, sequence: u64) {

@@ -93,6 +93,7 @@ impl Stream {
             .encode();
         for (_, subject) in marked {
             // The mark takes the place of the message.
+            self.subjects.borrow_mut().make_room();
             self.look_up(&subject, Admin::Held).await?;
             let mut batch = Batch::new();
             let mark = Incoming::new(&subject, &headers, b"").from(Origin::Stream);

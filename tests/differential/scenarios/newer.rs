@@ -298,6 +298,41 @@ pub async fn newer_consumers(side: &Side) {
     side.pull("S.I", json!({ "batch": 1, "no_wait": true, "group": "g", "priority": 2 }), 1).await;
 }
 
+/// Atomic batches that expect something of what has wildcards.
+pub async fn batches_that_expect(side: &Side) {
+    let config = json!({
+        "name": "B", "subjects": ["b.>"], "allow_atomic": true, "allow_rollup_hdrs": true,
+    });
+    side.api("STREAM.CREATE.B", config).await;
+    side.store("b.1.a", &[], "").await;
+    let batches: [(&str, &[(&str, &str, &str, bool)]); 5] = [
+        ("apart", &[("b.2.a", "0", "b.2.*", false), ("b.3.a", "0", "b.3.*", false)]),
+        ("before", &[("b.1.b", "1", "b.1.*", false), ("b.1.c", "1", "b.1.*", false)]),
+        ("since", &[("b.1.b", "1", "b.1.*", false), ("b.1.c", "2", "b.1.*", false)]),
+        ("same", &[("b.4.a", "0", "b.4.a", false), ("b.4.a", "0", "b.4.a", false)]),
+        ("rollup", &[("b.5.a", "0", "b.5.*", true), ("b.5.b", "0", "b.5.*", false)]),
+    ];
+    for (id, parts) in batches {
+        for (place, (subject, expected, of, rolls_up)) in parts.iter().enumerate() {
+            let place = (place + 1).to_string();
+            let mut headers = vec![
+                ("Nats-Batch-Id", id),
+                ("Nats-Batch-Sequence", &place),
+                ("Nats-Expected-Last-Subject-Sequence", *expected),
+                ("Nats-Expected-Last-Subject-Sequence-Subject", *of),
+            ];
+            if place == parts.len().to_string() {
+                headers.push(("Nats-Batch-Commit", "1"));
+            }
+            if *rolls_up {
+                headers.push(("Nats-Rollup", "sub"));
+            }
+            side.store(subject, &headers, "").await;
+        }
+    }
+    side.api("STREAM.INFO.B", json!({ "subjects_filter": ">" })).await;
+}
+
 /// Fast batches. ADR-50
 pub async fn fast_batches(side: &Side) {
     side.api("STREAM.CREATE.F", json!({ "name": "F", "subjects": ["f.*"], "allow_batched": true }))
@@ -332,5 +367,10 @@ pub async fn fast_batches(side: &Side) {
     side.hear("pinged", &inbox, 1).await;
     send("f.a", "single", "10.fail.1.2", &[]);
     side.hear("one alone", &inbox, 2).await;
+    side.api("STREAM.CREATE.G", json!({ "name": "G", "subjects": ["g"], "allow_batched": true }))
+        .await;
+    send("g", "both", "10.fail.1.0", &[]);
+    send("g", "both", "10.fail.2.3", &[]);
+    side.hear("begun and ended at once", &inbox, 2).await;
     side.api("STREAM.INFO.F", json!({ "subjects_filter": ">" })).await;
 }

@@ -345,3 +345,59 @@ pub async fn direct_gets_by_mirrors(side: &Side) {
         side.note(request.to_string(), came.into());
     }
 }
+
+/// Expectations of what has wildcards.
+pub async fn expected_of_patterns(side: &Side) {
+    for (name, limit) in [("E", 1), ("F", -1)] {
+        let config = json!({
+            "name": name, "subjects": [format!("{name}.>")], "max_msgs_per_subject": limit,
+        });
+        side.api(&format!("STREAM.CREATE.{name}"), config).await;
+        let store = async |subject: &str, expected: &str, of: &str| {
+            let headers = [
+                ("Nats-Expected-Last-Subject-Sequence", expected),
+                ("Nats-Expected-Last-Subject-Sequence-Subject", &format!("{name}.{of}")),
+            ];
+            side.store(&format!("{name}.{subject}"), &headers, "").await;
+        };
+        side.store(&format!("{name}.1.foo"), &[], "").await;
+        side.store(&format!("{name}.1.foo"), &[], "").await;
+        store("1.foo", "0", "1.*").await;
+        store("1.xxx", "2", "1.*").await;
+        store("2.xxx", "0", "2.*").await;
+        store("1.xxx", "3", "1.>").await;
+        store("3.xxx", "1", "3.*").await;
+        store("3.xxx", "0", "3..*").await;
+        store("3.yyy", "5", "*.xxx").await;
+    }
+}
+
+/// Fields without a value.
+pub async fn nulls(side: &Side) {
+    let config = json!({
+        "name": "S", "subjects": ["s.>"], "description": null, "max_msgs": null, "mirror": null,
+        "sources": null, "metadata": { "a": null, "b": "c" }, "no_ack": null,
+    });
+    side.api("STREAM.CREATE.S", config).await;
+    side.api("STREAM.CREATE.T", json!({ "name": "T", "subjects": [null] })).await;
+    side.api("STREAM.CREATE.T", json!({ "name": "T", "unknown": null })).await;
+    side.api("STREAM.CREATE.T", json!("null")).await;
+    side.store("s.a", &[], "one").await;
+    let config = json!({
+        "durable_name": "C", "ack_policy": "explicit", "backoff": null, "filter_subject": null,
+        "metadata": { "a": null },
+    });
+    let request = json!({ "stream_name": "S", "config": config, "pedantic": null });
+    side.api("CONSUMER.CREATE.S.C", request).await;
+    let request = json!({
+        "batch": 1, "no_wait": true, "min_pending": null, "group": null, "priority": null,
+        "expires": null, "idle_heartbeat": null, "max_bytes": null,
+    });
+    side.pull("S.C", request, 1).await;
+    side.pull("S.C", json!({ "batch": null, "no_wait": true, "id": null }), 1).await;
+    side.api("STREAM.INFO.S", json!({ "subjects_filter": null, "offset": null })).await;
+    side.api("STREAM.NAMES", json!({ "subject": null })).await;
+    side.api("STREAM.MSG.GET.S", json!({ "seq": 1, "last_by_subj": null })).await;
+    side.api("STREAM.PURGE.S", json!({ "filter": null, "keep": null })).await;
+    side.api("CONSUMER.PAUSE.S.C", json!({ "pause_until": null })).await;
+}

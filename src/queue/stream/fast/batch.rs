@@ -1,5 +1,7 @@
 //! How far a fast batch is, and at what pace it is acknowledged.
 
+use std::rc::Rc;
+
 use super::place::{Operation, Place};
 
 /// How many messages of all batches together are acknowledged at once.
@@ -21,7 +23,8 @@ pub(super) struct FastBatch {
     pub(super) pending: u64,
     /// The stream's sequence number of the last durable message.
     stored: u64,
-    ends: bool,
+    /// Where it is acknowledged that the batch has ended: to what ended it.
+    ended_by: Option<Rc<str>>,
     pub(super) deadline: u64,
 }
 
@@ -63,8 +66,8 @@ impl FastBatch {
         }
     }
 
-    /// Goes on to a message that has come.
-    pub(super) fn step(&mut self, place: Place<'_>) -> Step {
+    /// Goes on to a message that has come, with this reply subject.
+    pub(super) fn step(&mut self, place: Place<'_>, reply: &str) -> Step {
         let expected = self.last + 1;
         if place.operation == Operation::Ping {
             // It names the last message that was sent.
@@ -78,7 +81,7 @@ impl FastBatch {
             }
             return Step { gap, then: if self.gap_ok { Then::Tell } else { Then::End } };
         }
-        if self.ends {
+        if self.ended_by.is_some() {
             return Step { gap: None, then: Then::Skip };
         }
         let gap = (place.sequence > expected).then_some((expected, place.sequence));
@@ -91,7 +94,9 @@ impl FastBatch {
             return Step { gap, then: Then::End };
         }
         self.last = place.sequence;
-        self.ends = place.operation == Operation::Commit;
+        if place.operation == Operation::Commit {
+            self.end(reply);
+        }
         Step { gap, then: Then::Store }
     }
 
@@ -132,15 +137,21 @@ impl FastBatch {
         self.settle();
     }
 
-    /// No more comes.
-    pub(super) fn end(&mut self) {
-        self.ends = true;
+    /// No more comes, which is acknowledged to `reply`.
+    pub(super) fn end(&mut self, reply: &str) {
+        self.ended_by.get_or_insert_with(|| reply.into());
     }
 
-    /// When it has ended and everything is durable: the stream's last sequence number, and how many
-    /// messages it had.
-    pub(super) fn outcome(&self) -> Option<(u64, u64)> {
-        (self.ends && self.durable == self.last).then_some((self.stored, self.last))
+    /// When it has ended and everything is durable: to where that is told, the stream's last
+    /// sequence number, and how many messages it had.
+    pub(super) fn outcome(&self) -> Option<(Rc<str>, u64, u64)> {
+        let reply = self.ended_by.clone().filter(|_| self.durable == self.last)?;
+        Some((reply, self.stored, self.last))
+    }
+
+    /// To where it is told that the batch failed with the message of this reply subject.
+    pub(super) fn last_reply(self, reply: &str) -> Rc<str> {
+        self.ended_by.unwrap_or_else(|| reply.into())
     }
 
     pub(super) fn pace(&self) -> Pace {

@@ -64,7 +64,8 @@ impl Stream {
             return Err(Error::BATCH_INVALID_ID);
         }
         self.begin_fast(place)?;
-        let Some(Step { gap, then }) = self.with_fast(place.id, |batch| batch.step(place)) else {
+        let Some(Step { gap, then }) = self.with_fast(place.id, |batch| batch.step(place, reply))
+        else {
             return Ok(None);
         };
         if let Some((last_seq, seq)) = gap {
@@ -130,15 +131,16 @@ impl Stream {
     /// A message of a fast batch is durable under this sequence number.
     pub(super) fn fast_durable(&self, id: &str, place: u64, sequence: u64, reply: &str) {
         self.with_fast(id, |batch| batch.note_durable(place, sequence));
-        if !self.acknowledge_fast(id, reply) {
+        if !self.acknowledge_fast(id) {
             self.check_flow(id, reply);
         }
     }
 
     /// A message of a fast batch could not be written: the batch is over.
     pub(super) fn fast_failed(&self, id: &str, reply: &str, cause: &Error) {
-        if self.fast.borrow_mut().batches.remove(id).is_some() {
-            self.tell_refusal(reply, cause);
+        let failed = self.fast.borrow_mut().batches.remove(id);
+        if let Some(batch) = failed {
+            self.tell_refusal(&batch.last_reply(reply), cause);
         }
     }
 
@@ -163,18 +165,19 @@ impl Stream {
 
     /// Ends a batch: it is acknowledged when all that came of it is durable.
     fn end_fast(&self, id: &str, reply: &str) {
-        self.with_fast(id, FastBatch::end);
-        self.acknowledge_fast(id, reply);
+        self.with_fast(id, |batch| batch.end(reply));
+        self.acknowledge_fast(id);
     }
 
     /// Acknowledges a batch that has ended; tells whether it had.
-    fn acknowledge_fast(&self, id: &str, reply: &str) -> bool {
-        let Some((sequence, count)) = self.with_fast(id, |batch| batch.outcome()).flatten() else {
+    fn acknowledge_fast(&self, id: &str) -> bool {
+        let Some((reply, sequence, count)) = self.with_fast(id, |batch| batch.outcome()).flatten()
+        else {
             return false;
         };
         self.fast.borrow_mut().batches.remove(id);
         let batch = Some((id.into(), count));
-        self.answer(reply, &PubAck { batch, ..self.ack(sequence, false) });
+        self.answer(&reply, &PubAck { batch, ..self.ack(sequence, false) });
         true
     }
 
