@@ -49,6 +49,10 @@ compare! {
 
 compare! {
     "2.14";
+    lowered_limits
+    expected_of_patterns
+    batches_that_expect
+    nulls
     strictness
     newer_streams
     counters_and_batches

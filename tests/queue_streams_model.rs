@@ -253,8 +253,10 @@ async fn step(world: World, model: &mut Model, operation: Operation) -> World {
         }
         Operation::Limit(limit) => {
             world.queue.update_stream(config(limit)).await.unwrap();
-            model.limit = limit;
-            SUBJECTS.iter().for_each(|subject| model.trim(subject));
+            // A subject without limit before is trimmed by its next message only.
+            if limit < std::mem::replace(&mut model.limit, limit) {
+                SUBJECTS.iter().for_each(|subject| model.trim(subject));
+            }
         }
         Operation::Kill => return world.killed().await,
     }

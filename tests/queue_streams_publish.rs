@@ -38,6 +38,65 @@ tests! {
         world.publish_with("s.a", of_subject(7), "9").await.unwrap();
     }
 
+    async fn something_is_expected_of_a_pattern_beside_a_new_subject() {
+        let world = World::new().await;
+        world.stream(StreamConfig { max_msgs_per_subject: 1, ..stream("s") }).await;
+        let of = |seq: u64, of: &str| {
+            header("Nats-Expected-Last-Subject-Sequence", seq)
+                .with("Nats-Expected-Last-Subject-Sequence-Subject", of)
+        };
+        world.publish("s.1.foo", "1").await;
+        assert_eq!(world.refused("s.1.foo", of(0, "s.1.*")).await, 10071);
+        world.publish_with("s.1.xxx", of(1, "s.1.*"), "2").await.unwrap();
+        // However many patterns and subjects are asked about.
+        for n in 3..60 {
+            world.publish_with(&format!("s.{n}.a"), of(0, &format!("s.{n}.*")), "").await.unwrap();
+            assert_eq!(world.refused(&format!("s.{n}.b"), of(0, &format!("s.{n}.>"))).await, 10071);
+        }
+        world.publish_with("s.1.yyy", of(2, "s.1.*"), "").await.unwrap();
+        // What can be no subject has no messages.
+        assert_eq!(world.refused("s.a", of(1, "s..*")).await, 10071);
+        world.publish_with("s.a", of(0, "s..*"), "").await.unwrap();
+    }
+
+    async fn a_stream_that_refuses_new_messages_keeps_what_it_has() {
+        let world = World::new().await;
+        for (discard, left) in [(Discard::New, 5), (Discard::Old, 2)] {
+            for (limit, lowered) in [
+                (StreamConfig { max_msgs: 9, ..stream("s") }, StreamConfig { max_msgs: 2, ..stream("s") }),
+                (stream("s"), StreamConfig { max_msgs: 2, ..stream("s") }),
+                (stream("s"), StreamConfig { max_bytes: 80, ..stream("s") }),
+            ] {
+                world.stream(StreamConfig { discard, ..limit }).await;
+                for n in 0..5 {
+                    world.publish(&format!("s.{n}"), "x").await;
+                }
+                let changed = world.queue.update_stream(StreamConfig { discard, ..lowered }).await;
+                assert_eq!(changed.unwrap().state.messages, left);
+                let refused = world.publish_with("s.new", Headers::new(), "").await.err();
+                assert_eq!(refused.map(|cause| cause.err_code), (left == 5).then_some(10077));
+                assert_eq!(world.info("S").await.state.messages, left);
+                world.queue.delete_stream("S").await.unwrap();
+            }
+        }
+    }
+
+    async fn a_subject_without_limit_before_keeps_what_it_has_until_its_next_message() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        for n in 0..9 {
+            world.publish(["s.a", "s.b"][n % 2], "x").await;
+        }
+        let limited = |most| StreamConfig { max_msgs_per_subject: most, ..stream("s") };
+        world.queue.update_stream(limited(2)).await.unwrap();
+        assert_eq!(world.info("S").await.state.messages, 9);
+        world.publish("s.a", "x").await;
+        assert_eq!(world.sequences("S").await, [2, 4, 6, 8, 9, 10]);
+        // One that had a limit has the lower one at once.
+        world.queue.update_stream(limited(1)).await.unwrap();
+        assert_eq!(world.sequences("S").await, [8, 10]);
+    }
+
     async fn a_dropped_batch_leaves_expectations_as_they_were() {
         let world = World::new().await;
         world.stream(StreamConfig { max_msgs_per_subject: 1, ..stream("s") }).await;

@@ -30,6 +30,7 @@ const ALWAYS: &[(&str, &str, &str)] = &[
     ("STREAM.MSG.GET.C", ".message.seq", "copies of two streams come in any order"),
     ("STREAM.INFO.M", "bytes", "streams in memory count bytes as those in the store do"),
     ("MEMORYNEW", "", "the same"),
+    ("memory-", ".state.bytes", "the same"),
     ("INFO", ".memory", "the same"),
     (
         "CONSUMER.INFO.S.B",

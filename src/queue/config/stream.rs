@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::nanoseconds;
+use super::{limit, nanoseconds};
 use crate::queue::{subject, time::Timestamp};
 
 /// When a stream lets go of a message.
@@ -319,6 +319,15 @@ impl StreamConfig {
     /// Whether both would store messages of one subject.
     pub(in crate::queue) fn overlaps(&self, other: &Self) -> bool {
         self.subjects.iter().any(|one| other.subjects.iter().any(|two| subject::overlap(one, two)))
+    }
+
+    /// How many messages, and bytes, there may be before the oldest go. What refuses new messages
+    /// keeps those that it has, whatever its limits are by now.
+    pub(in crate::queue) fn most_kept(&self) -> (u64, u64) {
+        match self.discard {
+            Discard::Old => (limit(self.max_msgs), limit(self.max_bytes)),
+            Discard::New => (u64::MAX, u64::MAX),
+        }
     }
 
     /// Whether the newest messages of a subject have to be found.

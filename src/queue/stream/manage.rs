@@ -112,13 +112,14 @@ impl Queue {
         stream.check_consumer_limits(&before, &config)?;
         self.check_overlap(&config)?;
         let _stream_admin = stream.admin.lock().await;
-        let most = u64::try_from(config.max_msgs_per_subject).unwrap_or(u64::MAX);
-        let fewer = most < u64::try_from(before.max_msgs_per_subject).unwrap_or(u64::MAX);
+        let (most, had) = (config.max_msgs_per_subject, before.max_msgs_per_subject);
+        // A subject without limit before goes on with what it has until its next message.
+        let fewer = (0 < most && most < had).then_some(most.unsigned_abs());
         stream.configure(Rc::new(config));
         stream.ask_sweep();
         stream.next_expiry.set(0);
         let mut batch = Batch::new();
-        if fewer {
+        if let Some(most) = fewer {
             let below = stream.counts.borrow().last + 1;
             stream.put_purge(&mut batch, PurgeRow::of_each_subject(below, most));
         }

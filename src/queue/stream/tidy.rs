@@ -12,7 +12,7 @@ use super::{
     row::MessageRow,
 };
 use crate::{
-    queue::{config::limit, error::Result},
+    queue::error::Result,
     store::{Batch, Direction},
 };
 
@@ -54,8 +54,8 @@ impl Stream {
     pub(in crate::queue) fn is_untidy(&self) -> bool {
         let (counts, config) = (self.counts.borrow(), self.config.borrow());
         counts.sweep
-            || counts.messages > limit(config.max_msgs)
-            || counts.bytes > limit(config.max_bytes)
+            || counts.messages > config.most_kept().0
+            || counts.bytes > config.most_kept().1
             || !self.purges.borrow().is_empty()
             || self.damage.borrow().is_new()
             || self.expiring.get()
@@ -90,7 +90,7 @@ impl Stream {
                 let counts = self.counts.borrow();
                 (counts.messages, counts.bytes, counts.first, counts.visible())
             };
-            let (max_msgs, max_bytes) = (limit(config.max_msgs), limit(config.max_bytes));
+            let (max_msgs, max_bytes) = config.most_kept();
             if messages <= max_msgs && bytes <= max_bytes {
                 return Ok(());
             }

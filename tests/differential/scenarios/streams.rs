@@ -304,3 +304,56 @@ pub async fn limits(side: &Side) {
     side.api("STREAM.INFO.AGE", Value::Null).await;
     side.api("INFO", Value::Null).await;
 }
+
+/// A limit that is lowered below what a stream holds, from another one or from none.
+pub async fn lowered_limits(side: &Side) {
+    let cases = [
+        ("max_msgs", json!(-1), json!(2)),
+        ("max_msgs", json!(8), json!(2)),
+        ("max_bytes", json!(-1), json!(150)),
+        ("max_bytes", json!(1500), json!(150)),
+        ("max_msgs_per_subject", json!(-1), json!(1)),
+        ("max_msgs_per_subject", json!(3), json!(1)),
+        ("max_age", json!(0), json!(400_000_000)),
+        ("max_msg_size", json!(-1), json!(3)),
+    ];
+    for storage in ["file", "memory"] {
+        for (n, more) in [
+            json!({ "discard": "old" }),
+            json!({ "discard": "new" }),
+            json!({ "discard": "new", "discard_new_per_subject": true }),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for (m, (limit, before, after)) in cases.iter().enumerate() {
+                let per_subject = *limit == "max_msgs_per_subject" && *before != json!(-1);
+                if n == 2 && !per_subject || storage == "memory" && *limit == "max_bytes" {
+                    continue;
+                }
+                let name = format!("{storage}-{n}-{m}");
+                let mut config = more.clone();
+                config["name"] = json!(name);
+                config["subjects"] = json!([format!("{name}.*")]);
+                config["storage"] = json!(storage);
+                config["duplicate_window"] = json!(200_000_000);
+                config[limit] = before.clone();
+                side.api(&format!("STREAM.CREATE.{name}"), config.clone()).await;
+                for n in 0..5 {
+                    side.store(&format!("{name}.{}", n % 2), &[], &format!("message {n}")).await;
+                }
+                config[limit] = after.clone();
+                side.api(&format!("STREAM.UPDATE.{name}"), config).await;
+                if *limit == "max_age" {
+                    side.wait(900).await;
+                }
+                let request = json!({ "subjects_filter": ">", "deleted_details": true });
+                side.api(&format!("STREAM.INFO.{name}"), request.clone()).await;
+                for subject in [0, 1, 2] {
+                    side.store(&format!("{name}.{subject}"), &[], "one more").await;
+                }
+                side.api(&format!("STREAM.INFO.{name}"), request).await;
+            }
+        }
+    }
+}
