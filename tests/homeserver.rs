@@ -9,7 +9,7 @@ use neurite::{
     client_api::Body,
     feed::{Change, Feed},
     platform,
-    queue::{ConsumerConfig, Queue},
+    queue::{AckPolicy, ConsumerConfig, Queue, Retention, StreamConfig},
     store::{
         self, Options, Store,
         memory::{Disk, Fault},
@@ -121,6 +121,25 @@ impl Full {
     }
 }
 
+async fn create_room(client: &Client) -> String {
+    let made = client.post("/v3/createRoom", json!({})).await.ok();
+    made["room_id"].as_str().unwrap().to_owned()
+}
+
+async fn send(client: &Client, room: &str, number: usize) {
+    let content = json!({ "msgtype": "m.text", "body": "needle" });
+    let path = format!("/v3/rooms/{room}/send/m.room.message/{number}");
+    client.put(&path, content).await.ok();
+}
+
+/// How many messages a search finds.
+async fn found(client: &Client) -> usize {
+    let search = json!({ "search_categories": { "room_events": { "search_term": "needle" } } });
+    let answer = client.post("/v3/search", search).await.ok();
+    let found = &answer["search_categories"]["room_events"];
+    found["results"].as_array().unwrap().len()
+}
+
 tests! {
     async fn with_no_room_at_all_it_starts_and_answers_what_needs_none() {
         let full = Full::started(|_| 0).await;
@@ -210,6 +229,60 @@ tests! {
         let streams = server.status().await.unwrap().streams;
         let events = streams.iter().find(|stream| stream.name == "ROOM_EVENTS").unwrap();
         assert!(events.consumers.iter().all(|consumer| consumer.set_aside == 0));
+    }
+
+    async fn clients_of_the_queue_do_not_stop_the_homeserver() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let room = create_room(&alice).await;
+        let client = support::nats::Client::new(server.queue.clone());
+        for (subject, request) in [
+            ("STREAM.UPDATE.ROOM_EVENTS", json!({ "name": "ROOM_EVENTS", "subjects": ["other"] })),
+            ("STREAM.DELETE.ROOM_EVENTS", Value::Null),
+            ("CONSUMER.DELETE.ROOM_EVENTS.search", Value::Null),
+            ("CONSUMER.PAUSE.ROOM_EVENTS.push", json!({ "pause_until": "2100-01-01T00:00:00Z" })),
+        ] {
+            assert_eq!(client.refusal(subject, request).await, 10051, "{subject}");
+        }
+        assert_eq!(client.publish("room.event.x", None, &[], "x"), 0);
+        send(&alice, &room, 0).await;
+        assert_eq!(found(&alice).await, 1);
+    }
+
+    async fn a_start_puts_right_what_clients_of_the_queue_changed_before() {
+        let place = support::place::Place::new();
+        let before = support::client::server_over(place.open().await, |_| {}).await;
+        let alice = Client::register(&before, "alice").await;
+        let room = create_room(&alice).await;
+        for change in 0..5 {
+            let queue = Queue::open(place.open().await).await.unwrap();
+            let stream = |subject: &str| StreamConfig {
+                name: "ROOM_EVENTS".into(),
+                subjects: vec![subject.into()],
+                retention: Retention::Interest,
+                ..StreamConfig::default()
+            };
+            let consumer = |name: &str| ConsumerConfig { durable_name: name.into(), ..ConsumerConfig::default() };
+            match change {
+                0 => drop(queue.update_stream(StreamConfig { sealed: true, ..stream("other") }).await.unwrap()),
+                1 => queue.delete_stream("ROOM_EVENTS").await.unwrap(),
+                2 => queue.delete_consumer("ROOM_EVENTS", "search").await.unwrap(),
+                3 => {
+                    queue.delete_consumer("ROOM_EVENTS", "push").await.unwrap();
+                    let other = ConsumerConfig { ack_policy: AckPolicy::None, ..consumer("push") };
+                    queue.create_consumer("ROOM_EVENTS", other).await.unwrap();
+                }
+                _ => drop(queue.create_consumer("ROOM_EVENTS", consumer("client")).await.unwrap()),
+            }
+            let server = support::client::server_over(place.open().await, |_| {}).await;
+            let alice = Client { server: server.clone(), ..alice.clone() };
+            send(&alice, &room, change).await;
+            assert_eq!(found(&alice).await, change + 1, "{change}");
+            let events = server.queue.stream_info("ROOM_EVENTS").await.unwrap();
+            let consumers: Vec<_> = events.consumers.iter().map(|consumer| &*consumer.name).collect();
+            assert_eq!(consumers, ["push", "search"], "{change}");
+            assert_eq!(events.config.subjects, ["room.event.*"], "{change}");
+        }
     }
 
     async fn versions_are_told_and_unknown_endpoints_are_unrecognized() {

@@ -6,7 +6,7 @@ use std::{rc::Rc, time::Duration};
 
 use futures::{StreamExt, channel::mpsc};
 use neurite::queue::{
-    CoreMessage, ManualClock, Queue,
+    CoreMessage, ManualClock, Queue, StreamConfig,
     protocol::{Connection, MAX_PAYLOAD, Outlet, Server, VERSION},
 };
 
@@ -118,6 +118,28 @@ impl Client {
 }
 
 tests! {
+    async fn clients_do_not_publish_to_what_is_reserved() {
+        let world = World::new().await;
+        let config = StreamConfig {
+            name: "OWN".into(),
+            subjects: vec!["own.*".into()],
+            ..StreamConfig::default()
+        };
+        world.queue.reserve_stream(config).await.unwrap();
+        let mut client = world.client_with(r#""verbose":true,"pedantic":false"#).await;
+        client.ask("SUB > 1\r\n").await;
+        for said in [
+            "PUB own.a 1\r\nx\r\n",
+            "PUB own.a reply 1\r\nx\r\n",
+            "HPUB own.a 12 13\r\nNATS/1.0\r\n\r\nx\r\n",
+        ] {
+            let answer = client.ask(said).await;
+            assert_eq!(answer, "-ERR 'Permissions Violation for Publish to \"own.a\"'\r\n", "{said}");
+        }
+        assert_eq!(world.queue.stream_info("OWN").await.unwrap().state.last_seq, 0);
+        assert_eq!(client.ask("PUB own.a.b 1\r\nx\r\n").await, "+OK\r\nMSG own.a.b 1 1\r\nx\r\n");
+    }
+
     async fn info_says_what_the_server_is() {
         let world = World::new().await;
         let (one, two) = (world.stranger().await, world.stranger().await);

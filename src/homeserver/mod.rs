@@ -24,7 +24,7 @@ use crate::{
     platform::{self, Caller},
     push::Push,
     queue::Queue,
-    rooms::Rooms,
+    rooms::{ROOM_EVENTS, Rooms},
     search::Search,
     store::{self, Batch, Key, Store, Table},
     sync::Sync,
@@ -78,6 +78,7 @@ impl Homeserver {
         let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
         let push = push.await?;
         let search = Search::open(store.clone(), &queue, rooms.clone()).await?;
+        queue.delete_other_consumers(ROOM_EVENTS).await?;
         let sync =
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);

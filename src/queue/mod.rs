@@ -16,6 +16,7 @@ mod headers;
 mod json;
 mod notify;
 pub mod protocol;
+mod reserved;
 mod stream;
 pub mod subject;
 mod summary;
@@ -203,8 +204,11 @@ impl Queue {
             return Err(Error::BAD_REQUEST);
         }
         let streams = self.inner.streams.borrow();
-        let stream = streams.values().find(|stream| stream.config.borrow().takes(subject));
-        stream.cloned().ok_or(Error::NO_RESPONDERS)
+        let mut takes = streams.values().filter(|stream| stream.config.borrow().takes(subject));
+        let first = takes.next().ok_or(Error::NO_RESPONDERS)?;
+        // What clients of older versions made may take it too.
+        let reserved = std::iter::once(first).chain(takes).find(|stream| stream.reserved.get());
+        Ok(reserved.unwrap_or(first).clone())
     }
 
     /// What is known of all streams and consumers, by name.

@@ -8,7 +8,7 @@ use super::Rooms;
 use crate::{
     Error, Result,
     feed::Position,
-    queue::{self, Consumer, ConsumerConfig, Headers, Queue, Retention, StreamConfig},
+    queue::{Consumer, ConsumerConfig, Headers, Queue, Retention, StreamConfig},
     store::Batch,
 };
 
@@ -29,13 +29,7 @@ pub async fn consumer_of_room_events(queue: &Queue, name: &str) -> Result<Consum
         max_deliver: MAX_DELIVER,
         ..ConsumerConfig::default()
     };
-    match queue.create_consumer(ROOM_EVENTS, config).await {
-        // One as an earlier version made it will do until there is room to change it.
-        Err(cause) if cause == queue::Error::INSUFFICIENT_STORAGE => {
-            Ok(queue.consumer(ROOM_EVENTS, name)?)
-        }
-        outcome => Ok(outcome?),
-    }
+    Ok(queue.reserve_consumer(ROOM_EVENTS, config).await?)
 }
 
 /// The payload of its messages, as JSON.
@@ -49,7 +43,7 @@ pub struct RoomEvent<R, E> {
     pub position: Position,
 }
 
-/// Makes the stream, unless it is there.
+/// Makes the stream, unless it is there as it is to be.
 pub(super) async fn create_stream(queue: &Queue) -> Result<()> {
     let config = StreamConfig {
         name: ROOM_EVENTS.to_owned(),
@@ -57,8 +51,7 @@ pub(super) async fn create_stream(queue: &Queue) -> Result<()> {
         retention: Retention::Interest,
         ..StreamConfig::default()
     };
-    queue.create_stream(config).await?;
-    Ok(())
+    Ok(queue.reserve_stream(config).await?)
 }
 
 /// The subject of a room's events; its id is one token.

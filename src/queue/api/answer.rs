@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::queue::error::{Error, Result};
+use crate::queue::{
+    Queue,
+    error::{Error, Result},
+};
 
 /// A kind of response.
 #[derive(Clone, Copy)]
@@ -91,6 +94,20 @@ impl Kind {
 
     pub(super) fn answer(self, outcome: Result<Body>) -> Answer {
         Answer { kind: self, outcome }
+    }
+
+    /// The answer to what changes a stream, or what it keeps for its consumers: refused for the
+    /// program's own.
+    pub(super) async fn change(
+        self,
+        queue: &Queue,
+        stream: &str,
+        change: impl Future<Output = Result<Body>>,
+    ) -> Answer {
+        match queue.check_free(stream) {
+            Ok(()) => self.answer(change.await),
+            Err(cause) => self.answer(Err(cause)),
+        }
     }
 }
 

@@ -96,16 +96,17 @@ struct Paged<T> {
 pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
     Some(match *rest {
         ["CREATE", stream] => {
-            Kind::CONSUMER_CREATE.answer(create(queue, request, Place::ephemeral(stream)).await)
+            let place = Place::ephemeral(stream);
+            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
         }
         ["CREATE", stream, name, ref filter @ ..] => {
             let place =
                 Place { stream, name: Some(name), filter: filter.join("."), durable: false };
-            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
+            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
         }
         ["DURABLE", "CREATE", stream, name] => {
             let place = Place { stream, name: Some(name), filter: String::new(), durable: true };
-            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
+            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
         }
         ["DURABLE", "CREATE", ..] => {
             Kind::CONSUMER_CREATE.answer(Err(Error::DURABLE_NOT_IN_SUBJECT))
@@ -114,15 +115,18 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
         ["NAMES", stream] => Kind::CONSUMER_NAMES.answer(names(queue, request, stream)),
         ["LIST", stream] => Kind::CONSUMER_LIST.answer(list(queue, request, stream)),
         ["DELETE", stream, name] => {
-            Kind::CONSUMER_DELETE.answer(delete(queue, request, stream, name).await)
+            Kind::CONSUMER_DELETE.change(queue, stream, delete(queue, request, stream, name)).await
         }
         ["PAUSE", stream, name] => {
-            Kind::CONSUMER_PAUSE.answer(pause(queue, request, stream, name).await)
+            Kind::CONSUMER_PAUSE.change(queue, stream, pause(queue, request, stream, name)).await
         }
         ["RESET", stream, name] => {
-            Kind::CONSUMER_RESET.answer(reset(queue, request, stream, name).await)
+            Kind::CONSUMER_RESET.change(queue, stream, reset(queue, request, stream, name)).await
         }
-        ["UNPIN", stream, name] => Kind::CONSUMER_UNPIN.answer(unpin(queue, request, stream, name)),
+        ["UNPIN", stream, name] => {
+            let unpinned = async { unpin(queue, request, stream, name) };
+            Kind::CONSUMER_UNPIN.change(queue, stream, unpinned).await
+        }
         ["LEADER", "STEPDOWN", _, _] => {
             Kind::CONSUMER_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED))
         }

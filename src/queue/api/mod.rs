@@ -117,9 +117,13 @@ fn send(queue: &Queue, request: &Request, answer: &Answer) {
 }
 
 impl Queue {
-    /// Takes in what is published to the subjects that a stream has now.
+    /// Takes in what is published to the subjects that a stream has now, unless it is the program's
+    /// own.
     pub(super) fn listen(&self, stream: &Rc<Stream>) {
-        self.inner.api.ingest.listen(self, stream);
+        match stream.reserved.get() {
+            true => self.inner.api.ingest.leave(stream.name()),
+            false => self.inner.api.ingest.listen(self, stream),
+        }
     }
 
     /// What time it is.

@@ -110,15 +110,21 @@ struct Purged {
 pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
     Some(match *rest {
         ["CREATE", name] => Kind::STREAM_CREATE.answer(create(queue, request, name).await),
-        ["UPDATE", name] => Kind::STREAM_UPDATE.answer(update(queue, request, name).await),
+        ["UPDATE", name] => {
+            Kind::STREAM_UPDATE.change(queue, name, update(queue, request, name)).await
+        }
         ["INFO", name] => Kind::STREAM_INFO.answer(info(queue, request, name).await),
         ["NAMES"] => Kind::STREAM_NAMES.answer(names(queue, request)),
         ["LIST"] => Kind::STREAM_LIST.answer(list(queue, request).await),
-        ["DELETE", name] => Kind::STREAM_DELETE.answer(delete(queue, request, name).await),
-        ["PURGE", name] => Kind::STREAM_PURGE.answer(purge(queue, request, name).await),
+        ["DELETE", name] => {
+            Kind::STREAM_DELETE.change(queue, name, delete(queue, request, name)).await
+        }
+        ["PURGE", name] => {
+            Kind::STREAM_PURGE.change(queue, name, purge(queue, request, name)).await
+        }
         ["MSG", "GET", name] => Kind::MSG_GET.answer(message::get(queue, request, name).await),
         ["MSG", "DELETE", name] => {
-            Kind::MSG_DELETE.answer(message::delete(queue, request, name).await)
+            Kind::MSG_DELETE.change(queue, name, message::delete(queue, request, name)).await
         }
         ["SNAPSHOT", name] => {
             Kind::STREAM_SNAPSHOT.answer(snapshot::snapshot(queue, request, name).await)

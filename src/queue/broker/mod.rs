@@ -7,7 +7,7 @@ mod interest;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     future::Future,
     rc::{Rc, Weak},
     time::Duration,
@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 
 use self::interest::{Interest, Listener, Matched};
-use super::notify::Notify;
+use super::{notify::Notify, subject};
 use crate::platform;
 
 /// How long one client that is behind may hold up others: it may be gone.
@@ -41,6 +41,8 @@ struct Inner {
     behind: RefCell<HashSet<ClientId>>,
     /// Rings when one of these has taken it.
     caught_up: Notify,
+    /// Where no client may publish.
+    reserved: RefCell<BTreeSet<String>>,
 }
 
 /// A message as it is published and delivered.
@@ -106,6 +108,16 @@ impl Broker {
     /// The same as [`Broker::publish`] for what a client published, which may not want to hear itself.
     pub fn publish_from(&self, client: ClientId, message: &CoreMessage) -> usize {
         self.deliver(&message.subject, message, Some(client))
+    }
+
+    /// From now on no client may publish to subjects that `filter` matches.
+    pub(super) fn reserve(&self, filter: &str) {
+        self.inner.reserved.borrow_mut().insert(filter.to_owned());
+    }
+
+    /// Whether no client may publish to `subject`.
+    pub(super) fn is_reserved(&self, subject: &str) -> bool {
+        self.inner.reserved.borrow().iter().any(|filter| subject::matches(filter, subject))
     }
 
     /// Delivers what is published to subjects that `filter` matches. Of all who share a queue group

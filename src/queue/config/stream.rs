@@ -321,6 +321,11 @@ impl StreamConfig {
         self.subjects.iter().any(|one| other.subjects.iter().any(|two| subject::overlap(one, two)))
     }
 
+    /// Whether it lets go of what its consumers have acknowledged.
+    pub(in crate::queue) fn lets_go(&self) -> bool {
+        self.retention != Retention::Limits
+    }
+
     /// How many messages, and bytes, there may be before the oldest go. What refuses new messages
     /// keeps those that it has, whatever its limits are by now.
     pub(in crate::queue) fn most_kept(&self) -> (u64, u64) {

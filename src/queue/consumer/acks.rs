@@ -41,7 +41,7 @@ pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
 /// Whether it is an acknowledgement to a consumer that takes them.
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(place) = AckSubject::read(&message.subject) else { return false };
-    let Ok(consumer) = queue.consumer(place.stream, place.consumer) else { return false };
+    let Ok(consumer) = queue.free_consumer(place.stream, place.consumer) else { return false };
     if matches!(consumer.inner.config.borrow().ack_policy, AckPolicy::None | AckPolicy::FlowControl)
     {
         return false;

@@ -67,6 +67,8 @@ pub(super) struct Inner {
     /// Held while messages are read for delivery.
     turn: Mutex<()>,
     pub(super) deleted: Cell<bool>,
+    /// Whether it is the program's own.
+    pub(super) reserved: Cell<bool>,
     /// How many fetches wait.
     fetching: Cell<usize>,
     /// Pull requests that wait.
@@ -102,6 +104,7 @@ impl Inner {
             wake: Notify::default(),
             turn: Mutex::new(()),
             deleted: Cell::new(false),
+            reserved: Cell::new(false),
             fetching: Cell::new(0),
             waiting: RefCell::default(),
             group: RefCell::default(),

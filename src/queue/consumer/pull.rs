@@ -48,7 +48,7 @@ pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let mut names = message.subject.rsplit('.');
     let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };
-    let Ok(consumer) = queue.consumer(stream, name) else { return false };
+    let Ok(consumer) = queue.free_consumer(stream, name) else { return false };
     let Some(reply) = message.reply.clone() else { return true };
     if !is_known_level(&message.headers) {
         consumer.tell(&reply, "412 Required Api Level");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Consumer, Inner, advisory};
 use crate::{
     queue::{
-        config::DeliverPolicy,
+        config::{ConsumerConfig, DeliverPolicy},
         error::{Error, Result},
         stream::or_zero,
         time::Timestamp,
@@ -45,6 +45,19 @@ impl Consumer {
         stream.reconfigure(inner, config).await?;
         self.pump_if_needed();
         Ok(inner.pause(now))
+    }
+
+    /// Whether it can have this configuration, which was checked, and is where it can get any
+    /// further.
+    pub(in crate::queue) fn can_go_on(&self, config: &ConsumerConfig) -> bool {
+        let next = self.stream.counts.borrow().last.saturating_add(1);
+        let is_beyond = self.inner.deliveries.borrow().cursor > next;
+        !is_beyond && config.check_update(&self.inner.config()).is_ok()
+    }
+
+    /// Makes it the program's own.
+    pub(in crate::queue) fn reserve(&self) {
+        self.inner.reserved.set(true);
     }
 
     /// Tells that it is paused, if it is.

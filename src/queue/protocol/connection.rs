@@ -181,6 +181,9 @@ impl Inner {
         if options.pedantic && !subject::is_literal(&subject) {
             return Err(Error::InvalidPublishSubject);
         }
+        if self.shared.broker.is_reserved(&subject) {
+            return Err(Error::PublishForbidden(subject));
+        }
         self.approve();
         let Publish { headers, payload, .. } = publish;
         let message = CoreMessage { subject, reply, headers, payload };

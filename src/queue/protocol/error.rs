@@ -1,7 +1,9 @@
 //! What a client is told in `-ERR`, worded as nats-server does.
 
-/// Why a client is refused something. All but the first three end its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+use std::rc::Rc;
+
+/// Why a client is refused something. All but the first four end its connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A subscription's subject is malformed.
     #[error("Invalid Subject")]
@@ -12,6 +14,9 @@ pub enum Error {
     /// A queue group's name can't be read.
     #[error("Invalid Queue Name")]
     InvalidQueueName,
+    /// A subject that clients may not publish to.
+    #[error("Permissions Violation for Publish to {0:?}")]
+    PublishForbidden(Rc<str>),
     /// No such command, or a message that does not end where it says.
     #[error("Unknown Protocol Operation")]
     UnknownOperation,
@@ -40,7 +45,13 @@ pub enum Error {
 
 impl Error {
     /// Whether the connection goes on.
-    pub fn is_harmless(self) -> bool {
-        matches!(self, Self::InvalidSubject | Self::InvalidPublishSubject | Self::InvalidQueueName)
+    pub fn is_harmless(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidSubject
+                | Self::InvalidPublishSubject
+                | Self::InvalidQueueName
+                | Self::PublishForbidden(_)
+        )
     }
 }

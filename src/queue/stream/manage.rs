@@ -70,22 +70,39 @@ impl Queue {
             return existing.info().await;
         }
         self.check_overlap(&config)?;
-        let Inner { store, memory, clock, broker, next_stream, .. } = &*self.inner;
-        let id = next_stream.replace(next_stream.get() + 1);
-        let durable = store.clone();
-        let store = if config.storage == Storage::Memory { memory } else { store };
-        let (clock, broker) = (clock.clone(), broker.clone());
-        let now = clock.now();
-        let parts = Parts { store: store.clone(), durable, clock, broker };
+        let stream = self.make_stream(config, false).await?;
+        advisory::stream(self, stream.name(), Action::Create);
+        stream.info().await
+    }
+
+    /// Makes a stream of a configuration that was checked, for who holds the lock.
+    pub(in crate::queue) async fn make_stream(
+        &self,
+        config: StreamConfig,
+        reserved: bool,
+    ) -> Result<Rc<Stream>> {
+        let id = self.inner.next_stream.replace(self.inner.next_stream.get() + 1);
+        let parts = self.parts(&config);
+        let now = parts.clock.now();
         let stream = Rc::new(Stream::new(parts, id, now, Rc::new(config)));
+        stream.reserved.set(reserved);
         let mut batch = Batch::new();
-        configurations::put_next_stream(&mut batch, next_stream.get())?;
+        configurations::put_next_stream(&mut batch, self.inner.next_stream.get())?;
         stream.write_config(&mut batch)?;
         stream.write_counts(&mut batch);
-        store.commit(batch).await?;
+        stream.store.commit(batch).await?;
         self.start(stream.clone());
-        advisory::stream(self, &stream.config().name, Action::Create);
-        stream.info().await
+        Ok(stream)
+    }
+
+    pub(super) fn parts(&self, config: &StreamConfig) -> Parts {
+        let Inner { store, memory, clock, broker, .. } = &*self.inner;
+        Parts {
+            store: if config.storage == Storage::Memory { memory } else { store }.clone(),
+            durable: store.clone(),
+            clock: clock.clone(),
+            broker: broker.clone(),
+        }
     }
 
     /// Changes the configuration of a stream.
@@ -111,6 +128,18 @@ impl Queue {
         let config = self.checked(config, pedantic)?.updating(&before)?;
         stream.check_consumer_limits(&before, &config)?;
         self.check_overlap(&config)?;
+        self.configure_stream(&stream, config).await?;
+        advisory::stream(self, stream.name(), Action::Modify);
+        stream.info().await
+    }
+
+    /// Gives a stream a configuration that was checked, for who holds the lock.
+    pub(in crate::queue) async fn configure_stream(
+        &self,
+        stream: &Rc<Stream>,
+        config: StreamConfig,
+    ) -> Result<()> {
+        let before = stream.config();
         let _stream_admin = stream.admin.lock().await;
         let (most, had) = (config.max_msgs_per_subject, before.max_msgs_per_subject);
         // A subject without limit before goes on with what it has until its next message.
@@ -131,14 +160,12 @@ impl Queue {
             stream.configure(before);
             return Err(cause);
         }
-        self.listen(&stream);
-        self.copy_sources(&stream);
+        self.listen(stream);
+        self.copy_sources(stream);
         self.inner.changed.wake();
         stream.open_purges().await?;
-        drop(_stream_admin);
-        advisory::stream(self, &stream.config().name, Action::Modify);
         stream.untidy.wake();
-        stream.info().await
+        Ok(())
     }
 
     /// Deletes a stream with its messages and consumers.
@@ -201,14 +228,19 @@ impl Queue {
         self.inner.offline.borrow_mut().insert(name, cause);
     }
 
-    pub(super) fn check_not_offline(&self, name: &str) -> Result<()> {
+    pub(in crate::queue) fn check_not_offline(&self, name: &str) -> Result<()> {
         match self.inner.offline.borrow().get(name) {
             Some(cause) => Err(Error::stream_offline(cause)),
             None => Ok(()),
         }
     }
 
-    pub(super) fn checked(&self, config: StreamConfig, pedantic: bool) -> Result<StreamConfig> {
+    pub(in crate::queue) fn checked(
+        &self,
+        config: StreamConfig,
+        pedantic: bool,
+    ) -> Result<StreamConfig> {
+        self.check_copied(&config)?;
         let stream = |name: &str| self.stream(name).ok().map(|stream| stream.config());
         Checker { pedantic, stream: &stream }.check(config)
     }

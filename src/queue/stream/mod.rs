@@ -126,6 +126,8 @@ pub(super) struct Stream {
     /// Held while a message is worked on that may be what ended the worker before.
     pub(super) suspects: Mutex<()>,
     pub(super) deleted: Cell<bool>,
+    /// Whether it is the program's own, so that clients change nothing of it.
+    pub(super) reserved: Cell<bool>,
 }
 
 /// How far a change has come that is part of a batch.

@@ -10,15 +10,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Parts, Stream, StreamInfo, StreamRow,
+    Stream, StreamInfo, StreamRow,
     row::{self, MessageRow, StateRow},
 };
 use crate::{
     platform,
     queue::{
-        Inner, Queue,
+        Queue,
         api::advisory::{self, Action},
-        config::{Storage, StreamConfig},
+        config::StreamConfig,
         configurations,
         error::{Error, Result},
     },
@@ -135,16 +135,6 @@ impl Queue {
             end: None,
             done: false,
         })
-    }
-
-    fn parts(&self, config: &StreamConfig) -> Parts {
-        let Inner { store, memory, clock, broker, .. } = &*self.inner;
-        Parts {
-            store: if config.storage == Storage::Memory { memory } else { store }.clone(),
-            durable: store.clone(),
-            clock: clock.clone(),
-            broker: broker.clone(),
-        }
     }
 }
 

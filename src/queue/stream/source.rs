@@ -24,7 +24,7 @@ use crate::{
     platform,
     queue::{
         Inner, Queue,
-        config::{AckPolicy, Retention},
+        config::AckPolicy,
         consumer::{Action, Consumer, Message},
         error::{Error, Result},
     },
@@ -124,7 +124,7 @@ async fn copy_some(
         target.open_position(copying, origin).await?;
     }
     let through = copying.source.consumer.as_ref().map(|consumer| consumer.name.clone());
-    let lets_go = origin.config().retention != Retention::Limits;
+    origin.check_copied(through.is_some())?;
     if let Some(name) = through {
         let consumer = origin.consumer(&name).ok_or(Error::CONSUMER_NOT_FOUND)?;
         if consumer.info().config.ack_policy != AckPolicy::FlowControl {
@@ -135,7 +135,7 @@ async fn copy_some(
         }
         return target.copy_through(copying, &consumer).await;
     }
-    if lets_go {
+    if origin.config().lets_go() {
         let consumer = origin.create_consumer(copying.consumer(target), Action::Any).await?.0;
         return target.copy_through(copying, &consumer).await;
     }

@@ -1,0 +1,142 @@
+//! Streams of the program that the queue is part of. Clients may read them. What changes them, or
+//! has them keep messages that would go, is refused to clients, and what clients publish to their
+//! subjects does not get there by any way: such a stream does not listen to what is published.
+//!
+//! Which streams these are is not stored. The program says so at each start, and what is not as it
+//! is to be, since clients of older versions could change it, is put right then.
+
+use std::rc::Rc;
+
+use super::{
+    Consumer, ConsumerConfig, Queue, StreamConfig,
+    consumer::Action,
+    error::{Error, Result},
+    stream::Stream,
+    time::Timestamp,
+};
+
+impl Queue {
+    /// Makes a stream of the program's own, or takes the one of that name: it has this
+    /// configuration from now on, whatever it had, and the messages that it has.
+    ///
+    /// # Errors
+    /// 10052 for a configuration that can't be used; when the store can't be written.
+    pub async fn reserve_stream(&self, config: StreamConfig) -> Result<()> {
+        let _admin = self.inner.admin.lock().await;
+        let config = self.checked(config, false)?;
+        self.check_not_offline(&config.name)?;
+        for filter in &config.subjects {
+            self.inner.broker.reserve(filter);
+        }
+        let Ok(stream) = self.stream(&config.name) else {
+            return self.make_stream(config, true).await.map(drop);
+        };
+        stream.reserved.set(true);
+        self.listen(&stream);
+        let before = stream.config();
+        if before.is_same(&config) {
+            return Ok(());
+        }
+        if before.storage != config.storage {
+            return Err(Error::STREAM_NAME_IN_USE);
+        }
+        tracing::warn!("stream {} is not as it is to be, and is changed", config.name);
+        match self.configure_stream(&stream, config).await {
+            // It will do as it is until there is room to change it.
+            Err(cause) if cause == Error::INSUFFICIENT_STORAGE => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Makes a consumer of the program's own, or takes the one of that name; one that can't go on
+    /// with this configuration begins anew.
+    ///
+    /// # Errors
+    /// 10059 when there is no such stream; the codes of what can't be configured so.
+    pub async fn reserve_consumer(&self, stream: &str, config: ConsumerConfig) -> Result<Consumer> {
+        let stream = self.stream(stream)?;
+        let checked = config.clone().checked(&stream.config())?;
+        let name = checked.name.clone();
+        let consumer = match stream.settle_consumer(config, &checked).await {
+            // The one that is there will do until there is room to change it.
+            Err(cause) if cause == Error::INSUFFICIENT_STORAGE => {
+                stream.consumer(&name).ok_or(cause)?
+            }
+            outcome => outcome?,
+        };
+        consumer.reserve();
+        Ok(consumer)
+    }
+
+    /// Deletes the consumers of a stream of the program's own that are not the program's own: what
+    /// nobody acknowledges would stay for them.
+    ///
+    /// # Errors
+    /// 10059 when there is no such stream; when the store can't be written.
+    pub async fn delete_other_consumers(&self, stream: &str) -> Result<()> {
+        let stream = self.stream(stream)?;
+        let consumers = stream.consumers.borrow().clone();
+        for (name, consumer) in consumers {
+            if !consumer.reserved.get() {
+                tracing::warn!("consumer {name} is a client's, and is deleted");
+                stream.delete_consumer(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to change a stream for a client that is the program's own.
+    pub(super) fn check_free(&self, stream: &str) -> Result<()> {
+        match self.stream(stream) {
+            Ok(stream) if stream.reserved.get() => Err(Error::STREAM_RESERVED),
+            _ => Ok(()),
+        }
+    }
+
+    /// A consumer that clients may be served by.
+    pub(super) fn free_consumer(&self, stream: &str, name: &str) -> Result<Consumer> {
+        self.check_free(stream)?;
+        self.consumer(stream, name)
+    }
+
+    /// Refuses to copy what keeps messages until they are copied.
+    pub(super) fn check_copied(&self, config: &StreamConfig) -> Result<()> {
+        for source in config.mirror.iter().chain(&config.sources) {
+            if let Ok(origin) = self.stream(&source.name) {
+                origin.check_copied(source.consumer.is_some())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    /// Makes a consumer, or has the one of that name be as it is to be.
+    async fn settle_consumer(
+        self: &Rc<Self>,
+        config: ConsumerConfig,
+        checked: &ConsumerConfig,
+    ) -> Result<Consumer> {
+        let name = &checked.name;
+        if let Some(found) = self.consumer(name)
+            && !found.can_go_on(checked)
+        {
+            tracing::warn!("consumer {name} is not as it is to be, and begins anew");
+            self.delete_consumer(name).await?;
+        }
+        let (consumer, _) = self.create_consumer(config, Action::Any).await?;
+        if consumer.info().config.pause_until.is_some() {
+            consumer.pause(Timestamp::default()).await?;
+        }
+        Ok(consumer)
+    }
+
+    /// Refuses to be copied through a consumer, when the program's own.
+    pub(super) fn check_copied(&self, through_consumer: bool) -> Result<()> {
+        let through_consumer = through_consumer || self.config().lets_go();
+        match self.reserved.get() && through_consumer {
+            true => Err(Error::STREAM_RESERVED),
+            false => Ok(()),
+        }
+    }
+}

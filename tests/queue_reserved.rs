@@ -1,0 +1,282 @@
+//! Streams of the program's own: what clients may do with them, and how they are put right.
+
+mod support;
+
+use std::time::Duration;
+
+use neurite::queue::{
+    AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Headers, Purge, Republish, Retention,
+    StreamConfig, StreamSource, time::Timestamp,
+};
+use serde_json::{Value, json};
+use support::{
+    nats::Client,
+    queue::{World, stream},
+};
+
+fn own() -> StreamConfig {
+    StreamConfig {
+        name: "OWN".into(),
+        subjects: vec!["own.*".into()],
+        retention: Retention::Interest,
+        ..StreamConfig::default()
+    }
+}
+
+fn part() -> ConsumerConfig {
+    ConsumerConfig { durable_name: "part".into(), max_deliver: 4, ..ConsumerConfig::default() }
+}
+
+fn source(name: &str) -> StreamSource {
+    StreamSource { name: name.into(), ..StreamSource::default() }
+}
+
+/// What the program does at each start.
+async fn reserve(world: &World) {
+    world.queue.reserve_stream(own()).await.unwrap();
+    world.queue.reserve_consumer("OWN", part()).await.unwrap();
+    world.queue.delete_other_consumers("OWN").await.unwrap();
+}
+
+/// A queue with a reserved stream that has two messages and a consumer, one that clients may change,
+/// and a client.
+async fn world() -> (World, Client) {
+    let world = World::new().await;
+    reserve(&world).await;
+    world.stream(stream("free")).await;
+    for payload in ["one", "two"] {
+        world.publish("own.a", payload).await;
+    }
+    let client = Client::new(world.queue.clone());
+    (world, client)
+}
+
+/// Nothing has changed.
+async fn check(world: &World) {
+    assert_eq!(world.sequences("OWN").await, [1, 2]);
+    let info = world.info("OWN").await;
+    assert_eq!((&info.config.subjects, info.config.sealed), (&own().subjects, false));
+    assert_eq!(info.consumers.len(), 1);
+    let consumer = world.consumer_info("OWN", "part");
+    assert_eq!((consumer.num_pending, consumer.num_ack_pending), (2, 0));
+    assert_eq!((consumer.config.max_deliver, consumer.config.pause_until), (4, None));
+}
+
+tests! {
+    async fn clients_change_nothing_of_a_reserved_stream() {
+        let (world, client) = world().await;
+        let consumer = |config: Value| json!({ "stream_name": "OWN", "config": config });
+        let copy = json!({ "name": "OWN" });
+        let requests = [
+            ("STREAM.UPDATE.OWN", json!({ "name": "OWN", "subjects": ["own.*"], "sealed": true }), 10051),
+            ("STREAM.CREATE.OWN", json!({ "name": "OWN", "subjects": ["other"] }), 10058),
+            ("STREAM.DELETE.OWN", Value::Null, 10051),
+            ("STREAM.PURGE.OWN", Value::Null, 10051),
+            ("STREAM.PURGE.OWN", json!({ "filter": "own.a" }), 10051),
+            ("STREAM.MSG.DELETE.OWN", json!({ "seq": 1 }), 10051),
+            ("STREAM.RESTORE.OWN", json!({ "config": { "name": "OWN" } }), 10130),
+            ("CONSUMER.CREATE.OWN", consumer(json!({})), 10051),
+            ("CONSUMER.CREATE.OWN.c", consumer(json!({ "name": "c" })), 10051),
+            ("CONSUMER.CREATE.OWN.c.own.a", consumer(json!({ "name": "c", "filter_subject": "own.a" })), 10051),
+            ("CONSUMER.DURABLE.CREATE.OWN.part", consumer(json!({ "durable_name": "part" })), 10051),
+            ("CONSUMER.DELETE.OWN.part", Value::Null, 10051),
+            ("CONSUMER.PAUSE.OWN.part", json!({ "pause_until": "2100-01-01T00:00:00Z" }), 10051),
+            ("CONSUMER.RESET.OWN.part", json!({ "seq": 2 }), 10051),
+            ("CONSUMER.UNPIN.OWN.part", json!({ "group": "g" }), 10051),
+            // What would have it keep messages, or take its subjects.
+            ("STREAM.CREATE.M", json!({ "name": "M", "mirror": copy }), 10051),
+            ("STREAM.CREATE.M", json!({ "name": "M", "sources": [copy] }), 10051),
+            ("STREAM.UPDATE.FREE", json!({ "name": "FREE", "subjects": ["free.>"], "sources": [copy] }), 10051),
+            ("STREAM.RESTORE.M", json!({ "config": { "name": "M", "mirror": copy } }), 10051),
+            ("STREAM.CREATE.M", json!({ "name": "M", "subjects": ["own.b"] }), 10065),
+            ("STREAM.CREATE.M", json!({ "name": "M", "subjects": [">"], "no_ack": true }), 10065),
+        ];
+        for (subject, request, code) in requests {
+            assert_eq!(client.refusal(subject, request.clone()).await, code, "{subject} {request}");
+            check(&world).await;
+        }
+        let others = json!({ "stream_name": "FREE", "config": { "durable_name": "OWN" } });
+        let made = client.request("CONSUMER.CREATE.FREE.OWN", others).await;
+        assert!(made["error"].is_null(), "{made}");
+        let deleted = client.request("CONSUMER.DELETE.FREE.OWN", Value::Null).await;
+        assert_eq!(deleted["success"], true);
+    }
+
+    async fn clients_read_a_reserved_stream() {
+        let (world, client) = world().await;
+        let info = client.request("STREAM.INFO.OWN", json!({ "subjects_filter": ">" })).await;
+        assert_eq!(info["state"]["subjects"]["own.a"], 2);
+        for (subject, request) in [
+            ("STREAM.NAMES", Value::Null),
+            ("STREAM.LIST", Value::Null),
+            ("STREAM.MSG.GET.OWN", json!({ "seq": 1 })),
+            ("STREAM.SNAPSHOT.OWN", json!({ "deliver_subject": "pieces" })),
+            ("CONSUMER.INFO.OWN.part", Value::Null),
+            ("CONSUMER.NAMES.OWN", Value::Null),
+            ("CONSUMER.LIST.OWN", Value::Null),
+            // It is there as it is asked for.
+            ("STREAM.CREATE.OWN", info["config"].clone()),
+        ] {
+            let answer = client.request(subject, request).await;
+            assert!(answer["error"].is_null(), "{subject}: {answer}");
+        }
+        check(&world).await;
+    }
+
+    async fn what_clients_have_others_publish_does_not_get_there() {
+        let (world, client) = world().await;
+        let republish = Republish { src: "free.r".into(), dest: "own.r".into(), headers_only: false };
+        let config = StreamConfig {
+            republish: Some(republish),
+            allow_atomic: true,
+            allow_batched: true,
+            ..stream("free")
+        };
+        world.queue.update_stream(config).await.unwrap();
+        let (heard, _subscription) = world.listen("own.*");
+        // Messages are pushed to who listens to just that subject.
+        let _pushed = world.listen("own.d");
+        // What is republished, acknowledged, delivered and answered.
+        client.publish("free.r", Some("own.ack"), &[], "x");
+        let batch = [("Nats-Batch-Id", "b"), ("Nats-Batch-Sequence", "1"), ("Nats-Batch-Commit", "1")];
+        client.publish("free.a", Some("own.ack"), &batch, "x");
+        client.publish("$JS.API.INFO", Some("own.answer"), &[], "");
+        let consumer = json!({ "durable_name": "c", "deliver_subject": "own.d", "ack_policy": "explicit" });
+        let made = json!({ "stream_name": "FREE", "config": consumer });
+        client.request("CONSUMER.CREATE.FREE.c", made).await;
+        world.until(|| heard.count() >= 6).await;
+        check(&world).await;
+        // An acknowledgement is answered with nothing, which is all that a deletion asks for.
+        let delivered = heard.take().into_iter().find_map(|message| message.reply).unwrap();
+        for subject in ["STREAM.DELETE.OWN", "STREAM.PURGE.OWN", "CONSUMER.DELETE.OWN.part"] {
+            client.publish(&delivered, Some(&format!("$JS.API.{subject}")), &[], "+WPI");
+            world.settle().await;
+            check(&world).await;
+        }
+        // Nor does anybody take what is published there.
+        let headers = [("Nats-Batch-Id", "b"), ("Nats-Batch-Sequence", "1"), ("Nats-Batch-Commit", "1")];
+        drop((_subscription, _pushed));
+        for reply in ["ack", "x.id.1.ok.1.2.$FI"] {
+            assert_eq!(client.publish("own.a", Some(reply), &headers, "x"), 0);
+        }
+        check(&world).await;
+    }
+
+    async fn clients_neither_take_nor_acknowledge_messages_of_a_reserved_stream() {
+        let (world, client) = world().await;
+        let next = "$JS.API.CONSUMER.MSG.NEXT.OWN.part";
+        assert_eq!(client.publish(next, Some("inbox"), &[], "1"), 0);
+        check(&world).await;
+        assert_eq!(world.fetch("OWN", "part", 1).await.len(), 1);
+        for payload in ["", "+ACK", "+TERM", "-NAK", "+WPI", "+NXT"] {
+            assert_eq!(client.publish("$JS.ACK.OWN.part.1.1.1.0.1", Some("inbox"), &[], payload), 0);
+        }
+        world.settle().await;
+        assert_eq!(world.consumer_info("OWN", "part").num_ack_pending, 1);
+    }
+
+    async fn a_start_puts_right_what_was_changed() {
+        for change in 0..15 {
+            let world = World::new().await;
+            world.stream(own()).await;
+            world.consumer("OWN", part()).await;
+            world.publish("own.a", "before").await;
+            let queue = &world.queue;
+            let consumer = |config| queue.create_consumer("OWN", config);
+            let kept = match change {
+                0 => {
+                    let sealed = StreamConfig { sealed: true, ..own() };
+                    queue.update_stream(sealed).await.map(|_| true)
+                }
+                1 => {
+                    let limited = StreamConfig { max_msgs: 1, discard: Discard::New, ..own() };
+                    queue.update_stream(limited).await.map(|_| true)
+                }
+                2 => {
+                    let moved = StreamConfig { subjects: vec!["else".into()], max_consumers: 1, ..own() };
+                    queue.update_stream(moved).await.map(|_| true)
+                }
+                3 => queue.delete_stream("OWN").await.map(|()| false),
+                4 => {
+                    queue.delete_stream("OWN").await.unwrap();
+                    let work = StreamConfig { retention: Retention::WorkQueue, ..own() };
+                    queue.create_stream(work).await.map(|_| false)
+                }
+                5 => {
+                    queue.delete_stream("OWN").await.unwrap();
+                    world.stream(stream("free")).await;
+                    let mirror = StreamConfig { subjects: Vec::new(), mirror: Some(source("FREE")), retention: Retention::Limits, ..own() };
+                    queue.create_stream(mirror).await.map(|_| false)
+                }
+                6 => {
+                    queue.delete_stream("OWN").await.unwrap();
+                    let other = StreamConfig { subjects: vec!["own.>".into()], ..stream("other") };
+                    queue.create_stream(other).await.map(|_| false)
+                }
+                7 => queue.delete_consumer("OWN", "part").await.map(|()| false),
+                8 => {
+                    let until = Timestamp::from_millis(1 << 42);
+                    queue.consumer("OWN", "part").unwrap().pause(until).await.map(|_| true)
+                }
+                9 => queue.consumer("OWN", "part").unwrap().reset(1 << 62).await.map(|_| false),
+                10 => {
+                    let filtered = ConsumerConfig { filter_subject: Some("own.z".into()), ..part() };
+                    consumer(filtered).await.map(|_| false)
+                }
+                11 => {
+                    queue.delete_consumer("OWN", "part").await.unwrap();
+                    let other = ConsumerConfig { ack_policy: AckPolicy::None, max_deliver: -1, ..part() };
+                    consumer(other).await.map(|_| false)
+                }
+                12 => {
+                    queue.delete_consumer("OWN", "part").await.unwrap();
+                    let pushing = ConsumerConfig { deliver_subject: Some("to.me".into()), deliver_policy: DeliverPolicy::New, ..part() };
+                    consumer(pushing).await.map(|_| false)
+                }
+                13 => {
+                    let waiting = ConsumerConfig { durable_name: "client".into(), ..part() };
+                    consumer(waiting).await.map(|_| true)
+                }
+                _ => {
+                    let copy = StreamConfig { name: "COPY".into(), sources: vec![source("OWN")], ..StreamConfig::default() };
+                    let made = queue.create_stream(copy).await.map(|_| true);
+                    world.until(|| queue.consumer("OWN", "part").is_ok()).await;
+                    made
+                }
+            };
+            let kept = kept.unwrap_or_else(|cause| panic!("{change}: {cause}"));
+            let world = world.killed().await;
+            reserve(&world).await;
+            let after = world.publish("own.b", "after").await;
+            let info = world.info("OWN").await;
+            let plain = |config: &StreamConfig| (config.sealed, config.retention, config.subjects.clone(), config.max_msgs, config.mirror.clone());
+            assert_eq!(plain(&info.config), plain(&own()), "{change}");
+            assert_eq!(info.consumers.len(), 1, "{change}");
+            let got = world.fetch("OWN", "part", 9).await;
+            assert_eq!(&*got.last().unwrap().payload, b"after", "{change}");
+            assert!(!kept || got.len() == 2, "{change}");
+            for message in got {
+                message.ack_now().await.unwrap();
+            }
+            // Nothing is kept for anybody else.
+            assert_eq!(world.sequences("OWN").await, [0; 0], "{change}");
+            assert_eq!(world.info("OWN").await.state.last_seq, after, "{change}");
+            // And the next start finds it as it is to be.
+            let world = world.killed().await;
+            reserve(&world).await;
+            assert_eq!(world.info("OWN").await.state.last_seq, after, "{change}");
+        }
+    }
+
+    async fn what_is_reserved_is_published_to_by_the_program_alone() {
+        let world = World::new().await;
+        let other = StreamConfig { subjects: vec!["own.>".into()], ..stream("a") };
+        world.stream(other).await;
+        reserve(&world).await;
+        assert_eq!(*world.publish_with("own.a", Headers::new(), "").await.unwrap().stream, *"OWN");
+        assert_eq!(*world.publish_with("own.a.b", Headers::new(), "").await.unwrap().stream, *"A");
+        world.queue.purge_stream("OWN", &Purge::default()).await.unwrap();
+        let consumer = world.queue.consumer("OWN", "part").unwrap();
+        assert!(consumer.fetch(1, Duration::ZERO).await.unwrap().is_empty());
+    }
+}
