@@ -103,8 +103,10 @@ fn offset(zone: &str) -> Option<i64> {
     }
     let (sign, zone) = zone.split_at_checked(1)?;
     let (hours, minutes) = zone.split_once(':')?;
-    let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-    Some(if sign == "-" { -seconds } else { seconds })
+    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+    let seconds = i64::from(hours) * 3600 + i64::from(minutes) * 60;
+    let is_zone = hours <= 24 && minutes < 60;
+    is_zone.then_some(if sign == "-" { -seconds } else { seconds })
 }
 
 /// Days from the epoch to a date of the Gregorian calendar. Years are counted from March, so that
@@ -157,6 +159,9 @@ mod tests {
         assert_eq!(parsed("2026-01-01T01:00:00+02:30").as_deref(), Some("2025-12-31T22:30:00Z"));
         assert_eq!(parsed("0001-01-01T00:00:00Z").as_deref(), Some("1970-01-01T00:00:00Z"));
         assert_eq!((parsed("2026-13-01T00:00:00Z"), parsed("today")), (None, None));
+        for zone in ["+99999999999999999:00", "-00:9223372036854775807", "+25:00", "+00:60"] {
+            assert_eq!(parsed(&format!("2026-01-01T00:00:00{zone}")), None, "{zone}");
+        }
         assert_eq!(Timestamp::from_nanos(1_500_001).millis_up(), 2);
     }
 }

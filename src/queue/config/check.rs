@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use super::{
-    MAX_NAME_LENGTH, is_name,
+    LAST_SEQUENCE, MAX_NAME_LENGTH, is_name,
     stream::{Discard, PersistMode, Placement, Retention, Storage, StreamConfig},
 };
 use crate::queue::{
@@ -84,6 +84,9 @@ impl Checker<'_> {
             if *limit <= 0 {
                 *limit = -1;
             }
+        }
+        if config.first_seq > LAST_SEQUENCE {
+            return Err(refused(format!("first sequence can be at most {LAST_SEQUENCE}")));
         }
         if !config.max_age.is_zero() && config.max_age < LEAST_AGE {
             return Err(refused("max age needs to be >= 100ms"));

@@ -19,6 +19,9 @@ pub use self::{
 use self::stream::{is_false, is_zero};
 pub(super) use self::{check::Checker, consumer_check::is_group_name};
 
+/// The highest sequence number, so far from what can be counted that nothing overflows that adds to
+/// it.
+pub(super) const LAST_SEQUENCE: u64 = i64::MAX as u64;
 /// The longest name of a stream or consumer.
 const MAX_NAME_LENGTH: usize = 255;
 

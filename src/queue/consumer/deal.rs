@@ -115,7 +115,7 @@ impl Consumer {
             return reply;
         }
         self.inner.active_at.set(stream.clock.now());
-        request.left -= 1;
+        request.left = request.left.saturating_sub(1);
         request.got += 1;
         request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
         match request.bytes {

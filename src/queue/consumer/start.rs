@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Inner;
 use crate::queue::{
-    config::{ConsumerConfig, DeliverPolicy},
+    config::{ConsumerConfig, DeliverPolicy, LAST_SEQUENCE},
     error::Result,
     stream::Stream,
 };
@@ -63,7 +63,9 @@ impl Stream {
         let start = match config.deliver_policy {
             DeliverPolicy::All => first,
             DeliverPolicy::New => last + 1,
-            DeliverPolicy::ByStartSequence => config.opt_start_seq.unwrap_or(first).max(first),
+            DeliverPolicy::ByStartSequence => {
+                config.opt_start_seq.unwrap_or(first).min(LAST_SEQUENCE).max(first)
+            }
             DeliverPolicy::ByStartTime => match config.opt_start_time {
                 Some(time) => self.first_at(time.millis_up()).await?,
                 None => first,

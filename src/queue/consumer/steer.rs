@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Consumer, Inner, advisory};
 use crate::{
     queue::{
-        config::{ConsumerConfig, DeliverPolicy},
+        config::{ConsumerConfig, DeliverPolicy, LAST_SEQUENCE},
         error::{Error, Result},
         stream::or_zero,
         time::Timestamp,
@@ -80,6 +80,7 @@ impl Consumer {
         let floor = inner.deliveries.borrow().ack_floor().1;
         let to = match (sequence, config.deliver_policy) {
             (0, _) => floor + 1,
+            (LAST_SEQUENCE.., _) => return Err(Error::invalid_reset("beyond the last sequence")),
             (to, DeliverPolicy::All) => to,
             (to, DeliverPolicy::ByStartSequence) if Some(to) >= config.opt_start_seq => to,
             (_, DeliverPolicy::ByStartSequence) => {

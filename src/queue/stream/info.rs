@@ -12,6 +12,8 @@ use crate::{
 
 /// How many messages are looked at at once.
 const CHUNK: usize = 1024;
+/// How many sequence numbers of deleted messages are told.
+const MOST_DELETED: usize = 1 << 20;
 
 /// A stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -218,12 +220,13 @@ impl Stream {
         }
         loop {
             let rows = self.rows(next, visible, Direction::Forward, CHUNK).await?;
-            for (sequence, _) in &rows {
-                deleted.extend(next..*sequence);
+            let complete = rows.len() < CHUNK;
+            let there = rows.iter().map(|(sequence, _)| *sequence);
+            for sequence in there.chain(complete.then_some(visible + 1)) {
+                deleted.extend((next..sequence).take(MOST_DELETED - deleted.len()));
                 next = sequence + 1;
             }
-            if rows.len() < CHUNK {
-                deleted.extend(next..=visible);
+            if complete || deleted.len() == MOST_DELETED {
                 return Ok(deleted);
             }
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     queue::{
-        config::{Discard, Retention, StreamConfig, limit},
+        config::{Discard, LAST_SEQUENCE, Retention, StreamConfig, limit},
         error::{Error, Result},
         headers::{Block, names},
         subject,
@@ -84,6 +84,13 @@ impl Stream {
         }
         if config.sealed {
             return Err(Error::STREAM_SEALED);
+        }
+        let is_used_up = match message.origin {
+            Origin::Mirror { sequence, .. } => sequence > LAST_SEQUENCE,
+            _ => self.counts.borrow().last >= LAST_SEQUENCE,
+        };
+        if is_used_up {
+            return Err(Error::store_failed("sequence numbers are used up"));
         }
         if client && !Block(message.headers).is_valid() {
             return Err(Error::BAD_REQUEST);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     queue::{
+        config::LAST_SEQUENCE,
         error::{Error, Result},
         subject,
     },
@@ -108,7 +109,7 @@ impl Stream {
         self.purges.borrow_mut().insert(id, row.clone());
         let purged = self.finish_purge(id, &row).await?;
         if all && purge.seq > last + 1 {
-            self.skip_to(purge.seq).await?;
+            self.skip_to(purge.seq.min(LAST_SEQUENCE)).await?;
         }
         self.pass_over(&row.filter, last).await?;
         Ok(purged)
