@@ -1,17 +1,10 @@
-//! Requests, publishes and acknowledgements of clients that mean no good: random ones, with numbers,
-//! times and names at the ends of what there can be. Nothing panics, and the queue goes on.
+//! Requests, publishes, acknowledgements and snapshots of clients that mean no good: random ones, with
+//! numbers, times and names at the ends of what there can be. Nothing panics, and the queue goes on.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod support;
 
-use std::{
-    rc::Rc,
-    sync::{
-        Once,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{cell::Cell, rc::Rc, sync::Once, time::Duration};
 
 use neurite::{
     platform,
@@ -24,10 +17,6 @@ use support::{
     nats::Client,
     queue::{World, stream},
 };
-
-/// What panicked, also in tasks of the queue's own.
-static PANICS: AtomicUsize = AtomicUsize::new(0);
-static COUNTING: Once = Once::new();
 
 const NUMBERS: [&str; 24] = [
     "0",
@@ -596,20 +585,158 @@ tests! {
     }
 }
 
+/// What is done to a row of a snapshot: which row, where in its key or value, and what is written
+/// there.
+type Change = (prop::sample::Index, bool, prop::sample::Index, Vec<u8>);
+
+/// The rows of a snapshot: table, key and value.
+fn read_rows(mut snapshot: &[u8]) -> Vec<(u8, Vec<u8>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    snapshot = &snapshot[8..];
+    while let [table, head @ ..] = snapshot {
+        let number = |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().unwrap()) as usize;
+        let (key, value) = (number(0), number(4));
+        let (row, rest) = head[12..].split_at(key + value);
+        rows.push((*table, row[..key].to_vec(), row[key..].to_vec()));
+        snapshot = rest;
+    }
+    rows
+}
+
+fn write_rows(rows: &[(u8, Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let mut snapshot = b"NEURITE1".to_vec();
+    for (table, key, value) in rows {
+        snapshot.push(*table);
+        let checksum = crc32fast::hash(&[&key[..], value].concat());
+        for number in [key.len() as u32, value.len() as u32, checksum] {
+            snapshot.extend(number.to_be_bytes());
+        }
+        snapshot.extend([&key[..], value].concat());
+    }
+    snapshot
+}
+
+/// A snapshot of a stream with some of everything.
+async fn snapshot(client: &Client) -> Vec<u8> {
+    let config = json!({
+        "name": "S", "subjects": ["s.>"], "retention": "interest", "allow_msg_ttl": true, "max_age": 1u64 << 40,
+    });
+    client.request("STREAM.CREATE.S", config).await;
+    for name in ["c", "d"] {
+        let config = json!({ "durable_name": name, "ack_policy": "explicit" });
+        let request = json!({ "stream_name": "S", "config": config });
+        client.request(&format!("CONSUMER.CREATE.S.{name}"), request).await;
+    }
+    for n in 0..8 {
+        let id = format!("id {n}");
+        client.store("s.a", &[("Nats-Msg-Id", &*id), ("Nats-TTL", "60s")], "x").await;
+    }
+    let consumer = client.queue.consumer("S", "c").unwrap();
+    let messages = consumer.fetch(3, Duration::ZERO).await.unwrap();
+    messages[1].ack_now().await.unwrap();
+    let pieces = client.inbox();
+    client.request("STREAM.SNAPSHOT.S", json!({ "deliver_subject": pieces.subject })).await;
+    pieces.next().await.payload.to_vec()
+}
+
+async fn restore(changes: Vec<Change>) {
+    let world = World::new().await;
+    let client = Client::new(world.queue.clone());
+    let mut rows = read_rows(&snapshot(&client).await);
+    for (row, of_key, place, bytes) in changes {
+        let (_, key, value) = row.get_mut(&mut rows);
+        let changed = if of_key { key } else { value };
+        if !changed.is_empty() {
+            let place = place.index(changed.len());
+            // A number that is longer takes the place of a short one.
+            let end = changed.len().min(place + if bytes.len() > 8 { 1 } else { bytes.len() });
+            changed.splice(place..end, bytes);
+        }
+    }
+    for (_, _, value) in &mut rows {
+        // A message has a checksum of its own.
+        if value.first() == Some(&2) && value.len() > 5 {
+            let checksum = crc32fast::hash(&value[5..]);
+            value[1..5].copy_from_slice(&checksum.to_le_bytes());
+        }
+    }
+    let config = client.request("STREAM.INFO.S", Value::Null).await["config"].clone();
+    client.request("STREAM.DELETE.S", Value::Null).await;
+    let begun = client.request("STREAM.RESTORE.S", json!({ "config": config, "state": {} })).await;
+    let to = begun["deliver_subject"].as_str().unwrap().to_owned();
+    if client.ask(&to, &[], write_rows(&rows)).await.payload.is_empty() {
+        client.ask(&to, &[], "").await;
+    }
+    let use_it = async |client: &Client| {
+        client
+            .request("STREAM.INFO.S", json!({ "deleted_details": true, "subjects_filter": ">" }))
+            .await;
+        client.request("CONSUMER.LIST.S", Value::Null).await;
+        let _listening = ["r"].map(|to| client.subscribe(to));
+        for name in ["c", "d"] {
+            let next = format!("$JS.API.CONSUMER.MSG.NEXT.S.{name}");
+            client.publish(&next, Some("r"), &[], r#"{"batch":9,"expires":9000000000}"#);
+            for sequence in 1..9 {
+                client.publish(&format!("$JS.ACK.S.{name}.1.{sequence}.1.1.1"), None, &[], "");
+            }
+        }
+        client.publish("s.a", Some("r"), &[], "more");
+        for _ in 0..8 {
+            platform::next_turn().await;
+        }
+        client.request("STREAM.PURGE.S", json!({ "keep": 1 })).await;
+        client.request("STREAM.MSG.DELETE.S", json!({ "seq": 9 })).await;
+        client.request("CONSUMER.RESET.S.c", json!({})).await;
+    };
+    use_it(&client).await;
+    world.clock.advance(Duration::from_secs(100));
+    drop(client);
+    let world = world.killed().await;
+    use_it(&Client::new(world.queue.clone())).await;
+    world.queue.status().await.unwrap();
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let bytes = prop_oneof![
+        Just(vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        Just(vec![0xff; 8]),
+        Just(vec![0; 8]),
+        Just(vec![0x7f]),
+        Just(b"9223372036854775807".to_vec()),
+        Just(b"18446744073709551615".to_vec()),
+        prop::collection::vec(any::<u8>(), 1..4),
+    ];
+    (any::<prop::sample::Index>(), any::<bool>(), any::<prop::sample::Index>(), bytes)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: support::queue::cases(200), ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_that_clients_say_panics(operations in prop::collection::vec(operation(), 1..30)) {
-        COUNTING.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |panic| {
-                PANICS.fetch_add(1, Ordering::Relaxed);
-                before(panic);
-            }));
-        });
-        PANICS.store(0, Ordering::Relaxed);
-        platform::run(run(operations));
-        prop_assert_eq!(PANICS.load(Ordering::Relaxed), 0);
+        prop_assert_eq!(panics_of(run(operations)), 0);
     }
+
+    #[test]
+    fn no_snapshot_panics(changes in prop::collection::vec(change(), 1..4)) {
+        prop_assert_eq!(panics_of(restore(changes)), 0);
+    }
+}
+
+/// How many panics there are until this is done, in tasks of the queue's too.
+fn panics_of(done: impl Future<Output = ()>) -> usize {
+    thread_local! {
+        static PANICS: Cell<usize> = const { Cell::new(0) };
+    }
+    static COUNTING: Once = Once::new();
+    COUNTING.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            before(panic);
+        }));
+    });
+    PANICS.set(0);
+    platform::run(done);
+    PANICS.get()
 }

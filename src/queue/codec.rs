@@ -1,4 +1,6 @@
-//! The compact form of the queue's rows.
+//! The compact form of the queue's rows. They may come from a snapshot that anybody wrote.
+
+use super::config::LAST_SEQUENCE;
 
 /// Appends numbers of one to ten bytes, and bytes behind their length.
 #[derive(Default)]
@@ -55,6 +57,11 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A number that things are counted with: none is so high that adding to it overflows.
+    pub(super) fn count(&mut self) -> Option<u64> {
+        self.number().filter(|number| *number <= LAST_SEQUENCE)
+    }
+
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;
@@ -76,5 +83,10 @@ mod tests {
         assert_eq!(reader.0, b"z");
         assert_eq!(Reader(&[5, 1]).bytes(), None);
         assert_eq!(Reader(&[0x80]).number(), None);
+        let mut high = Writer::default();
+        high.number(LAST_SEQUENCE).number(LAST_SEQUENCE + 1);
+        let high = high.finish();
+        let mut reader = Reader(&high);
+        assert_eq!((reader.count(), reader.count()), (Some(LAST_SEQUENCE), None));
     }
 }

@@ -155,7 +155,7 @@ mod tests {
         {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
-        let parsed = |text| Timestamp::parse(text).map(|time| time.to_string());
+        let parsed = |text: &str| Timestamp::parse(text).map(|time| time.to_string());
         assert_eq!(parsed("2026-01-01T01:00:00+02:30").as_deref(), Some("2025-12-31T22:30:00Z"));
         assert_eq!(parsed("0001-01-01T00:00:00Z").as_deref(), Some("1970-01-01T00:00:00Z"));
         assert_eq!((parsed("2026-13-01T00:00:00Z"), parsed("today")), (None, None));

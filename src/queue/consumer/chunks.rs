@@ -7,15 +7,16 @@ use std::{
     rc::Rc,
 };
 
-use super::{Inner, Pending, row};
+use super::{
+    Inner, Pending,
+    row::{self, SPAN},
+};
 use crate::store::{Batch, Key, Table};
 
 /// With more than so many, what is pending gets rows of its own; with fewer than the least it goes
 /// back.
 const MOST_INLINE: usize = 512;
 const LEAST_SPLIT: usize = 128;
-/// How many sequence numbers a row is for.
-const SPAN: u64 = 512;
 
 /// Which rows there are, and which of them have to be written.
 #[derive(Default)]

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    queue::codec::{Reader, Writer},
+    queue::{
+        codec::{Reader, Writer},
+        config::LAST_SEQUENCE,
+    },
     store::Key,
 };
 
@@ -13,6 +16,8 @@ const SPLIT: u64 = 2;
 /// About how many bytes the parts of a row take.
 const ROW_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 8;
+/// How many sequence numbers a row of what is pending is for, where that has rows of its own.
+pub(super) const SPAN: u64 = 512;
 
 pub(in crate::queue) fn consumer_key(stream: u64, consumer: u64) -> Key {
     Key::new().u64(stream).u64(consumer)
@@ -90,10 +95,10 @@ impl DeliveriesRow {
         let format = row.number()?;
         [WHOLE, SPLIT].contains(&format).then_some(())?;
         let mut deliveries = Self {
-            cursor: row.number()?,
-            taken: row.number()?,
-            consumer_sequence: row.number()?,
-            stream_sequence: row.number()?,
+            cursor: row.count()?,
+            taken: row.count()?,
+            consumer_sequence: row.count()?,
+            stream_sequence: row.count()?,
             pending: BTreeMap::new(),
             chunks: None,
         };
@@ -108,6 +113,9 @@ impl DeliveriesRow {
     /// Adds what another row has of what is pending.
     pub(in crate::queue) fn add(&mut self, key: &[u8], row: &[u8]) -> Option<()> {
         let chunk = u64::from_be_bytes(*key.last_chunk()?);
+        if chunk > LAST_SEQUENCE / SPAN {
+            return None;
+        }
         self.chunks.as_mut()?.1.insert(chunk);
         self.read_entries(Reader(row))
     }
@@ -115,8 +123,11 @@ impl DeliveriesRow {
     fn read_entries(&mut self, mut row: Reader<'_>) -> Option<()> {
         let mut sequence = 0u64;
         for _ in 0..row.number()? {
-            sequence = sequence.checked_add(row.number()?)?;
-            let entry = (row.number()?, row.number()?, row.number()?);
+            sequence = sequence.saturating_add(row.count()?);
+            let entry = (row.count()?, row.count()?, row.number()?);
+            if sequence > LAST_SEQUENCE || entry.1 == 0 {
+                return None;
+            }
             let delayed = (entry.2 != 0).then_some(entry.2);
             self.pending.insert(sequence, (entry.0, entry.1, delayed));
         }

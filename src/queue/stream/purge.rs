@@ -66,6 +66,12 @@ impl PurgeRow {
         Self { garbage: true, ..Self::of_all(below) }
     }
 
+    /// One as it is stored, if it can be.
+    pub(super) fn read(row: &[u8]) -> Option<Self> {
+        let row: Self = serde_json::from_slice(row).ok()?;
+        Some(row).filter(|row| row.below <= LAST_SEQUENCE + 1)
+    }
+
     pub(super) fn below(&self) -> u64 {
         self.below
     }
@@ -182,10 +188,7 @@ impl Stream {
         let rows = self.unless_damaged(rows)?;
         for (key, value) in rows {
             let mut key = KeyReader::new(&key);
-            if let (Some(_), Some(id), Ok(row)) =
-                (key.u64(), key.u64(), serde_json::from_slice(&value))
-            {
-                let row: PurgeRow = row;
+            if let (Some(_), Some(id), Some(row)) = (key.u64(), key.u64(), PurgeRow::read(&value)) {
                 self.next_purge.set(self.next_purge.get().max(id + 1));
                 let purges = if row.garbage { &self.garbage } else { &self.purges };
                 purges.borrow_mut().insert(id, row);

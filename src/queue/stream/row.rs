@@ -13,6 +13,8 @@ use crate::{
 /// What the formats of a message are known by: the first had no checksum.
 const PLAIN: u8 = 1;
 const CHECKED: u8 = 2;
+/// The last time of a message, in milliseconds: it can be told in nanoseconds.
+const LAST_TIME: u64 = u64::MAX / 1_000_000 / 2;
 /// Format byte and checksum.
 const HEAD: usize = 5;
 /// What the formats of the counts are known by.
@@ -110,7 +112,7 @@ impl<'a> MessageRow<'a> {
         };
         let mut reader = Reader(content);
         Some(Self {
-            time: reader.number()?,
+            time: reader.number().filter(|time| *time <= LAST_TIME)?,
             subject: std::str::from_utf8(reader.bytes()?).ok()?,
             headers: reader.bytes()?,
             payload: reader.0,
@@ -163,20 +165,20 @@ impl StateRow<'_> {
         let format = row.number()?;
         [SHORT_STATE, STATE].contains(&format).then_some(())?;
         let mut state = Self {
-            first: row.number()?,
-            last: row.number()?,
-            messages: row.number()?,
-            bytes: row.number()?,
+            first: row.count()?,
+            last: row.count()?,
+            messages: row.count()?,
+            bytes: row.count()?,
             sweep: row.number()? != 0,
             ..Self::default()
         };
         for _ in 0..row.number()? {
-            state.matched.insert(row.number()?, row.number()?);
+            state.matched.insert(row.number()?, row.count()?);
         }
         if format == STATE {
-            state.last_time = row.number()?;
+            state.last_time = row.count()?;
             for _ in 0..row.number()? {
-                state.lost.to_mut().insert(row.number()?);
+                state.lost.to_mut().insert(row.count()?);
             }
         }
         Some(state)

@@ -18,7 +18,7 @@ use crate::{
     queue::{
         Queue,
         api::advisory::{self, Action},
-        config::StreamConfig,
+        config::{LAST_SEQUENCE, StreamConfig},
         configurations,
         error::{Error, Result},
     },
@@ -264,9 +264,12 @@ impl Restore {
             return Ok(());
         }
         let known = TABLES.into_iter().find(|known| *known as u8 == table);
-        let Some(table) = known else { return Err(refused("corrupt snapshot")) };
+        let Some(table) = known.filter(|table| self.fits(*table, key)) else {
+            return Err(refused("corrupt snapshot"));
+        };
         if table == Table::QueueStates {
-            let state = StateRow::decode(&value).ok_or_else(|| refused("corrupt snapshot"))?;
+            let state = StateRow::decode(&value).filter(|state| state.first <= state.last + 1);
+            let state = state.ok_or_else(|| refused("corrupt snapshot"))?;
             // What is there is counted as it comes.
             self.state = Some(StateRow { messages: 0, bytes: 0, sweep: true, ..state });
             return Ok(());
@@ -287,6 +290,21 @@ impl Restore {
         Ok(())
     }
 
+    /// Whether a row may have this key: the counts come first, and no number is higher than those
+    /// that are given out.
+    fn fits(&self, table: Table, key: &[u8]) -> bool {
+        let is_numbered = (1..=LAST_SEQUENCE).contains(&row::sequence(key));
+        match table {
+            Table::QueueStates => self.state.is_none() && key.is_empty(),
+            _ if self.state.is_none() => false,
+            Table::QueueMessages | Table::QueueConsumers | Table::QueuePurges => {
+                key.len() == 8 && is_numbered
+            }
+            Table::QueueTimers | Table::QueueMessageIds => key.len() == 16 && is_numbered,
+            _ => true,
+        }
+    }
+
     /// The stream, when the snapshot is whole.
     ///
     /// # Errors
@@ -305,7 +323,7 @@ impl Restore {
         let row = StreamRow {
             id: self.stream.id,
             created: end.created,
-            next_consumer: end.next_consumer.max(1),
+            next_consumer: end.next_consumer.clamp(1, LAST_SEQUENCE),
             deleted: false,
             // It is made when the stream is opened.
             indexed: false,
