@@ -245,8 +245,19 @@ tests! {
             assert_eq!(client.refusal(subject, request).await, 10051, "{subject}");
         }
         assert_eq!(client.publish("room.event.x", None, &[], "x"), 0);
+        // They may listen, and what they do not acknowledge is not kept.
+        let consumer = json!({ "durable_name": "app", "ack_policy": "explicit", "deliver_policy": "new" });
+        let made = json!({ "stream_name": "ROOM_EVENTS", "config": consumer });
+        assert!(client.request("CONSUMER.CREATE.ROOM_EVENTS.app", made).await["error"].is_null());
+        let inbox = client.inbox();
+        client.publish("$JS.API.CONSUMER.MSG.NEXT.ROOM_EVENTS.app", Some(&inbox.subject), &[], "1");
         send(&alice, &room, 0).await;
+        let heard: Value = serde_json::from_slice(&inbox.next().await.payload).unwrap();
+        assert_eq!(heard["room_id"], room);
         assert_eq!(found(&alice).await, 1);
+        while server.queue.stream_info("ROOM_EVENTS").await.unwrap().state.messages > 0 {
+            platform::next_turn().await;
+        }
     }
 
     async fn a_start_puts_right_what_clients_of_the_queue_changed_before() {
@@ -280,7 +291,8 @@ tests! {
             assert_eq!(found(&alice).await, change + 1, "{change}");
             let events = server.queue.stream_info("ROOM_EVENTS").await.unwrap();
             let consumers: Vec<_> = events.consumers.iter().map(|consumer| &*consumer.name).collect();
-            assert_eq!(consumers, ["push", "search"], "{change}");
+            let expected: &[&str] = if change < 4 { &["push", "search"] } else { &["client", "push", "search"] };
+            assert_eq!(consumers, expected, "{change}");
             assert_eq!(events.config.subjects, ["room.event.*"], "{change}");
         }
     }

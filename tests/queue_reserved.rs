@@ -4,9 +4,12 @@ mod support;
 
 use std::time::Duration;
 
-use neurite::queue::{
-    AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Headers, Purge, Republish, Retention,
-    StreamConfig, StreamSource, time::Timestamp,
+use neurite::{
+    queue::{
+        AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Headers, Purge, Republish, Retention,
+        StreamConfig, StreamSource, time::Timestamp,
+    },
+    store::{self, memory::Fault},
 };
 use serde_json::{Value, json};
 use support::{
@@ -35,7 +38,7 @@ fn source(name: &str) -> StreamSource {
 async fn reserve(world: &World) {
     world.queue.reserve_stream(own()).await.unwrap();
     world.queue.reserve_consumer("OWN", part()).await.unwrap();
-    world.queue.delete_other_consumers("OWN").await.unwrap();
+    world.queue.finish_reserving("OWN").unwrap();
 }
 
 /// A queue with a reserved stream that has two messages and a consumer, one that clients may change,
@@ -75,9 +78,9 @@ tests! {
             ("STREAM.PURGE.OWN", json!({ "filter": "own.a" }), 10051),
             ("STREAM.MSG.DELETE.OWN", json!({ "seq": 1 }), 10051),
             ("STREAM.RESTORE.OWN", json!({ "config": { "name": "OWN" } }), 10130),
-            ("CONSUMER.CREATE.OWN", consumer(json!({})), 10051),
-            ("CONSUMER.CREATE.OWN.c", consumer(json!({ "name": "c" })), 10051),
-            ("CONSUMER.CREATE.OWN.c.own.a", consumer(json!({ "name": "c", "filter_subject": "own.a" })), 10051),
+            ("CONSUMER.CREATE.OWN", consumer(json!({ "name": "part" })), 10051),
+            ("CONSUMER.CREATE.OWN.part", consumer(json!({ "name": "part", "ack_policy": "explicit" })), 10051),
+            ("CONSUMER.CREATE.OWN.part.own.a", consumer(json!({ "name": "part", "filter_subject": "own.a" })), 10051),
             ("CONSUMER.DURABLE.CREATE.OWN.part", consumer(json!({ "durable_name": "part" })), 10051),
             ("CONSUMER.DELETE.OWN.part", Value::Null, 10051),
             ("CONSUMER.PAUSE.OWN.part", json!({ "pause_until": "2100-01-01T00:00:00Z" }), 10051),
@@ -121,6 +124,103 @@ tests! {
             assert!(answer["error"].is_null(), "{subject}: {answer}");
         }
         check(&world).await;
+    }
+
+    async fn consumers_of_clients_read_a_reserved_stream_and_keep_nothing() {
+        let (world, client) = world().await;
+        let config = json!({ "durable_name": "c", "ack_policy": "explicit", "max_ack_pending": 2 });
+        let made = json!({ "stream_name": "OWN", "config": config });
+        let made = client.request("CONSUMER.CREATE.OWN.c", made).await;
+        assert_eq!(made["num_pending"], 2, "{made}");
+        let pushing = json!({ "name": "p", "deliver_subject": "to.me", "ack_policy": "none" });
+        let pushed = client.subscribe("to.me");
+        let made = json!({ "stream_name": "OWN", "config": pushing });
+        assert!(client.request("CONSUMER.CREATE.OWN.p", made).await["error"].is_null());
+        // It gets what is there, and what comes.
+        let inbox = client.inbox();
+        client.publish("$JS.API.CONSUMER.MSG.NEXT.OWN.c", Some(&inbox.subject), &[], "1");
+        let first = inbox.next().await;
+        assert_eq!(&*first.payload, b"one");
+        world.publish("own.a", "three").await;
+        for payload in ["one", "two", "three"] {
+            assert_eq!(&*pushed.next().await.payload, payload.as_bytes());
+        }
+        // What the program is done with goes, whatever the clients' consumers have of it.
+        for message in world.fetch("OWN", "part", 3).await {
+            message.ack_now().await.unwrap();
+        }
+        assert_eq!(world.sequences("OWN").await, [0; 0]);
+        for name in ["c", "p"] {
+            let info = world.consumer_info("OWN", name);
+            assert_eq!((info.num_pending, info.num_ack_pending), (0, 0), "{name}");
+        }
+        // Its acknowledgements are answered.
+        let ack = client.ask(first.reply.as_deref().unwrap(), &[], "+ACK").await;
+        assert!(ack.payload.is_empty());
+        world.publish("own.a", "four").await;
+        client.publish("$JS.API.CONSUMER.MSG.NEXT.OWN.c", Some(&inbox.subject), &[], "1");
+        let fourth = inbox.next().await;
+        assert_eq!(&*fourth.payload, b"four");
+        client.ask(fourth.reply.as_deref().unwrap(), &[], "+ACK").await;
+        assert_eq!(world.sequences("OWN").await, [4]);
+        // What they are is their makers' to change.
+        let until = json!({ "pause_until": "2100-01-01T00:00:00Z" });
+        assert_eq!(client.request("CONSUMER.PAUSE.OWN.c", until).await["paused"], true);
+        assert_eq!(client.request("CONSUMER.RESET.OWN.c", json!({ "seq": 1 })).await["reset_seq"], 1);
+        // They are what they were with the next start.
+        let world = world.killed().await;
+        reserve(&world).await;
+        for message in world.fetch("OWN", "part", 3).await {
+            message.ack_now().await.unwrap();
+        }
+        assert_eq!(world.sequences("OWN").await, [0; 0]);
+        let client = Client::new(world.queue.clone());
+        assert_eq!(client.request("CONSUMER.DELETE.OWN.c", Value::Null).await["success"], true);
+    }
+
+    async fn consumers_of_clients_alone_have_nothing_stored() {
+        let world = World::new().await;
+        let filtered = ConsumerConfig { filter_subject: Some("own.a".into()), ..part() };
+        world.queue.reserve_stream(own()).await.unwrap();
+        world.queue.reserve_consumer("OWN", filtered).await.unwrap();
+        world.queue.finish_reserving("OWN").unwrap();
+        let client = Client::new(world.queue.clone());
+        let made = json!({ "stream_name": "OWN", "config": { "name": "c", "ack_policy": "explicit" } });
+        client.request("CONSUMER.CREATE.OWN.c", made).await;
+        world.publish("own.b", "").await;
+        world.publish("own.a", "").await;
+        assert_eq!(world.sequences("OWN").await, [2]);
+        assert_eq!(world.consumer_info("OWN", "c").num_pending, 1);
+    }
+
+    async fn what_goes_for_consumers_of_clients_comes_back_with_a_failed_commit() {
+        let world = World::on_disk().await;
+        reserve(&world).await;
+        let client = Client::new(world.queue.clone());
+        for name in ["c", "d"] {
+            let config = json!({ "durable_name": name, "ack_policy": "explicit" });
+            let made = json!({ "stream_name": "OWN", "config": config });
+            client.request(&format!("CONSUMER.CREATE.OWN.{name}"), made).await;
+        }
+        for payload in ["one", "two"] {
+            world.publish("own.a", payload).await;
+        }
+        world.fetch("OWN", "c", 1).await;
+        let counts = |name: &str| {
+            let info = world.consumer_info("OWN", name);
+            (info.num_pending, info.num_ack_pending)
+        };
+        let before = [counts("c"), counts("d")];
+        assert_eq!(before, [(1, 1), (2, 0)]);
+        let messages = world.fetch("OWN", "part", 2).await;
+        world.disk().fault_after(0, Fault::Fail(store::Error::QuotaExceeded));
+        assert!(messages[0].ack_now().await.is_err());
+        assert_eq!([counts("c"), counts("d")], before);
+        assert_eq!(world.sequences("OWN").await, [1, 2]);
+        let again = world.fetch("OWN", "part", 2).await;
+        again[0].ack_now().await.unwrap();
+        assert_eq!([counts("c"), counts("d")], [(1, 0), (1, 0)]);
+        assert_eq!(world.sequences("OWN").await, [2]);
     }
 
     async fn what_clients_have_others_publish_does_not_get_there() {
@@ -251,7 +351,8 @@ tests! {
             let info = world.info("OWN").await;
             let plain = |config: &StreamConfig| (config.sealed, config.retention, config.subjects.clone(), config.max_msgs, config.mirror.clone());
             assert_eq!(plain(&info.config), plain(&own()), "{change}");
-            assert_eq!(info.consumers.len(), 1, "{change}");
+            let others = info.consumers.iter().filter(|consumer| consumer.name != "part");
+            assert_eq!(others.count(), usize::from(change == 13), "{change}");
             let got = world.fetch("OWN", "part", 9).await;
             assert_eq!(&*got.last().unwrap().payload, b"after", "{change}");
             assert!(!kept || got.len() == 2, "{change}");

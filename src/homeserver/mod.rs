@@ -78,7 +78,7 @@ impl Homeserver {
         let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
         let push = push.await?;
         let search = Search::open(store.clone(), &queue, rooms.clone()).await?;
-        queue.delete_other_consumers(ROOM_EVENTS).await?;
+        queue.finish_reserving(ROOM_EVENTS)?;
         let sync =
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);

@@ -207,7 +207,7 @@ impl Queue {
         let mut takes = streams.values().filter(|stream| stream.config.borrow().takes(subject));
         let first = takes.next().ok_or(Error::NO_RESPONDERS)?;
         // What clients of older versions made may take it too.
-        let reserved = std::iter::once(first).chain(takes).find(|stream| stream.reserved.get());
+        let reserved = std::iter::once(first).chain(takes).find(|stream| stream.is_reserved());
         Ok(reserved.unwrap_or(first).clone())
     }
 

@@ -1,19 +1,33 @@
-//! Streams of the program that the queue is part of. Clients may read them. What changes them, or
-//! has them keep messages that would go, is refused to clients, and what clients publish to their
-//! subjects does not get there by any way: such a stream does not listen to what is published.
+//! Streams of the program that the queue is part of. Clients may read them, through consumers of
+//! their own too. What changes them or the program's consumers is refused to clients, and what clients
+//! publish to their subjects does not get there by any way: such a stream does not listen to what is
+//! published.
 //!
-//! Which streams these are is not stored. The program says so at each start, and what is not as it
-//! is to be, since clients of older versions could change it, is put right then.
+//! Consumers of clients look on: a stream that keeps messages until they are acknowledged keeps them
+//! for the program's consumers only. From the others a message goes with that, acknowledged or not.
+//!
+//! Which streams and consumers these are is not stored. The program says so at each start, and what
+//! is not as it is to be, since clients of older versions could change it, is put right then.
 
 use std::rc::Rc;
 
 use super::{
     Consumer, ConsumerConfig, Queue, StreamConfig,
-    consumer::Action,
+    consumer::{self, Action},
     error::{Error, Result},
     stream::Stream,
     time::Timestamp,
 };
+
+/// Whether a stream is the program's own.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Reserved {
+    #[default]
+    No,
+    /// It is, and the program has not said yet which consumers are: all may be.
+    Begun,
+    Yes,
+}
 
 impl Queue {
     /// Makes a stream of the program's own, or takes the one of that name: it has this
@@ -29,9 +43,9 @@ impl Queue {
             self.inner.broker.reserve(filter);
         }
         let Ok(stream) = self.stream(&config.name) else {
-            return self.make_stream(config, true).await.map(drop);
+            return self.make_stream(config, Reserved::Begun).await.map(drop);
         };
-        stream.reserved.set(true);
+        stream.reserved.set(Reserved::Begun);
         self.listen(&stream);
         let before = stream.config();
         if before.is_same(&config) {
@@ -68,19 +82,15 @@ impl Queue {
         Ok(consumer)
     }
 
-    /// Deletes the consumers of a stream of the program's own that are not the program's own: what
-    /// nobody acknowledges would stay for them.
+    /// Says that all consumers of the program's own are made: nothing is kept for others from now on.
     ///
     /// # Errors
-    /// 10059 when there is no such stream; when the store can't be written.
-    pub async fn delete_other_consumers(&self, stream: &str) -> Result<()> {
+    /// 10059 when there is no such stream.
+    pub fn finish_reserving(&self, stream: &str) -> Result<()> {
         let stream = self.stream(stream)?;
-        let consumers = stream.consumers.borrow().clone();
-        for (name, consumer) in consumers {
-            if !consumer.reserved.get() {
-                tracing::warn!("consumer {name} is a client's, and is deleted");
-                stream.delete_consumer(&name).await?;
-            }
+        stream.reserved.set(Reserved::Yes);
+        if stream.has_onlookers() {
+            stream.ask_sweep();
         }
         Ok(())
     }
@@ -88,15 +98,21 @@ impl Queue {
     /// Refuses to change a stream for a client that is the program's own.
     pub(super) fn check_free(&self, stream: &str) -> Result<()> {
         match self.stream(stream) {
-            Ok(stream) if stream.reserved.get() => Err(Error::STREAM_RESERVED),
+            Ok(stream) if stream.is_reserved() => Err(Error::RESERVED),
             _ => Ok(()),
         }
     }
 
+    /// Refuses to change a consumer for a client that is the program's own.
+    pub(super) fn check_consumer_free(&self, stream: &str, name: &str) -> Result<()> {
+        self.consumer(stream, name).map_or(Ok(()), |consumer| consumer.check_free())
+    }
+
     /// A consumer that clients may be served by.
     pub(super) fn free_consumer(&self, stream: &str, name: &str) -> Result<Consumer> {
-        self.check_free(stream)?;
-        self.consumer(stream, name)
+        let consumer = self.consumer(stream, name)?;
+        consumer.check_free()?;
+        Ok(consumer)
     }
 
     /// Refuses to copy what keeps messages until they are copied.
@@ -111,6 +127,28 @@ impl Queue {
 }
 
 impl Stream {
+    /// Whether it is the program's own, so that clients do not change it.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.reserved.get() != Reserved::No
+    }
+
+    /// Whether a consumer is a client's while the stream is the program's.
+    pub(super) fn is_onlooker(&self, consumer: &consumer::Inner) -> bool {
+        self.reserved.get() == Reserved::Yes && !consumer.reserved.get()
+    }
+
+    /// Whether messages go that consumers may not be done with.
+    pub(super) fn has_onlookers(&self) -> bool {
+        self.reserved.get() == Reserved::Yes
+            && self.consumers.borrow().values().any(|consumer| self.is_onlooker(consumer))
+    }
+
+    /// Whether messages are kept for a consumer that `is_for_it` is true of.
+    pub(super) fn keeps_for(&self, is_for_it: impl Fn(&consumer::Inner) -> bool) -> bool {
+        let consumers = self.consumers.borrow();
+        consumers.values().any(|consumer| !self.is_onlooker(consumer) && is_for_it(consumer))
+    }
+
     /// Makes a consumer, or has the one of that name be as it is to be.
     async fn settle_consumer(
         self: &Rc<Self>,
@@ -134,8 +172,8 @@ impl Stream {
     /// Refuses to be copied through a consumer, when the program's own.
     pub(super) fn check_copied(&self, through_consumer: bool) -> Result<()> {
         let through_consumer = through_consumer || self.config().lets_go();
-        match self.reserved.get() && through_consumer {
-            true => Err(Error::STREAM_RESERVED),
+        match self.is_reserved() && through_consumer {
+            true => Err(Error::RESERVED),
             false => Ok(()),
         }
     }

@@ -96,8 +96,7 @@ impl Kind {
         Answer { kind: self, outcome }
     }
 
-    /// The answer to what changes a stream, or what it keeps for its consumers: refused for the
-    /// program's own.
+    /// The answer to what changes a stream: refused for the program's own.
     pub(super) async fn change(
         self,
         queue: &Queue,
@@ -105,6 +104,19 @@ impl Kind {
         change: impl Future<Output = Result<Body>>,
     ) -> Answer {
         match queue.check_free(stream) {
+            Ok(()) => self.answer(change.await),
+            Err(cause) => self.answer(Err(cause)),
+        }
+    }
+
+    /// The same of a consumer.
+    pub(super) async fn change_consumer(
+        self,
+        queue: &Queue,
+        (stream, name): (&str, &str),
+        change: impl Future<Output = Result<Body>>,
+    ) -> Answer {
+        match queue.check_consumer_free(stream, name) {
             Ok(()) => self.answer(change.await),
             Err(cause) => self.answer(Err(cause)),
         }

@@ -96,17 +96,16 @@ struct Paged<T> {
 pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> Option<Answer> {
     Some(match *rest {
         ["CREATE", stream] => {
-            let place = Place::ephemeral(stream);
-            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
+            Kind::CONSUMER_CREATE.answer(create(queue, request, Place::ephemeral(stream)).await)
         }
         ["CREATE", stream, name, ref filter @ ..] => {
             let place =
                 Place { stream, name: Some(name), filter: filter.join("."), durable: false };
-            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
+            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
         }
         ["DURABLE", "CREATE", stream, name] => {
             let place = Place { stream, name: Some(name), filter: String::new(), durable: true };
-            Kind::CONSUMER_CREATE.change(queue, stream, create(queue, request, place)).await
+            Kind::CONSUMER_CREATE.answer(create(queue, request, place).await)
         }
         ["DURABLE", "CREATE", ..] => {
             Kind::CONSUMER_CREATE.answer(Err(Error::DURABLE_NOT_IN_SUBJECT))
@@ -115,17 +114,20 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
         ["NAMES", stream] => Kind::CONSUMER_NAMES.answer(names(queue, request, stream)),
         ["LIST", stream] => Kind::CONSUMER_LIST.answer(list(queue, request, stream)),
         ["DELETE", stream, name] => {
-            Kind::CONSUMER_DELETE.change(queue, stream, delete(queue, request, stream, name)).await
+            let deleted = delete(queue, request, stream, name);
+            Kind::CONSUMER_DELETE.change_consumer(queue, (stream, name), deleted).await
         }
         ["PAUSE", stream, name] => {
-            Kind::CONSUMER_PAUSE.change(queue, stream, pause(queue, request, stream, name)).await
+            let paused = pause(queue, request, stream, name);
+            Kind::CONSUMER_PAUSE.change_consumer(queue, (stream, name), paused).await
         }
         ["RESET", stream, name] => {
-            Kind::CONSUMER_RESET.change(queue, stream, reset(queue, request, stream, name)).await
+            let reset = reset(queue, request, stream, name);
+            Kind::CONSUMER_RESET.change_consumer(queue, (stream, name), reset).await
         }
         ["UNPIN", stream, name] => {
             let unpinned = async { unpin(queue, request, stream, name) };
-            Kind::CONSUMER_UNPIN.change(queue, stream, unpinned).await
+            Kind::CONSUMER_UNPIN.change_consumer(queue, (stream, name), unpinned).await
         }
         ["LEADER", "STEPDOWN", _, _] => {
             Kind::CONSUMER_STEP_DOWN.answer(Err(Error::CLUSTER_REQUIRED))
@@ -157,6 +159,7 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
         return Err(Error::STREAM_MISMATCH);
     }
     let config = named(config, &place)?;
+    queue.check_consumer_free(place.stream, &config.name)?;
     if config.num_replicas > 1 {
         return Err(Error::REPLICAS_NOT_SUPPORTED);
     }

@@ -120,7 +120,7 @@ impl Queue {
     /// Takes in what is published to the subjects that a stream has now, unless it is the program's
     /// own.
     pub(super) fn listen(&self, stream: &Rc<Stream>) {
-        match stream.reserved.get() {
+        match stream.is_reserved() {
             true => self.inner.api.ingest.leave(stream.name()),
             false => self.inner.api.ingest.listen(self, stream),
         }

@@ -6,7 +6,7 @@ use super::{Consumer, Inner};
 use crate::{
     queue::{
         config::{AckPolicy, Retention},
-        stream::{Stage, Stream},
+        stream::{Removal, Stage, Stream},
     },
     store::Batch,
 };
@@ -32,6 +32,8 @@ pub(super) struct Ack {
     outcome: Outcome,
     /// Sequence number and size of what goes with it.
     removed: Vec<(u64, u64)>,
+    /// Or all that goes, where there are consumers that it goes for all the same.
+    removal: Option<Removal>,
     /// Whether there was no room before it was submitted.
     without_room: bool,
     stage: Stage,
@@ -64,6 +66,7 @@ pub(super) fn acknowledge(
         sequences: held,
         outcome,
         removed: Vec::new(),
+        removal: None,
         without_room: false,
         stage: Stage::Prepared,
     };
@@ -86,6 +89,7 @@ impl Ack {
         self.stage = Stage::Submitted;
         self.without_room = self.stream.store.is_full();
         self.take_earlier();
+        self.removal = self.stream.has_onlookers().then(|| Removal::new(&self.stream));
         let mut unknown = false;
         let (stream, consumer) = (self.stream.clone(), self.consumer.clone());
         let keeps = stream.config.borrow().retention == Retention::WorkQueue
@@ -100,6 +104,10 @@ impl Ack {
             match about {
                 _ if keeps => {}
                 Some((subject, size)) if stream.releases(sequence, &subject) => {
+                    if let Some(removal) = &mut self.removal {
+                        removal.add(batch, sequence, &subject, size);
+                        continue;
+                    }
                     let mut counts = stream.counts.borrow_mut();
                     if counts.removing.insert(sequence) {
                         counts.subtract(sequence, size);
@@ -116,7 +124,8 @@ impl Ack {
         if unknown {
             stream.counts.borrow_mut().ask_sweep();
         }
-        if unknown || !self.removed.is_empty() {
+        self.removal = self.removal.take().and_then(Removal::into_some);
+        if unknown || !self.removed.is_empty() || self.removal.is_some() {
             stream.write_counts(batch);
         }
         consumer.write(&stream, batch);
@@ -149,6 +158,10 @@ impl Ack {
         }
         if counts.sweep {
             self.stream.untidy.wake();
+        }
+        drop(counts);
+        if let Some(removal) = self.removal.take() {
+            removal.durable();
         }
     }
 }

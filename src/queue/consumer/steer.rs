@@ -55,6 +55,14 @@ impl Consumer {
         !is_beyond && config.check_update(&self.inner.config()).is_ok()
     }
 
+    /// Refuses to be changed by clients, when the program's own.
+    pub(in crate::queue) fn check_free(&self) -> Result<()> {
+        match self.stream.is_reserved() && !self.stream.is_onlooker(&self.inner) {
+            true => Err(Error::RESERVED),
+            false => Ok(()),
+        }
+    }
+
     /// Makes it the program's own.
     pub(in crate::queue) fn reserve(&self) {
         self.inner.reserved.set(true);

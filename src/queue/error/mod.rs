@@ -51,10 +51,10 @@ impl Error {
     /// A stream of that name exists and is configured otherwise.
     pub const STREAM_NAME_IN_USE: Self =
         Self::fixed(400, 10058, "stream name already in use with a different configuration");
-    /// The stream is the program's own; nats-server has no such streams, and 10051 for what is said
-    /// of a stream in words.
-    pub const STREAM_RESERVED: Self =
-        Self::fixed(403, 10051, "stream is the server's own and is not changed by clients");
+    /// The stream or consumer is the program's own; nats-server has none of these, and 10051 for what
+    /// is said of a stream in words.
+    pub const RESERVED: Self =
+        Self::fixed(403, 10051, "clients do not change what is the server's own");
     /// There is no such stream.
     pub const STREAM_NOT_FOUND: Self = Self::fixed(404, 10059, "stream not found");
     /// `Nats-Expected-Stream` names another stream.

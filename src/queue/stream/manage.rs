@@ -13,6 +13,7 @@ use crate::{
         config::{Checker, Storage, StreamConfig},
         configurations::{self, Offline},
         error::{Error, Result},
+        reserved::Reserved,
     },
     store::Batch,
 };
@@ -70,7 +71,7 @@ impl Queue {
             return existing.info().await;
         }
         self.check_overlap(&config)?;
-        let stream = self.make_stream(config, false).await?;
+        let stream = self.make_stream(config, Reserved::No).await?;
         advisory::stream(self, stream.name(), Action::Create);
         stream.info().await
     }
@@ -79,7 +80,7 @@ impl Queue {
     pub(in crate::queue) async fn make_stream(
         &self,
         config: StreamConfig,
-        reserved: bool,
+        reserved: Reserved,
     ) -> Result<Rc<Stream>> {
         let id = self.inner.next_stream.replace(self.inner.next_stream.get() + 1);
         let parts = self.parts(&config);

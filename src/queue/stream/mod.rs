@@ -63,6 +63,7 @@ pub(super) use self::{
     manage::StreamRow,
     open::Parts,
     publish::Incoming,
+    remove::Removal,
     snapshot::{Restore, Snapshot},
 };
 use super::{
@@ -71,6 +72,7 @@ use super::{
     config::{Retention, Storage, StreamConfig},
     consumer,
     notify::Notify,
+    reserved::Reserved,
     transform::Transform,
 };
 use crate::store::{Batch, Store, Table};
@@ -126,8 +128,7 @@ pub(super) struct Stream {
     /// Held while a message is worked on that may be what ended the worker before.
     pub(super) suspects: Mutex<()>,
     pub(super) deleted: Cell<bool>,
-    /// Whether it is the program's own, so that clients change nothing of it.
-    pub(super) reserved: Cell<bool>,
+    pub(super) reserved: Cell<Reserved>,
 }
 
 /// How far a change has come that is part of a batch.
@@ -205,7 +206,7 @@ impl Stream {
             Retention::WorkQueue => true,
             Retention::Interest => {
                 sequence > self.kept_to.get()
-                    && !self.consumers.borrow().values().any(|other| other.needs(sequence, subject))
+                    && !self.keeps_for(|consumer| consumer.needs(sequence, subject))
             }
         }
     }

@@ -84,7 +84,7 @@ impl Stream {
             admin: Mutex::new(()),
             suspects: Mutex::new(()),
             deleted: Cell::new(false),
-            reserved: Cell::new(false),
+            reserved: Cell::default(),
         };
         stream.configure(config);
         stream

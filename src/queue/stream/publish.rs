@@ -161,7 +161,7 @@ impl Stream {
             return Err(Error::HEADERS_TOO_LARGE);
         }
         let stored = config.retention != Retention::Interest
-            || self.consumers.borrow().values().any(|consumer| consumer.takes(subject));
+            || self.keeps_for(|consumer| consumer.takes(subject));
         if config.discard == Discard::New && stored {
             self.check_room(&config, subject, size, rollup)?;
         }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A removal under way; takes itself back when its batch fails.
-pub(super) struct Removal {
+pub(in crate::queue) struct Removal {
     stream: Rc<Stream>,
     removed: Vec<Removed>,
     /// Consumers that one message less will be delivered to, and how many.
@@ -69,7 +69,7 @@ impl Stream {
 }
 
 impl Removal {
-    pub(super) fn new(stream: &Rc<Stream>) -> Self {
+    pub(in crate::queue) fn new(stream: &Rc<Stream>) -> Self {
         Self {
             stream: stream.clone(),
             removed: Vec::new(),
@@ -87,11 +87,17 @@ impl Removal {
     }
 
     /// Nothing, when nothing was removed.
-    pub(super) fn into_some(self) -> Option<Self> {
+    pub(in crate::queue) fn into_some(self) -> Option<Self> {
         (!self.removed.is_empty()).then_some(self)
     }
 
-    pub(super) fn add(&mut self, batch: &mut Batch, sequence: u64, subject: &str, size: u64) {
+    pub(in crate::queue) fn add(
+        &mut self,
+        batch: &mut Batch,
+        sequence: u64,
+        subject: &str,
+        size: u64,
+    ) {
         let stream = self.stream.clone();
         {
             let mut counts = stream.counts.borrow_mut();
@@ -124,7 +130,7 @@ impl Removal {
         }
     }
 
-    pub(super) fn durable(mut self) {
+    pub(in crate::queue) fn durable(mut self) {
         self.stage = Stage::Durable;
         let mut counts = self.stream.counts.borrow_mut();
         counts.removals += 1;
