@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use neurite::{
     queue::{
-        AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Headers, Purge, Republish, Retention,
-        StreamConfig, StreamSource, time::Timestamp,
+        AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Headers, ManualClock, Purge, Republish,
+        Retention, StreamConfig, StreamSource, time::Timestamp,
     },
-    store::{self, memory::Fault},
+    store::{
+        self, Options,
+        memory::{Disk, Fault},
+    },
 };
 use serde_json::{Value, json};
 use support::{
@@ -366,6 +369,44 @@ tests! {
             let world = world.killed().await;
             reserve(&world).await;
             assert_eq!(world.info("OWN").await.state.last_seq, after, "{change}");
+        }
+    }
+
+    async fn a_start_without_room_puts_right_what_it_can() {
+        // Without a reserve, what is there has to do.
+        for (change, reserve_bytes) in [(0, 64 << 10), (1, 64 << 10), (2, 64 << 10), (3, 64 << 10), (0, 0), (1, 0)] {
+            let disk = Disk::new();
+            let options = Options { reserve_bytes, ..Options::default() };
+            let clock = ManualClock::new(1_000_000_000_000);
+            let world = World::on(disk.clone(), clock.clone(), options.clone()).await;
+            reserve(&world).await;
+            world.publish("own.a", "").await;
+            let queue = &world.queue;
+            match change {
+                0 => drop(queue.update_stream(StreamConfig { max_msgs: 7, ..own() }).await.unwrap()),
+                1 => {
+                    let until = Timestamp::from_millis(1 << 42);
+                    queue.consumer("OWN", "part").unwrap().pause(until).await.unwrap();
+                }
+                2 => queue.delete_consumer("OWN", "part").await.unwrap(),
+                _ => queue.delete_stream("OWN").await.unwrap(),
+            }
+            world.settle().await;
+            disk.fill_up();
+            let world = World::on(disk.clone(), clock, options).await;
+            reserve(&world).await;
+            assert_eq!(world.refused("own.a", Headers::new()).await, 10047, "{change}");
+            let put_right = reserve_bytes > 0;
+            let info = world.info("OWN").await;
+            assert_eq!(info.config.max_msgs == -1, put_right || change != 0, "{change}");
+            let is_paused = world.consumer_info("OWN", "part").config.pause_until.is_some();
+            assert_eq!(is_paused, !put_right && change == 1, "{change}");
+            disk.set_quota(None);
+            let world = world.killed().await;
+            reserve(&world).await;
+            world.publish("own.a", "after").await;
+            let got = world.fetch("OWN", "part", 9).await;
+            assert_eq!(&*got.last().unwrap().payload, b"after", "{change}");
         }
     }
 

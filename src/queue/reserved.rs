@@ -18,6 +18,7 @@ use super::{
     stream::Stream,
     time::Timestamp,
 };
+use crate::store::Batch;
 
 /// Whether a stream is the program's own.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -135,6 +136,16 @@ impl Stream {
     /// Whether a consumer is a client's while the stream is the program's.
     pub(super) fn is_onlooker(&self, consumer: &consumer::Inner) -> bool {
         self.reserved.get() == Reserved::Yes && !consumer.reserved.get()
+    }
+
+    /// A batch that is to change how it or a consumer of it is configured. What the program can't do
+    /// without may use what is kept in reserve.
+    pub(super) fn batch_of_configuration(&self) -> Batch {
+        let mut batch = Batch::new();
+        if self.reserved.get() == Reserved::Begun {
+            batch.makes_room();
+        }
+        batch
     }
 
     /// Whether messages go that consumers may not be done with.

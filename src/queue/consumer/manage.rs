@@ -195,7 +195,7 @@ impl Stream {
     }
 
     async fn commit_consumer(self: &Rc<Self>, consumer: &Rc<Inner>) -> Result<()> {
-        let mut batch = Batch::new();
+        let mut batch = self.batch_of_configuration();
         if !consumer.is_in_memory(self) {
             let row = ConsumerRow {
                 created: consumer.created,

@@ -87,7 +87,7 @@ impl Queue {
         let now = parts.clock.now();
         let stream = Rc::new(Stream::new(parts, id, now, Rc::new(config)));
         stream.reserved.set(reserved);
-        let mut batch = Batch::new();
+        let mut batch = stream.batch_of_configuration();
         configurations::put_next_stream(&mut batch, self.inner.next_stream.get())?;
         stream.write_config(&mut batch)?;
         stream.write_counts(&mut batch);
@@ -148,7 +148,7 @@ impl Queue {
         stream.configure(Rc::new(config));
         stream.ask_sweep();
         stream.next_expiry.set(0);
-        let mut batch = Batch::new();
+        let mut batch = stream.batch_of_configuration();
         if let Some(most) = fewer {
             let below = stream.counts.borrow().last + 1;
             stream.put_purge(&mut batch, PurgeRow::of_each_subject(below, most));
