@@ -348,7 +348,7 @@ fn value() -> impl Strategy<Value = Value> {
     plain.prop_recursive(2, 8, 3, move |value| {
         prop_oneof![
             prop::collection::vec(value.clone(), 0..3).prop_map(Value::Array),
-            prop::collection::vec((inner.clone(), value), 0..3).prop_map(|fields| object(fields)),
+            prop::collection::vec((inner.clone(), value), 0..3).prop_map(object),
         ]
     })
 }

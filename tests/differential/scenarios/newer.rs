@@ -305,7 +305,9 @@ pub async fn batches_that_expect(side: &Side) {
     });
     side.api("STREAM.CREATE.B", config).await;
     side.store("b.1.a", &[], "").await;
-    let batches: [(&str, &[(&str, &str, &str, bool)]); 5] = [
+    // Subject, what is expected, of which subject, and whether it rolls up.
+    type Part = (&'static str, &'static str, &'static str, bool);
+    let batches: [(&str, &[Part]); 5] = [
         ("apart", &[("b.2.a", "0", "b.2.*", false), ("b.3.a", "0", "b.3.*", false)]),
         ("before", &[("b.1.b", "1", "b.1.*", false), ("b.1.c", "1", "b.1.*", false)]),
         ("since", &[("b.1.b", "1", "b.1.*", false), ("b.1.c", "2", "b.1.*", false)]),
