@@ -478,8 +478,43 @@ impl World {
         path.push_str(FORMS[asked.form]);
         let answer = client.get(&path).await.ok();
         if arrives {
+            self.check_timelines(device, &answer, &asked.timeline).await;
             self.devices[device].held.take(&answer);
             self.check(device, &answer).await;
+        }
+    }
+
+    /// The timelines of an answer are the newest of what is new, and the rest is to be had from
+    /// where they begin.
+    async fn check_timelines(&self, device: usize, answer: &Value, filter: &Filter) {
+        let Device { client, held, habits, .. } = &self.devices[device];
+        let filter = query(&filter.json(self));
+        for (index, room) in self.rooms.iter().enumerate() {
+            if habits.only.is_some_and(|only| only != index)
+                || room.membership(&client.user_id) != "join"
+            {
+                continue;
+            }
+            let room = &room.id;
+            let timeline = &answer["rooms"]["join"][room]["timeline"];
+            // Who was not in the room before is told of it from its beginning.
+            let was_in = held.sections.get(room) == Some(&"join");
+            let to = held.token.as_ref().filter(|_| was_in);
+            let to = to.map_or(String::new(), |token| format!("&to={token}"));
+            let back_from = async |token: &Value| -> Vec<Value> {
+                let token = token.as_str().unwrap();
+                let path = format!(
+                    "/v3/rooms/{room}/messages?dir=b&limit=1000&from={token}{to}&filter={filter}"
+                );
+                let page = client.get(&path).await.ok();
+                page["chunk"].as_array().unwrap().iter().map(|e| e["event_id"].clone()).collect()
+            };
+            let shown = events(timeline).iter().rev().map(|event| event["event_id"].clone());
+            let mut all: Vec<_> = shown.collect();
+            if timeline["limited"] == true {
+                all.extend(back_from(&timeline["prev_batch"]).await);
+            }
+            assert_eq!(all, back_from(&answer["next_batch"]).await, "the timeline of {room}");
         }
     }
 
@@ -580,7 +615,7 @@ async fn run(habits: Vec<Habits>, operations: Vec<Operation>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: support::queue::cases(100), max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: support::queue::cases(150), max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn what_clients_put_together_is_what_the_server_has(

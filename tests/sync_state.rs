@@ -103,6 +103,16 @@ tests! {
         let answer = follower.sync().await;
         assert_eq!(answer["rooms"]["join"][&room]["state"], Value::Null);
         assert_eq!(types(&answer["rooms"]["join"][&room]["timeline"]), ["m.room.topic"]);
+        // What it shows is told as it was before.
+        topic(&alice, &room, "in the gap").await;
+        topic(&alice, &room, "after the gap").await;
+        let filter = json!({ "room": { "timeline": { "limit": 1 } } });
+        let answer = follower.sync_with(filter, "").await;
+        let part = &answer["rooms"]["join"][&room];
+        for (list, value) in [("state", "in the gap"), ("timeline", "after the gap")] {
+            assert_eq!(types(&part[list]), ["m.room.topic"]);
+            assert_eq!(part[list]["events"][0]["content"]["topic"], value);
+        }
     }
 
     async fn a_timeline_is_cut_where_it_would_leave_a_client_with_the_wrong_state() {
