@@ -5,9 +5,21 @@
 #[path = "support/picture.rs"]
 mod picture;
 mod support;
+#[path = "sync_model"]
+mod model {
+    pub mod operations;
+    pub mod room;
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::{
+    operations::{
+        Asked, FORMS, Filter, Habits, KEYS, Operation, ROOMS, USERS, VISIBILITIES, habits,
+        operation,
+    },
+    room::{Room, member_key},
+};
 use picture::{Picture, events, query};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,276 +27,6 @@ use support::{
     client::{Answer, Client, server_over},
     place::Place,
 };
-
-const ROOMS: usize = 2;
-/// The first made the rooms, sees everything and never leaves; the others come and go.
-const USERS: [&str; 4] = ["root", "alice", "bob", "carol"];
-const KEYS: [(&str, &str); 5] =
-    [("m.room.topic", ""), ("m.room.name", ""), ("m.room.avatar", ""), ("x.y", "a"), ("x.y", "b")];
-const VISIBILITIES: [&str; 4] = ["joined", "invited", "shared", "world_readable"];
-const FORMS: [&str; 3] = ["", "&use_state_after=true", "&org.matrix.msc4222.use_state_after=true"];
-
-#[derive(Clone, Debug)]
-enum Operation {
-    /// A user does something with their own membership.
-    Own(usize, usize, &'static str),
-    /// A user does something with another's membership.
-    Other(usize, usize, usize, &'static str),
-    State(usize, usize, usize, u8),
-    Say(usize, usize),
-    Redact(usize, usize),
-    Visibility(usize, usize),
-    JoinRule(usize, &'static str),
-    Rename(usize, u8),
-    /// A device asks for what is new, and gets the answer or does not.
-    Sync(usize, Asked, bool),
-    /// A device writes down what it has.
-    Save(usize),
-    /// A device goes back to what it has written down.
-    Restore(usize),
-    /// A device forgets everything.
-    Forget(usize),
-    Restart,
-}
-
-#[derive(Clone, Debug)]
-enum Filter {
-    All,
-    Types(&'static [&'static str]),
-    NotTypes(&'static [&'static str]),
-    Senders(usize),
-    NotSenders(usize),
-    Url(bool),
-    Room(usize),
-    NotRoom(usize),
-}
-
-/// What may be different from one sync of a device to the next.
-#[derive(Clone, Debug)]
-struct Asked {
-    timeline: Filter,
-    limit: Option<usize>,
-    form: usize,
-    full_state: bool,
-}
-
-/// What stays the same for a device.
-#[derive(Clone, Debug)]
-struct Habits {
-    user: usize,
-    state: Filter,
-    /// Whether members are loaded lazily, and then whether redundant ones too.
-    lazy: Option<bool>,
-    /// Asks only for one room.
-    only: Option<usize>,
-    include_leave: bool,
-    /// Drops what it knows of a room when its user has left.
-    drops: bool,
-}
-
-fn filter() -> impl Strategy<Value = Filter> {
-    prop_oneof![
-        12 => Just(Filter::All),
-        1 => Just(Filter::Types(&["m.room.message"])),
-        1 => Just(Filter::Types(&["m.room.member", "x.*"])),
-        1 => Just(Filter::Types(&[])),
-        1 => Just(Filter::NotTypes(&["m.room.topic", "m.room.history_visibility"])),
-        1 => Just(Filter::NotTypes(&["m.room.member"])),
-        2 => (0..USERS.len()).prop_map(Filter::Senders),
-        2 => (0..USERS.len()).prop_map(Filter::NotSenders),
-        1 => any::<bool>().prop_map(Filter::Url),
-        1 => (0..ROOMS).prop_map(Filter::Room),
-        1 => (0..ROOMS).prop_map(Filter::NotRoom),
-    ]
-}
-
-fn asked() -> impl Strategy<Value = Asked> {
-    let limit = prop::option::of(1..4usize);
-    let form = prop_oneof![3 => Just(0), 1 => Just(1), 1 => Just(2)];
-    let full_state = prop::bool::weighted(0.1);
-    (filter(), limit, form, full_state).prop_map(|(timeline, limit, form, full_state)| Asked {
-        timeline,
-        limit,
-        form,
-        full_state,
-    })
-}
-
-fn habits(user: usize) -> impl Strategy<Value = Habits> {
-    let lazy = prop::option::of(prop::bool::weighted(0.2));
-    let only = prop::option::weighted(0.1, 0..ROOMS);
-    (filter(), lazy, only, any::<bool>(), any::<bool>()).prop_map(
-        move |(state, lazy, only, include_leave, drops)| Habits {
-            user,
-            state,
-            lazy,
-            only,
-            include_leave,
-            drops,
-        },
-    )
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let (user, room, device) = (|| 1..USERS.len(), || 0..ROOMS, || 0..DEVICES);
-    let own = prop_oneof![
-        6 => Just("join"), 4 => Just("leave"), 1 => Just("forget"), 1 => Just("knock"),
-    ];
-    let other = prop_oneof![
-        3 => Just("invite"), 2 => Just("kick"), 1 => Just("ban"), 2 => Just("unban"),
-    ];
-    let rule = prop_oneof![2 => Just("public"), 1 => Just("invite"), 1 => Just("knock")];
-    prop_oneof![
-        10 => (user(), room(), own).prop_map(|(u, r, a)| Operation::Own(u, r, a)),
-        6 => (0..USERS.len(), room(), user(), other)
-            .prop_map(|(u, r, o, a)| Operation::Other(u, r, o, a)),
-        8 => (0..USERS.len(), room(), 0..KEYS.len(), 0..3u8)
-            .prop_map(|(u, r, k, v)| Operation::State(u, r, k, v)),
-        10 => (0..USERS.len(), room()).prop_map(|(u, r)| Operation::Say(u, r)),
-        1 => (room(), 0..10usize).prop_map(|(r, n)| Operation::Redact(r, n)),
-        2 => (room(), 0..VISIBILITIES.len()).prop_map(|(r, v)| Operation::Visibility(r, v)),
-        1 => (room(), rule).prop_map(|(r, v)| Operation::JoinRule(r, v)),
-        2 => (user(), any::<u8>()).prop_map(|(u, n)| Operation::Rename(u, n)),
-        16 => (device(), asked(), prop::bool::weighted(0.7))
-            .prop_map(|(d, a, arrives)| Operation::Sync(d, a, arrives)),
-        1 => device().prop_map(Operation::Save),
-        1 => device().prop_map(Operation::Restore),
-        1 => device().prop_map(Operation::Forget),
-        1 => Just(Operation::Restart),
-    ]
-}
-
-const DEVICES: usize = 4;
-
-impl Filter {
-    fn json(&self, world: &World) -> Value {
-        match self {
-            Self::All => json!({}),
-            Self::Types(types) => json!({ "types": types }),
-            Self::NotTypes(types) => json!({ "not_types": types }),
-            Self::Senders(user) => json!({ "senders": [world.users[*user].user_id] }),
-            Self::NotSenders(user) => json!({ "not_senders": [world.users[*user].user_id] }),
-            Self::Url(with) => json!({ "contains_url": with }),
-            Self::Room(room) => json!({ "rooms": [world.rooms[*room].id] }),
-            Self::NotRoom(room) => json!({ "not_rooms": [world.rooms[*room].id] }),
-        }
-    }
-
-    fn passes(&self, world: &World, room: usize, event: &Value) -> bool {
-        let is_of = |types: &[&str]| {
-            let kind = event["type"].as_str().unwrap();
-            types.iter().any(|of| match of.strip_suffix('*') {
-                Some(start) => kind.starts_with(start),
-                None => kind == *of,
-            })
-        };
-        let sent_by = |user: usize| event["sender"] == world.users[user].user_id.as_str();
-        match self {
-            Self::All => true,
-            Self::Types(types) => is_of(types),
-            Self::NotTypes(types) => !is_of(types),
-            Self::Senders(user) => sent_by(*user),
-            Self::NotSenders(user) => !sent_by(*user),
-            Self::Url(with) => event["content"]["url"].is_null() != *with,
-            Self::Room(of) => room == *of,
-            Self::NotRoom(of) => room != *of,
-        }
-    }
-}
-
-/// The state of a room: the events by type and state key.
-type Events = BTreeMap<(String, String), Value>;
-
-fn member_key(user_id: &str) -> (String, String) {
-    ("m.room.member".to_owned(), user_id.to_owned())
-}
-
-#[derive(Default)]
-struct Room {
-    id: String,
-    /// Its state now.
-    state: Events,
-    /// Its state when users last left it.
-    left: BTreeMap<String, Events>,
-    /// Its state at what befell users last who had left it, if everybody could read it then.
-    open: BTreeMap<String, Events>,
-    /// The events that were sent to it.
-    sent: Vec<String>,
-}
-
-impl Room {
-    fn membership(&self, user_id: &str) -> &str {
-        let member = self.state.get(&member_key(user_id));
-        member.map_or("none", |member| member["content"]["membership"].as_str().unwrap())
-    }
-
-    fn content(&self, kind: &str, field: &str) -> &str {
-        let event = self.state.get(&(kind.to_owned(), String::new()));
-        event.and_then(|event| event["content"][field].as_str()).unwrap_or_default()
-    }
-
-    /// Whether everybody may read it.
-    fn is_open(&self) -> bool {
-        self.content("m.room.history_visibility", "history_visibility") == "world_readable"
-    }
-
-    /// The state that a user who is or was in the room is told.
-    fn told_to(&self, user_id: &str) -> Option<Events> {
-        let own = member_key(user_id);
-        match self.membership(user_id) {
-            "join" => Some(self.state.clone()),
-            "leave" | "ban" => {
-                let seen = self.open.get(user_id).or(self.left.get(user_id));
-                let mut seen = seen.cloned().unwrap_or_default();
-                seen.insert(own.clone(), self.state[&own].clone());
-                Some(seen)
-            }
-            _ => None,
-        }
-    }
-
-    fn becomes(&mut self, state: Events) {
-        let before = std::mem::replace(&mut self.state, state);
-        for name in &USERS[1..] {
-            let user_id = format!("@{name}:neurite.test");
-            let own = member_key(&user_id);
-            let id = |state: &Events| state.get(&own).map(|event| event["event_id"].clone());
-            if id(&before) == id(&self.state) {
-                continue;
-            }
-            let was_joined =
-                before.get(&own).is_some_and(|event| event["content"]["membership"] == "join");
-            if was_joined {
-                self.left.insert(user_id.clone(), self.state.clone());
-            }
-            match self.is_open() {
-                true => self.open.insert(user_id, self.state.clone()),
-                false => self.open.remove(&user_id),
-            };
-        }
-    }
-
-    /// Whom the room is called by, where it has no name.
-    fn heroes(&self, but: &str) -> Option<BTreeSet<String>> {
-        if !self.content("m.room.name", "name").is_empty() {
-            return None;
-        }
-        let those = |memberships: [&str; 2]| -> BTreeSet<String> {
-            let members = self.state.keys().filter(|(kind, _)| kind == "m.room.member");
-            members
-                .map(|(_, user_id)| user_id.clone())
-                .filter(|user_id| user_id != but && memberships.contains(&self.membership(user_id)))
-                .collect()
-        };
-        let here = those(["join", "invite"]);
-        Some(if here.is_empty() { those(["leave", "ban"]) } else { here })
-    }
-
-    fn count(&self, membership: &str) -> usize {
-        let members = self.state.keys().filter(|(kind, _)| kind == "m.room.member");
-        members.filter(|(_, user_id)| self.membership(user_id) == membership).count()
-    }
-}
 
 /// What a device has from its syncs.
 #[derive(Clone, Debug, Default)]
@@ -344,6 +86,10 @@ impl World {
         world
     }
 
+    fn room_ids(&self) -> Vec<String> {
+        self.rooms.iter().map(|room| room.id.clone()).collect()
+    }
+
     /// Takes in what has become of the rooms.
     async fn look(&mut self) {
         for room in &mut self.rooms {
@@ -351,7 +97,9 @@ impl World {
             let field = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
             let state = state.as_array().unwrap().iter().map(|event| {
                 let mut event = event.clone();
-                event["unsigned"].take();
+                // What is in it grows old.
+                let unsigned = event["unsigned"].take();
+                event["redacted"] = unsigned["redacted_because"].is_object().into();
                 ((field(&event, "type"), field(&event, "state_key")), event)
             });
             room.becomes(state.collect());
@@ -452,11 +200,11 @@ impl World {
 
     async fn sync(&mut self, device: usize, asked: &Asked, arrives: bool) {
         let Device { habits, client, held, .. } = &self.devices[device];
-        let mut timeline = asked.timeline.json(self);
+        let mut timeline = asked.timeline.json(&self.room_ids());
         if let Some(limit) = asked.limit {
             timeline["limit"] = limit.into();
         }
-        let mut state = habits.state.json(self);
+        let mut state = habits.state.json(&self.room_ids());
         if let Some(redundant) = habits.lazy {
             state["lazy_load_members"] = true.into();
             state["include_redundant_members"] = redundant.into();
@@ -488,7 +236,7 @@ impl World {
     /// where they begin.
     async fn check_timelines(&self, device: usize, answer: &Value, filter: &Filter) {
         let Device { client, held, habits, .. } = &self.devices[device];
-        let filter = query(&filter.json(self));
+        let filter = query(&filter.json(&self.room_ids()));
         for (index, room) in self.rooms.iter().enumerate() {
             if habits.only.is_some_and(|only| only != index)
                 || room.membership(&client.user_id) != "join"
@@ -537,7 +285,7 @@ impl World {
                 habits.lazy.is_some() && kind == "m.room.member" && key != user_id
             };
             for (key, event) in &told {
-                if !habits.state.passes(self, index, event) {
+                if !habits.state.passes(index, event) {
                     continue;
                 }
                 let known = picture.get(key).map(String::as_str);
@@ -556,7 +304,7 @@ impl World {
             for user_id in shown {
                 let key = member_key(&user_id);
                 let Some(member) = told.get(&key) else { continue };
-                if habits.state.passes(self, index, member) {
+                if habits.state.passes(index, member) {
                     assert!(picture.contains_key(&key), "{user_id} is shown, of {}", room.id);
                 }
             }
