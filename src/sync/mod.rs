@@ -165,8 +165,10 @@ impl Sync {
         let mut time_is_up = std::pin::pin!(futures::FutureExt::fuse(platform::sleep(timeout)));
         let mut waited = timeout.is_zero();
         loop {
+            let rooms = self.inner.rooms.memberships(&session.user_id).await?;
+            // Nothing is awaited in between: the memberships are those of this position.
             let to = self.inner.feed.current();
-            let response = self.answer(session, request, to).await?;
+            let response = self.answer(session, request, &rooms, to).await?;
             if waited || !response.is_empty() {
                 return Ok(response);
             }
@@ -201,18 +203,18 @@ impl Sync {
         &self,
         session: &Session,
         request: &SyncRequest,
+        rooms: &UserRooms,
         to: Position,
     ) -> Result<Response> {
-        let rooms = self.inner.rooms.memberships(&session.user_id).await?;
         let changes = match request.since {
-            Some(since) => Changes::of(self.inner.feed.since(since, to).await?, session, &rooms),
+            Some(since) => Changes::of(self.inner.feed.since(since, to).await?, session, rooms),
             None => Changes::default(),
         };
         let mut response = Response { next_batch: format!("s{to}"), ..Response::default() };
-        self.add_rooms(&mut response, session, request, &rooms, &changes, to).await?;
+        self.add_rooms(&mut response, session, request, rooms, &changes, to).await?;
         self.add_account_data(&mut response, session, request, &changes).await?;
-        self.add_presence(&mut response, session, request, &rooms, &changes).await?;
-        self.add_device(&mut response, session, request, &rooms, &changes, to).await?;
+        self.add_presence(&mut response, session, request, rooms, &changes).await?;
+        self.add_device(&mut response, session, request, rooms, &changes, to).await?;
         Ok(response)
     }
 
@@ -233,7 +235,6 @@ impl Sync {
         let nothing = RoomChanges::default();
         for (room_id, membership) in rooms.iter().filter(|(room_id, _)| wanted(room_id)) {
             let changed = changes.rooms.get(room_id);
-            // After the moment that this answer is of: the next one tells it.
             let whole = request.since.is_none() || request.full_state;
             let is_new = request.since.is_none_or(|since| membership.position > since);
             // Of a room left and forgotten since, other devices still have to learn the leaving.

@@ -1,13 +1,17 @@
 //! What an answer tells of a room's state.
 //!
-//! A client that holds the state that it was told by the token it goes on from, and takes in the
-//! answer, holds the state at the answer's end, whatever the timeline shows or hides. It takes in
-//! the list of state first and then, unless the list is `state_after`, the state events of the
-//! timeline. So everything that has changed is in the list as it is at the end, but for what the
-//! timeline sets: that is in the list as it was at the timeline's start. A timeline that would
-//! leave an entry at another value than it has at the end is cut after that event.
+//! The invariant: a client that has the state up to its token and applies the answer has the state
+//! at the end of the answer, whatever the timeline's filter and history visibility hide. Clients
+//! apply the list of state first and then, unless it is `state_after`, the state events of the
+//! timeline. Therefore:
 //!
-//! What the filter of state keeps out is not told, and of members who are loaded lazily only some.
+//! - The list has every entry that changed, with its value at the end.
+//! - Only entries that the timeline sets are listed with their value at the timeline's start.
+//! - A timeline whose last event for an entry is not the value at the end is cut after that event,
+//!   and limited.
+//!
+//! Entries that the filter of state excludes are exempt; of lazily loaded members only those that
+//! the client was told of have to be right.
 //! spec: client-server §Syncing, §Lazy-loading room members
 
 use std::{
@@ -28,22 +32,22 @@ use crate::{
     rooms::{Event, Room, StateEntry, StateId, Viewer},
 };
 
-/// What a client that goes on from a token was told of a room's state.
+/// What a client has of a room's state at its token.
 pub(super) struct Known {
-    /// The newest state that it was told, if it was told any.
+    /// The newest state that it was told, if any.
     state: Option<StateId>,
-    /// Whether it is sure to have that still, since the user was in the room.
+    /// Whether the user was joined at the token. If not, the client may have dropped the state, and
+    /// the whole of it has to be told again.
     pub(super) joined: bool,
 }
 
 /// The state that an answer leaves a client with, and what the list of state says of it.
 pub(super) struct Target<'a> {
     room: &'a Room,
-    /// Up to where the user is told the state.
+    /// The position of the state at the end.
     until: Position,
-    /// The state at the end.
     end: StateId,
-    /// The entries that are to be told with another value than they have in that state.
+    /// Entries that are told with another value than they have at the end.
     otherwise: BTreeMap<StateEventType, BTreeMap<String, Option<OwnedEventId>>>,
 }
 
@@ -70,7 +74,7 @@ impl Shown<'_> {
 }
 
 impl Target<'_> {
-    /// The value of an entry, as it is to be told.
+    /// The value to tell for an entry.
     async fn get(&self, kind: &StateEventType, key: &str) -> Result<Option<OwnedEventId>> {
         match self.otherwise.get(kind).and_then(|keys| keys.get(key)) {
             Some(value) => Ok(value.clone()),
@@ -83,7 +87,7 @@ impl Target<'_> {
     }
 
     /// Cuts a timeline after the newest event that would leave a client with another value than
-    /// the target has: hidden events came after it. Says whether anything was cut off.
+    /// the target's, because the event that replaced it is hidden. Whether anything was cut off.
     pub(super) async fn cut(&self, timeline: &mut Vec<Event>, span: &Span<'_>) -> Result<bool> {
         let mut settled = BTreeSet::new();
         for (index, event) in timeline.iter().enumerate().rev() {
@@ -95,7 +99,7 @@ impl Target<'_> {
             if last.as_ref() == Some(&event.pdu.event_id) {
                 continue;
             }
-            // What is not told of the state can't be right.
+            // The client asked not to be told the value at the end: cutting would not help.
             if let Some(last) = last
                 && let Some(last) = self.room.event(&last).await?
                 && !filter::event_passes(&span.filter.state, &last.pdu)
@@ -108,7 +112,7 @@ impl Target<'_> {
         Ok(false)
     }
 
-    /// Has the entries that a timeline sets told as they were at its start.
+    /// Makes the entries that a timeline sets be told as they were at its start.
     pub(super) async fn precede(&mut self, timeline: &[Event]) -> Result<()> {
         let entries: Vec<_> = timeline.iter().filter_map(|event| event.pdu.state_entry()).collect();
         let (Some(first), false) = (timeline.first(), entries.is_empty()) else { return Ok(()) };
@@ -120,7 +124,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// The events to tell to a client, of the whole state or of what it does not know.
+    /// The events of the whole state or, if not `whole`, of what differs from the known state.
     async fn changed_since(
         &self,
         known: &Known,
@@ -130,9 +134,9 @@ impl Target<'_> {
         let base = known.state.filter(|_| !whole).unwrap_or_default();
         let mut events = Vec::new();
         for entry in self.room.state_changes(base, self.end).await? {
-            let told_otherwise =
-                self.otherwise.get(entry.kind()).is_some_and(|keys| keys.contains_key(entry.key()));
-            if !told_otherwise && wanted(&entry) {
+            let keys = self.otherwise.get(entry.kind());
+            let is_otherwise = keys.is_some_and(|keys| keys.contains_key(entry.key()));
+            if !is_otherwise && wanted(&entry) {
                 events.extend(entry.event_id().cloned());
             }
         }
@@ -147,7 +151,7 @@ impl Target<'_> {
 }
 
 impl Sync {
-    /// What a client knows of a room's state that goes on from `since`.
+    /// What the client has of a room's state before the answer.
     pub(super) async fn known(&self, viewer: &Viewer, span: &Span<'_>) -> Result<Known> {
         let nothing = Known { state: None, joined: false };
         let Some(since) = span.since else { return Ok(nothing) };
@@ -175,7 +179,7 @@ impl Sync {
             _ => room.state_id_at(until).await?,
         };
         let mut target = Target { room, until, end, otherwise: BTreeMap::new() };
-        // Their own membership everybody knows as it is.
+        // Users know their own newest membership in any case.
         if until < span.to {
             let user_id = span.session.user_id.as_str();
             let own = room.state_entry_at(last, &StateEventType::RoomMember, user_id).await?;
@@ -203,7 +207,7 @@ impl Sync {
         }
     }
 
-    /// The list of state that makes what a client knows the target, through the filter.
+    /// The list of state of an answer, filtered.
     pub(super) async fn state_events(
         &self,
         target: &Target<'_>,
@@ -216,14 +220,14 @@ impl Sync {
             span.filter.state.lazy_load_options
         else {
             let events = target.changed_since(known, whole, |_| true).await?;
-            return self.passing(target.room, span, events).await;
+            return passing(target.room, span, events).await;
         };
         let mut users = shown.users();
         let mut changed = Vec::new();
         if whole {
             users.insert(span.session.user_id.as_str());
             users.extend(shown.members());
-            // Of members whom the client was told of before, those that have changed since.
+            // The client may still have members from before: those that changed are told, too.
             if let Some(known) = known.state {
                 changed = target.room.state_changes(known, target.end).await?;
             }
@@ -250,7 +254,7 @@ impl Sync {
             }
             events.extend(needed);
         }
-        let events = self.passing(target.room, span, events).await?;
+        let events = passing(target.room, span, events).await?;
         let members = events
             .iter()
             .filter(|event| event.pdu.kind == TimelineEventType::RoomMember)
@@ -258,22 +262,17 @@ impl Sync {
         told_members.tell(span.session, target.room.id(), since, span.to, members);
         Ok(events)
     }
+}
 
-    /// Those of some state events that the filter lets through.
-    async fn passing(
-        &self,
-        room: &Room,
-        span: &Span<'_>,
-        events: Vec<OwnedEventId>,
-    ) -> Result<Vec<Event>> {
-        let mut passing = Vec::new();
-        for event_id in events {
-            if let Some(event) = room.event(&event_id).await?
-                && filter::event_passes(&span.filter.state, &event.pdu)
-            {
-                passing.push(event);
-            }
+/// Reads events and leaves out those that the filter of state excludes.
+async fn passing(room: &Room, span: &Span<'_>, events: Vec<OwnedEventId>) -> Result<Vec<Event>> {
+    let mut passing = Vec::new();
+    for event_id in events {
+        if let Some(event) = room.event(&event_id).await?
+            && filter::event_passes(&span.filter.state, &event.pdu)
+        {
+            passing.push(event);
         }
-        Ok(passing)
     }
+    Ok(passing)
 }

@@ -19,14 +19,14 @@ type Key = (OwnedUserId, OwnedDeviceId, OwnedRoomId);
 /// The membership events that devices were told. Only in memory.
 #[derive(Default)]
 pub(super) struct ToldMembers {
-    /// With the token of the answer that told them: a client that goes on from an older token may
-    /// never have had that answer, or no longer has what it told.
+    /// With the token of the answer that told them: a client that continues from an older token
+    /// never got that answer, or has lost it.
     told: RefCell<BTreeMap<Key, BTreeMap<OwnedEventId, Position>>>,
     order: RefCell<VecDeque<Key>>,
 }
 
 impl ToldMembers {
-    /// Those of some membership events that a device that goes on from `since` was not told.
+    /// Those of some membership events that a device at `since` was not told.
     pub(super) fn untold(
         &self,
         session: &Session,
@@ -40,8 +40,8 @@ impl ToldMembers {
         members
     }
 
-    /// Remembers what the answer that leads from `since` to `to` tells a device; after it, that and
-    /// what was told up to `since` is all that the device has.
+    /// Remembers what an answer from `since` to `to` tells a device, and forgets what was told after
+    /// `since` before: those answers are lost to the device.
     pub(super) fn tell(
         &self,
         session: &Session,
