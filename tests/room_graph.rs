@@ -294,6 +294,24 @@ tests! {
         }
     }
 
+    async fn events_of_other_servers_have_the_same_limits() {
+        let rooms = open(&support::store().await).await;
+        let (mut server, base) = room(&rooms, RoomVersionId::V12).await;
+        let prev = [base];
+        let nested = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({ "a": inner }));
+        let event = |content: Value| json!({ "type": "m.room.message", "content": content });
+        for (content, status) in [
+            (nested(101), 400),
+            (json!({ "body": "x".repeat(65_000) }), 413),
+        ] {
+            let object = server.event(&rooms, &prev, &other("mod"), event(content)).await;
+            let refused = rooms.accept(&server.room_id, object, &server.keys()).await.unwrap_err();
+            assert_eq!(status_of(&refused), status);
+        }
+        let (_, status) = server.send(&rooms, &prev, &other("mod"), event(nested(100))).await;
+        assert_eq!(status, Status::Accepted);
+    }
+
     async fn a_redaction_that_comes_first_still_strips() {
         for version in VERSIONS {
             let rooms = open(&support::store().await).await;
