@@ -296,8 +296,8 @@ impl World {
             let part = &answer["rooms"][section][&room.id];
             let senders = events(&part["timeline"]).iter().map(|event| event["sender"].as_str());
             let mut shown: BTreeSet<_> = senders.flatten().map(str::to_owned).collect();
+            assert!(picture.keys().all(|key| told.contains_key(key)), "{picture:?}");
             if is_in == "join" {
-                assert!(picture.keys().all(|key| told.contains_key(key)), "{picture:?}");
                 self.check_summary(room, &held.summaries[&room.id], user_id);
                 shown.extend(room.heroes(user_id).unwrap_or_default());
             }

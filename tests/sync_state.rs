@@ -215,6 +215,60 @@ tests! {
         }
     }
 
+    async fn a_leave_that_an_invite_hid_is_made_up_for() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let room = room(&alice, "shared").await;
+        act(&bob, &room, "join").await;
+        act(&carol, &room, "join").await;
+        let lazy = json!({ "room": { "state": { "lazy_load_members": true } } });
+        let mut follower = Follower::new(&bob);
+        follower.sync_with(lazy.clone(), "").await;
+        act(&carol, &room, "leave").await;
+        act(&bob, &room, "leave").await;
+        let mut state = state_of(&alice, &room).await;
+        let invite = json!({ "user_id": bob.user_id });
+        alice.post(&format!("/v3/rooms/{room}/invite"), invite).await.ok();
+        let invited = follower.sync_with(lazy.clone(), "").await;
+        assert!(invited["rooms"]["invite"][&room].is_object());
+        act(&bob, &room, "leave").await;
+        let filter = json!({ "room": {
+            "state": { "lazy_load_members": true }, "timeline": { "limit": 1 },
+        }});
+        follower.sync_with(filter, "").await;
+        let own = ("m.room.member".to_owned(), bob.user_id.clone());
+        state.insert(own.clone(), state_of(&alice, &room).await[&own].clone());
+        follower.knows(&room, &state);
+    }
+
+    async fn who_has_left_is_never_told_an_older_state_than_before() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, "world_readable").await;
+        act(&bob, &room, "join").await;
+        topic(&alice, &room, "before").await;
+        act(&bob, &room, "leave").await;
+        topic(&alice, &room, "for everybody").await;
+        let body = json!({ "user_id": bob.user_id });
+        alice.post(&format!("/v3/rooms/{room}/ban"), body.clone()).await.ok();
+        let mut follower = Follower::new(&bob);
+        let filter = json!({ "room": { "include_leave": true } });
+        follower.sync_with(filter.clone(), "").await;
+        let mut state = state_of(&alice, &room).await;
+        follower.knows(&room, &state);
+        let path = format!("/v3/rooms/{room}/state/m.room.history_visibility");
+        alice.put(&path, json!({ "history_visibility": "joined" })).await.ok();
+        topic(&alice, &room, "for members").await;
+        alice.post(&format!("/v3/rooms/{room}/unban"), body).await.ok();
+        follower.sync_with(filter, "").await;
+        let own = ("m.room.member".to_owned(), bob.user_id.clone());
+        state.insert(own.clone(), state_of(&alice, &room).await[&own].clone());
+        follower.knows(&room, &state);
+    }
+
     async fn members_that_an_answer_told_which_was_lost_are_told_again() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

@@ -15,7 +15,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{Event, Pdu, Room, Rooms, StateId};
+use super::{Event, Room, Rooms, StateId};
 use crate::{Result, feed::Position};
 
 /// A user, perhaps by one of their devices, who looks at a room. Remembers what it found out:
@@ -53,31 +53,26 @@ impl Room {
             room: self.clone(),
             user_id: user_id.to_owned(),
             device_id: device_id.map(ToOwned::to_owned),
-            joined_until: self.joined_until(self.current_state_id(), user_id).await?,
+            joined_until: self.joined_until(user_id).await?,
             ignored: Rc::default(),
             seen: RefCell::default(),
         })
     }
 
-    /// The end of the last time that a user was joined, as one of its states knows it:
-    /// `Position::MAX` while they are, 0 when they never were.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn joined_until(&self, id: StateId, user_id: &UserId) -> Result<Position> {
-        let is_joined = |pdu: &Pdu| pdu.membership() == Some(MembershipState::Join);
-        let kind = StateEventType::RoomMember;
-        let Some(own) = self.state_event_at(id, &kind, user_id.as_str()).await? else {
-            return Ok(0);
-        };
-        if is_joined(&own) {
+    /// The end of the last time that a user was joined: `Position::MAX` while they are, 0 when
+    /// they never were.
+    async fn joined_until(&self, user_id: &UserId) -> Result<Position> {
+        let Some(member) = self.membership_of(user_id).await? else { return Ok(0) };
+        if member.membership == MembershipState::Join {
             return Ok(Position::MAX);
         }
-        let mut next = self.event(&own.event_id).await?;
+        let mut next = self.event(&member.event_id).await?;
         while let Some(event) = next {
             let Some(before) = &event.replaces_state else { return Ok(0) };
             next = self.event(before).await?;
-            if next.as_ref().is_some_and(|event| is_joined(&event.pdu)) {
+            let joined = next.as_ref().and_then(|event| event.pdu.membership())
+                == Some(MembershipState::Join);
+            if joined {
                 return Ok(event.position);
             }
         }

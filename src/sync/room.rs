@@ -51,7 +51,8 @@ impl Sync {
         span: &Span<'_>,
         heroes: &[OwnedUserId],
     ) -> Result<RoomPart> {
-        let known = self.known(viewer, span).await?;
+        let room = viewer.room();
+        let known = self.known(room, span).await?;
         let limit = span
             .filter
             .timeline
@@ -63,7 +64,7 @@ impl Sync {
             _ => 0,
         };
         let (mut timeline, mut limited) = self.newest(viewer, span, from, limit).await?;
-        let mut target = self.target(viewer, span).await?;
+        let mut target = self.target(room, span).await?;
         if span.state_form == StateForm::Before {
             limited |= target.cut(&mut timeline, span).await?;
             target.precede(&timeline).await?;

@@ -20,16 +20,19 @@ use std::{
 };
 
 use ruma::{
-    OwnedEventId, OwnedUserId,
+    OwnedEventId, OwnedUserId, UserId,
     api::client::filter::LazyLoadOptions,
-    events::{StateEventType, TimelineEventType, room::history_visibility::HistoryVisibility},
+    events::{
+        StateEventType, TimelineEventType,
+        room::{history_visibility::HistoryVisibility, member::MembershipState},
+    },
 };
 
 use super::{Sync, filter, room::Span};
 use crate::{
     Result,
     feed::Position,
-    rooms::{Event, Room, StateEntry, StateId, Viewer},
+    rooms::{Event, Pdu, Room, StateEntry, StateId},
 };
 
 /// What a client has of a room's state at its token.
@@ -152,59 +155,45 @@ impl Target<'_> {
 
 impl Sync {
     /// What the client has of a room's state before the answer.
-    pub(super) async fn known(&self, viewer: &Viewer, span: &Span<'_>) -> Result<Known> {
+    pub(super) async fn known(&self, room: &Room, span: &Span<'_>) -> Result<Known> {
         let nothing = Known { state: None, joined: false };
         let Some(since) = span.since else { return Ok(nothing) };
-        let room = viewer.room();
         let state = room.state_id_at(since).await?;
-        match room.joined_until(state, &span.session.user_id).await? {
-            Position::MAX => Ok(Known { state: Some(state), joined: true }),
-            0 => Ok(nothing),
-            left => Ok(Known { state: Some(room.state_id_at(left).await?), joined: false }),
+        let Some(own) = own_membership(room, state, &span.session.user_id).await? else {
+            return Ok(nothing);
+        };
+        let told_until = match own.membership() {
+            Some(MembershipState::Join) => return Ok(Known { state: Some(state), joined: true }),
+            Some(MembershipState::Leave | MembershipState::Ban) => told_until(room, &own).await?,
+            // If they were in the room before, the invite may have been told in place of their
+            // leave, and what the client has may be of any time.
+            _ => told_since(room, &own).await?,
+        };
+        match told_until {
+            Some(position) => {
+                Ok(Known { state: Some(room.state_id_at(position).await?), joined: false })
+            }
+            None => Ok(nothing),
         }
     }
 
     /// The state at the end of an answer.
-    pub(super) async fn target<'a>(
-        &self,
-        viewer: &'a Viewer,
-        span: &Span<'_>,
-    ) -> Result<Target<'a>> {
-        let room = viewer.room();
+    pub(super) async fn target<'a>(&self, room: &'a Room, span: &Span<'_>) -> Result<Target<'a>> {
         let last = room.state_id_at(span.to).await?;
-        let until = self.state_until(viewer, span, last).await?;
-        let end = match until {
-            0 => StateId::default(),
-            _ if until == span.to => last,
-            _ => room.state_id_at(until).await?,
+        let otherwise = BTreeMap::new();
+        let user_id = &span.session.user_id;
+        let nothing = Target { room, until: 0, end: StateId::default(), otherwise };
+        let Some(own) = own_membership(room, last, user_id).await? else { return Ok(nothing) };
+        if own.membership() == Some(MembershipState::Join) {
+            return Ok(Target { until: span.to, end: last, ..nothing });
+        }
+        let mut target = match told_until(room, &own).await? {
+            Some(until) => Target { until, end: room.state_id_at(until).await?, ..nothing },
+            None => nothing,
         };
-        let mut target = Target { room, until, end, otherwise: BTreeMap::new() };
         // Users know their own newest membership in any case.
-        if until < span.to {
-            let user_id = span.session.user_id.as_str();
-            let own = room.state_entry_at(last, &StateEventType::RoomMember, user_id).await?;
-            target.set(StateEventType::RoomMember, user_id, own);
-        }
+        target.set(StateEventType::RoomMember, user_id.as_str(), Some(own.event_id.clone()));
         Ok(target)
-    }
-
-    /// Up to where the user is told a room's state. Who is not in the room may know it as it was
-    /// when they left; 0 when they never were in it: an invite, once declined, shows nothing.
-    /// spec: client-server §Room history visibility
-    async fn state_until(
-        &self,
-        viewer: &Viewer,
-        span: &Span<'_>,
-        last: StateId,
-    ) -> Result<Position> {
-        let joined_until = viewer.joined_until();
-        if joined_until >= span.to {
-            return Ok(span.to);
-        }
-        match viewer.room().history_visibility_at(last).await? {
-            HistoryVisibility::WorldReadable => Ok(span.to),
-            _ => Ok(joined_until),
-        }
     }
 
     /// The list of state of an answer, filtered.
@@ -261,6 +250,55 @@ impl Sync {
             .map(|event| event.pdu.event_id.clone());
         told_members.tell(span.session, target.room.id(), since, span.to, members);
         Ok(events)
+    }
+}
+
+/// A user's membership event in one of a room's states.
+async fn own_membership(room: &Room, state: StateId, user_id: &UserId) -> Result<Option<Rc<Pdu>>> {
+    room.state_event_at(state, &StateEventType::RoomMember, user_id.as_str()).await
+}
+
+/// Up to where a user who is not in a room is told its state, by their membership event: up to
+/// their leave, or a later change of their membership at which everybody could read the room. `None`
+/// if there is neither: a declined invite shows nothing. Never goes back, so that nobody is told an
+/// older state than before. spec: client-server §Room history visibility
+async fn told_until(room: &Room, own: &Pdu) -> Result<Option<Position>> {
+    let mut next = room.event(&own.event_id).await?;
+    let mut position = None;
+    while let Some(event) = next {
+        if event.pdu.membership() == Some(MembershipState::Join) {
+            return Ok(position);
+        }
+        position = Some(event.position);
+        let visibility = room.history_visibility_at(event.room_state).await?;
+        if visibility == HistoryVisibility::WorldReadable {
+            return Ok(position);
+        }
+        next = replaced(room, &event).await?;
+    }
+    Ok(None)
+}
+
+/// From where on a user may have been told a room's state, by their newest membership event: from
+/// the first time that they were joined, or not in the room any more.
+async fn told_since(room: &Room, own: &Pdu) -> Result<Option<Position>> {
+    let mut next = room.event(&own.event_id).await?;
+    let mut position = None;
+    while let Some(event) = next {
+        let membership = event.pdu.membership();
+        if !matches!(membership, Some(MembershipState::Invite | MembershipState::Knock)) {
+            position = Some(event.position);
+        }
+        next = replaced(room, &event).await?;
+    }
+    Ok(position)
+}
+
+/// The state event that an event took the place of.
+async fn replaced(room: &Room, event: &Event) -> Result<Option<Event>> {
+    match &event.replaces_state {
+        Some(before) => room.event(before).await,
+        None => Ok(None),
     }
 }
 

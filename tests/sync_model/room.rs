@@ -21,8 +21,9 @@ pub struct Room {
     pub state: Events,
     /// Its state when users last left it.
     pub left: BTreeMap<String, Events>,
-    /// Its state at what befell users last who had left it, if everybody could read it then.
-    pub open: BTreeMap<String, Events>,
+    /// Its state when users last left it, or their membership last changed while everybody could
+    /// read it.
+    pub seen: BTreeMap<String, Events>,
     /// The events that were sent to it.
     pub sent: Vec<String>,
 }
@@ -50,8 +51,7 @@ impl Room {
         match self.membership(user_id) {
             "join" => Some(self.state.clone()),
             "leave" | "ban" => {
-                let seen = self.open.get(user_id).or(self.left.get(user_id));
-                let mut seen = seen.cloned().unwrap_or_default();
+                let mut seen = self.seen.get(user_id).cloned().unwrap_or_default();
                 seen.insert(own.clone(), self.state[&own].clone());
                 Some(seen)
             }
@@ -63,7 +63,7 @@ impl Room {
     pub fn becomes(&mut self, state: Events) {
         let before = std::mem::replace(&mut self.state, state);
         // Redactions reach the events of older states too.
-        for (key, event) in self.left.values_mut().chain(self.open.values_mut()).flatten() {
+        for (key, event) in self.left.values_mut().chain(self.seen.values_mut()).flatten() {
             match self.state.get(key) {
                 Some(now) if now["event_id"] == event["event_id"] => *event = now.clone(),
                 _ => {}
@@ -80,10 +80,9 @@ impl Room {
             if was_joined {
                 self.left.insert(user_id.clone(), self.state.clone());
             }
-            match self.is_open() {
-                true => self.open.insert(user_id, self.state.clone()),
-                false => self.open.remove(&user_id),
-            };
+            if was_joined || self.is_open() {
+                self.seen.insert(user_id, self.state.clone());
+            }
         }
     }
 
