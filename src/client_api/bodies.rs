@@ -21,7 +21,7 @@ const MAX_SIZE_OF_MANY: u64 = 24 << 20;
 ///
 /// # Errors
 /// 413 `M_TOO_LARGE`; 400 `M_BAD_JSON` for JSON that is too deep, whatever it says.
-pub(super) async fn read_for<R: 'static>(body: Body) -> Result<Bytes> {
+pub(super) async fn read_for(request: TypeId, body: Body) -> Result<Bytes> {
     let of_many = [
         TypeId::of::<add_backup_keys::v3::Request>(),
         TypeId::of::<add_backup_keys_for_room::v3::Request>(),
@@ -29,7 +29,7 @@ pub(super) async fn read_for<R: 'static>(body: Body) -> Result<Bytes> {
         TypeId::of::<upload_keys::v3::Request>(),
         TypeId::of::<send_event_to_device::v3::Request>(),
     ];
-    let is_of_many = of_many.contains(&TypeId::of::<R>());
+    let is_of_many = of_many.contains(&request);
     read_up_to(body, if is_of_many { MAX_SIZE_OF_MANY } else { MAX_SIZE }).await
 }
 

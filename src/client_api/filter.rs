@@ -5,28 +5,19 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::Method;
-use ruma::api::{
-    Metadata,
-    client::filter::{create_filter, get_filter},
-    path_builder::PathBuilder,
-};
+use ruma::api::client::filter::{create_filter, get_filter};
 use serde_json::{json, value::RawValue};
 
-use super::{Body, Router, json_response, router::read};
+use super::{Body, Router, endpoint::read, json_response};
 use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
-    for path in create_filter::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::POST, path, |server, request, args| {
-            create(server, request, args).boxed_local()
-        });
-    }
-    for path in get_filter::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            get(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<create_filter::v3::Request>(|server, request, args| {
+        create(server, request, args).boxed_local()
+    });
+    router.add_raw_for::<get_filter::v3::Request>(|server, request, args| {
+        get(server, request, args).boxed_local()
+    });
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/filter`
@@ -35,7 +26,7 @@ async fn create(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, body) = read::<create_filter::v3::Request>(server, request, &args, None).await?;
+    let (request, body) = read::<create_filter::v3::Request>(server, request, args).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("Filters are made by the user whom they are for"));
     }
@@ -52,7 +43,7 @@ async fn get(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, _) = read::<get_filter::v3::Request>(server, request, &args, None).await?;
+    let (request, _) = read::<get_filter::v3::Request>(server, request, args).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The filter is somebody else's"));
     }

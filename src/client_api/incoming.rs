@@ -37,81 +37,103 @@ where
     }
 }
 
+/// Who is asked for an access token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Nobody. There are no application services here, so that a token of one says nothing.
+    Anyone,
+    /// Those who send one.
+    Optional,
+    /// Everybody.
+    Required,
+}
+
 /// An authentication scheme that this homeserver can check.
 pub trait Authenticate: AuthScheme {
     /// What is known of the sender then.
     type Sender;
 
+    /// The scheme as a value.
+    const SCHEME: Scheme;
+
+    /// The sender by their session.
+    ///
+    /// # Errors
+    /// 401 `M_MISSING_TOKEN` when the scheme requires a session and there is none.
+    fn sender(session: Option<Session>) -> Result<Self::Sender>;
+
     /// Finds out who sent a request.
     #[allow(async_fn_in_trait, reason = "everything here runs on one thread")]
-    async fn authenticate(server: &Homeserver, request: &http::Request<()>)
-    -> Result<Self::Sender>;
-
-    /// The session of the sender, if there is one.
-    fn session(_: &Self::Sender) -> Option<&Session> {
-        None
+    async fn authenticate(
+        server: &Homeserver,
+        request: &http::Request<()>,
+    ) -> Result<Self::Sender> {
+        Self::sender(session(server, request, Self::SCHEME).await?)
     }
 }
 
 impl Authenticate for NoAuthentication {
     type Sender = ();
+    const SCHEME: Scheme = Scheme::Anyone;
 
-    async fn authenticate(_: &Homeserver, _: &http::Request<()>) -> Result<()> {
+    fn sender(_: Option<Session>) -> Result<()> {
         Ok(())
     }
 }
 
 impl Authenticate for NoAccessToken {
     type Sender = ();
+    const SCHEME: Scheme = Scheme::Anyone;
 
-    async fn authenticate(_: &Homeserver, _: &http::Request<()>) -> Result<()> {
+    fn sender(_: Option<Session>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Authenticate for AppserviceTokenOptional {
+    type Sender = ();
+    const SCHEME: Scheme = Scheme::Anyone;
+
+    fn sender(_: Option<Session>) -> Result<()> {
         Ok(())
     }
 }
 
 impl Authenticate for AccessToken {
     type Sender = Session;
+    const SCHEME: Scheme = Scheme::Required;
 
-    async fn authenticate(server: &Homeserver, request: &http::Request<()>) -> Result<Session> {
-        let token = Self::extract_authentication(request).map_err(|_| Error::missing_token())?;
-        let session = server.users.session(&token).await?;
-        moderation::check_lock(&session, request)?;
-        Ok(session)
-    }
-
-    fn session(sender: &Session) -> Option<&Session> {
-        Some(sender)
-    }
-}
-
-/// There are no application services here, so a token says nothing to these endpoints.
-impl Authenticate for AppserviceTokenOptional {
-    type Sender = ();
-
-    async fn authenticate(_: &Homeserver, _: &http::Request<()>) -> Result<()> {
-        Ok(())
+    fn sender(session: Option<Session>) -> Result<Session> {
+        session.ok_or_else(Error::missing_token)
     }
 }
 
 impl Authenticate for AccessTokenOptional {
     type Sender = Option<Session>;
+    const SCHEME: Scheme = Scheme::Optional;
 
-    async fn authenticate(
-        server: &Homeserver,
-        request: &http::Request<()>,
-    ) -> Result<Option<Session>> {
-        match Self::extract_authentication(request) {
-            Ok(Some(token)) => {
-                let session = server.users.session(&token).await?;
-                moderation::check_lock(&session, request)?;
-                Ok(Some(session))
-            }
-            Ok(None) => Ok(None),
-            Err(_) => Err(Error::missing_token()),
-        }
+    fn sender(session: Option<Session>) -> Result<Option<Session>> {
+        Ok(session)
     }
+}
 
-    fn session(sender: &Option<Session>) -> Option<&Session> {
-        sender.as_ref()
+/// The session by whose access token a request was sent.
+pub(super) async fn session(
+    server: &Homeserver,
+    request: &http::Request<()>,
+    scheme: Scheme,
+) -> Result<Option<Session>> {
+    if scheme == Scheme::Anyone {
+        return Ok(None);
     }
+    let token = AccessTokenOptional::extract_authentication(request);
+    let Some(token) = token.map_err(|_| Error::missing_token())? else {
+        return match scheme {
+            Scheme::Required => Err(Error::missing_token()),
+            _ => Ok(None),
+        };
+    };
+    let session = server.users.session(&token).await?;
+    moderation::check_lock(&session, request)?;
+    Ok(Some(session))
 }

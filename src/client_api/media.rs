@@ -6,7 +6,7 @@ use futures::FutureExt;
 use http::{HeaderValue, Method, header};
 use ruma::{
     api::{
-        Metadata, OutgoingResponseExt,
+        Metadata,
         auth_scheme::AccessToken,
         client::{authenticated_media as media, media as legacy},
         path_builder::PathBuilder,
@@ -15,8 +15,9 @@ use ruma::{
 };
 
 use super::{
-    Authenticate, Body, Incoming, Router, headers, incoming,
-    router::{admit, parse},
+    Authenticate, Body, Incoming, Router,
+    endpoint::{admit, parse, respond},
+    headers, incoming,
 };
 use crate::{
     Error, Homeserver, Result,
@@ -34,16 +35,12 @@ pub(super) fn routes(router: &mut Router) {
     router.add(create);
     router.add(config);
     router.add(legacy_config);
-    for path in legacy::create_content::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::POST, path, |server, request, _| {
-            upload(server, request).boxed_local()
-        });
-    }
-    for path in legacy::create_content_async::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::PUT, path, |server, request, args| {
-            upload_to(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<legacy::create_content::v3::Request>(|server, request, _| {
+        upload(server, request).boxed_local()
+    });
+    router.add_raw_for::<legacy::create_content_async::v3::Request>(|server, request, args| {
+        upload_to(server, request, args).boxed_local()
+    });
     let downloads = media::get_content::v1::Request::PATH_BUILDER
         .all_paths()
         .chain(media::get_content_as_filename::v1::Request::PATH_BUILDER.all_paths())
@@ -105,8 +102,7 @@ async fn upload(
     let uri =
         server.media.upload(&session.user_id, asked.content_type, asked.filename, content).await?;
     let response = legacy::create_content::v3::Response::new(uri);
-    let response = response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
-    Ok(response.map(Body::from))
+    respond(response)
 }
 
 /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`

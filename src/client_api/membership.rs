@@ -3,11 +3,10 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use ruma::{
     OwnedRoomId, RoomOrAliasId, UserId,
     api::{
-        Metadata,
         client::{
             knock::knock_room,
             membership::{
@@ -16,14 +15,13 @@ use ruma::{
             },
         },
         error::ErrorKind,
-        path_builder::PathBuilder,
     },
     events::room::member::MembershipState,
     serde::JsonObject,
 };
 use serde_json::json;
 
-use super::{Body, Incoming, Router, guests, json_response, router::read};
+use super::{Body, Incoming, Router, endpoint::read, guests, json_response};
 use crate::{
     Error, Homeserver, Result,
     rooms::{NewEvent, Profile},
@@ -33,16 +31,12 @@ use crate::{
 pub(super) fn routes(router: &mut Router) {
     router.add(get_joined_rooms);
     router.add(invite);
-    for path in join_room_by_id::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::POST, path, |server, request, args| {
-            join(server, request, args).boxed_local()
-        });
-    }
-    for path in join_room_by_id_or_alias::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::POST, path, |server, request, args| {
-            join_by_id_or_alias(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<join_room_by_id::v3::Request>(|server, request, args| {
+        join(server, request, args).boxed_local()
+    });
+    router.add_raw_for::<join_room_by_id_or_alias::v3::Request>(|server, request, args| {
+        join_by_id_or_alias(server, request, args).boxed_local()
+    });
     router.add(knock);
     router.add(leave);
     router.add(forget);
@@ -81,8 +75,7 @@ async fn join(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, body) =
-        read::<join_room_by_id::v3::Request>(server, request, &args, None).await?;
+    let (request, body) = read::<join_room_by_id::v3::Request>(server, request, args).await?;
     let room_id = &request.room_id;
     join_room(server, &request.auth, room_id, request.reason.clone(), extra(&body)).await?;
     json_response(&json!({ "room_id": room_id }))
@@ -95,7 +88,7 @@ async fn join_by_id_or_alias(
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let (request, body) =
-        read::<join_room_by_id_or_alias::v3::Request>(server, request, &args, None).await?;
+        read::<join_room_by_id_or_alias::v3::Request>(server, request, args).await?;
     let room_id = resolve(server, &request.room_id_or_alias).await?;
     join_room(server, &request.auth, &room_id, request.reason.clone(), extra(&body)).await?;
     json_response(&json!({ "room_id": room_id }))

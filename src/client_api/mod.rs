@@ -8,6 +8,7 @@ mod bodies;
 mod body;
 mod capabilities;
 mod devices;
+mod endpoint;
 mod events;
 mod fallback;
 mod filter;

@@ -25,11 +25,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Authenticate, Body, Router, guests, incoming, json_response,
+    Authenticate, Body, Router,
+    endpoint::parse,
+    guests, incoming, json_response,
     pagination::Token,
     query::parameter,
     readable::{self, Readable},
-    router::parse,
     timeline::{self, Span},
 };
 use crate::{
@@ -59,11 +60,9 @@ pub(super) fn routes(router: &mut Router) {
             initial_sync(server, request).boxed_local()
         });
     }
-    for path in get_current_state::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            room_initial_sync(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<get_current_state::v3::Request>(|server, request, args| {
+        room_initial_sync(server, request, args).boxed_local()
+    });
 }
 
 /// One room, as these endpoints tell it.

@@ -3,21 +3,18 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::Method;
 use ruma::{
     UserId,
     api::{
-        Metadata,
         auth_scheme::AccessToken,
         client::profile::{
             delete_profile_field, get_profile, get_profile_field, set_profile_field,
         },
-        path_builder::PathBuilder,
     },
 };
 use serde_json::{Value, json};
 
-use super::{Authenticate, Body, Incoming, Router, bodies, guests, json_response, router::admit};
+use super::{Authenticate, Body, Incoming, Router, bodies, endpoint::admit, guests, json_response};
 use crate::{
     Error, Homeserver, Result,
     users::{Profile, Session},
@@ -25,14 +22,12 @@ use crate::{
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_profile);
-    for path in get_profile_field::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, _, args| get_field(server, args).boxed_local());
-    }
-    for path in set_profile_field::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::PUT, path, |server, request, args| {
-            set_field(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<get_profile_field::v3::Request>(|server, _, args| {
+        get_field(server, args).boxed_local()
+    });
+    router.add_raw_for::<set_profile_field::v3::Request>(|server, request, args| {
+        set_field(server, request, args).boxed_local()
+    });
     router.add(delete_field);
 }
 

@@ -2,47 +2,39 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use bytes::Bytes;
-use futures::{
-    FutureExt,
-    future::{LocalBoxFuture, ready},
-};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use ruma::{
-    api::{
-        IncomingRequest, IncomingRequestExt, OutgoingResponseExt,
-        error::{DeserializationError, ErrorKind, FromHttpRequestError},
-        path_builder::PathBuilder,
-    },
-    serde::JsonObject,
-};
+use ruma::api::{IncomingRequest, Metadata, error::ErrorKind, path_builder::PathBuilder};
 
 use super::{
-    Authenticate, Body, Incoming, bodies, guests, headers, incoming, limits::Limit, moderation,
+    Authenticate, Body, Incoming,
+    endpoint::{Answer, Complete, Endpoint, ParsedHandler, parsed},
+    headers,
 };
-use crate::{
-    Error, Homeserver, Result,
-    users::{Session, lengths},
-};
-
-/// Completes a body where the specification lets members be left out that ruma's types need, or
-/// tells what is missing where it wants that to be told.
-pub(super) type Complete = fn(&mut JsonObject) -> Result<()>;
-
-type Handler = Rc<
-    dyn for<'a> Fn(
-        &'a Rc<Homeserver>,
-        http::Request<Body>,
-        Vec<String>,
-    ) -> LocalBoxFuture<'a, Result<http::Response<Body>>>,
->;
+use crate::{Error, Homeserver, Result, users::lengths};
 
 /// The table of endpoints.
 pub struct Router {
-    paths: matchit::Router<HashMap<Method, Handler>>,
+    paths: matchit::Router<HashMap<Method, Route>>,
     /// The paths as they were registered, so that a second method of a path finds the first.
-    building: HashMap<String, HashMap<Method, Handler>>,
+    building: HashMap<String, HashMap<Method, Route>>,
+}
+
+/// What answers requests of one method at one path.
+struct Route {
+    /// The variables of the path.
+    names: Vec<String>,
+    handler: Handler,
+}
+
+/// Gets requests as they come.
+type RawHandler =
+    dyn for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>;
+
+#[derive(Clone)]
+enum Handler {
+    Raw(Rc<RawHandler>),
+    Parsed(Rc<Endpoint>, Rc<ParsedHandler>),
 }
 
 impl Router {
@@ -56,25 +48,20 @@ impl Router {
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
-        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
-        let handler = Rc::new(handler);
-        for path in R::PATH_BUILDER.all_paths() {
-            self.add_parsed(path, handler.clone(), |_| {}, None);
-        }
+        self.add_parsed(&paths(&R::PATH_BUILDER), Endpoint::of::<R>(), parsed(handler));
     }
 
     /// Registers a handler as [`Router::add`] does, of requests whose bodies are completed first.
-    pub(super) fn add_completed<R, H>(&mut self, handler: H, body: Complete)
+    pub(super) fn add_completed<R, H>(&mut self, handler: H, complete: Complete)
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
-        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
-        let handler = Rc::new(handler);
-        for path in R::PATH_BUILDER.all_paths() {
-            self.add_parsed(path, handler.clone(), |_| {}, Some(body));
-        }
+        let endpoint = Endpoint::of::<R>().with_completed_body(complete);
+        self.add_parsed(&paths(&R::PATH_BUILDER), endpoint, parsed(handler));
     }
 
     /// Registers a handler of a state event under its paths without the state key, which is empty
@@ -83,73 +70,59 @@ impl Router {
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
-        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
+        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
-        let handler = Rc::new(handler);
-        for path in R::PATH_BUILDER.all_paths() {
-            if let Some(path) = path.strip_suffix("/{state_key}") {
-                self.add_parsed(path, handler.clone(), |args| args.push(String::new()), None);
-            }
-        }
+        let paths = without_state_key(paths(&R::PATH_BUILDER));
+        self.add_parsed(&paths, Endpoint::of::<R>().with_empty_state_key(), parsed(handler));
     }
 
-    fn add_parsed<R, H>(
+    fn add_parsed(&mut self, paths: &[&str], endpoint: Endpoint, handler: Rc<ParsedHandler>) {
+        let method = endpoint.method().clone();
+        self.add_all(method, paths, &Handler::Parsed(Rc::new(endpoint), handler));
+    }
+
+    /// Registers a handler that reads the request itself, under all paths of this type of request.
+    pub(super) fn add_raw_for<R: Metadata>(
         &mut self,
-        path: &str,
-        handler: Rc<H>,
-        complete: fn(&mut Vec<String>),
-        complete_body: Option<Complete>,
-    ) where
-        R: IncomingRequest + 'static,
-        R::Authentication: Authenticate,
-        H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + 'static,
-    {
-        self.add_raw(R::METHOD, path, move |server, request, mut args| {
-            let handler = handler.clone();
-            async move {
-                complete(&mut args);
-                let (request, _) = read::<R>(server, request, &args, complete_body).await?;
-                let response = handler(server, request).await?;
-                let response =
-                    response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
-                Ok(response.map(Body::from))
-            }
-            .boxed_local()
-        });
+        handler: impl for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>
+        + 'static,
+    ) {
+        self.add_all(R::METHOD, &paths(&R::PATH_BUILDER), &Handler::Raw(Rc::new(handler)));
     }
 
     /// Registers a handler that reads the request itself: what ruma has no type for, and bodies
     /// that should not be read into memory. `path` has its variables in braces.
-    pub(super) fn add_raw<H>(&mut self, method: Method, path: &str, handler: H)
-    where
-        H: for<'a> Fn(
-                &'a Rc<Homeserver>,
-                http::Request<Body>,
-                Vec<String>,
-            ) -> LocalBoxFuture<'a, Result<http::Response<Body>>>
-            + 'static,
-    {
-        let names: Vec<_> = path.split('/').filter_map(variable).map(str::to_owned).collect();
-        let checked: Handler =
-            Rc::new(move |server, request, args| match check_lengths(&names, &args) {
-                Ok(()) => handler(server, request, args),
-                Err(cause) => ready(Err(cause)).boxed_local(),
-            });
+    pub(super) fn add_raw(
+        &mut self,
+        method: Method,
+        path: &str,
+        handler: impl for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>
+        + 'static,
+    ) {
+        self.insert(method, path, Handler::Raw(Rc::new(handler)));
+    }
+
+    fn add_all(&mut self, method: Method, paths: &[&str], handler: &Handler) {
+        for path in paths {
+            self.insert(method.clone(), path, handler.clone());
+        }
+    }
+
+    fn insert(&mut self, method: Method, path: &str, handler: Handler) {
         // matchit wants one name for a variable at one place; positions are enough here.
-        let mut place = 0;
+        let mut names = Vec::new();
         let path = path
             .split('/')
-            .map(|segment| {
-                if variable(segment).is_some() {
-                    place += 1;
-                    format!("{{{place}}}")
-                } else {
-                    segment.to_owned()
+            .map(|segment| match variable(segment) {
+                Some(name) => {
+                    names.push(name.to_owned());
+                    format!("{{{}}}", names.len())
                 }
+                None => segment.to_owned(),
             })
             .collect::<Vec<_>>()
             .join("/");
-        self.building.entry(path).or_default().insert(method, checked);
+        self.building.entry(path).or_default().insert(method, Route { names, handler });
     }
 
     /// Makes the table of what was registered.
@@ -194,7 +167,7 @@ impl Router {
             &Method::HEAD => &Method::GET,
             method => method,
         };
-        let handler = found.value.get(method).ok_or_else(|| {
+        let route = found.value.get(method).ok_or_else(|| {
             unrecognized(StatusCode::METHOD_NOT_ALLOWED, "The endpoint has no such method")
         })?;
         let args = found
@@ -203,8 +176,24 @@ impl Router {
             .map(|(_, value)| percent_decode_str(value).decode_utf8().map(Into::into))
             .collect::<Result<Vec<String>, _>>()
             .map_err(|_| Error::invalid_param("The path is not UTF-8"))?;
-        handler(server, request, args).await
+        check_lengths(&route.names, &args)?;
+        match &route.handler {
+            Handler::Raw(handler) => handler(server, request, args).await,
+            Handler::Parsed(endpoint, handler) => {
+                let received = endpoint.receive(server, request, args).await?;
+                handler(server, received)?.await
+            }
+        }
     }
+}
+
+/// All paths of an endpoint.
+fn paths(builder: &impl PathBuilder) -> Vec<&'static str> {
+    builder.all_paths().collect()
+}
+
+fn without_state_key(paths: Vec<&'static str>) -> Vec<&'static str> {
+    paths.into_iter().filter_map(|path| path.strip_suffix("/{state_key}")).collect()
 }
 
 /// The name of a variable in a path, if the segment is one.
@@ -224,89 +213,6 @@ fn check_lengths(names: &[String], args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Keeps out whom an endpoint is not for, and who asks for too much.
-pub(super) fn admit<R: IncomingRequest + 'static>(
-    server: &Homeserver,
-    sender: Option<&Session>,
-) -> Result<()> {
-    if sender.is_some_and(|sender| sender.guest) && !guests::may_use::<R>() {
-        return Err(guests::forbidden());
-    }
-    if sender.is_some_and(|sender| sender.standing.suspended)
-        && !moderation::suspended_may_use::<R>()
-    {
-        return Err(moderation::suspended());
-    }
-    match sender {
-        // What only reads is bounded by how fast the client reads.
-        _ if R::METHOD == Method::GET => Ok(()),
-        Some(sender) => server.limits.take(Limit::Changes, Some(&sender.user_id)),
-        None => server.limits.take(Limit::Anonymous, None),
-    }
-}
-
-/// Reads a request, with its body as it was sent: for handlers that keep what ruma does not know
-/// of it.
-pub(super) async fn read<R>(
-    server: &Homeserver,
-    request: http::Request<Body>,
-    args: &[String],
-    complete: Option<Complete>,
-) -> Result<(Incoming<R>, Bytes)>
-where
-    R: IncomingRequest + 'static,
-    R::Authentication: Authenticate,
-{
-    let (parts, body) = request.into_parts();
-    let head = http::Request::from_parts(parts, ());
-    let auth = R::Authentication::authenticate(server, &head).await?;
-    admit::<R>(server, R::Authentication::session(&auth))?;
-    let body = bodies::read_for::<R>(body).await?;
-    // What is put somewhere is never nothing: the specification requires the body of each PUT, where
-    // many a POST can do without.
-    if body.is_empty() && R::METHOD == Method::PUT {
-        return Err(Error::not_json("The request has no body"));
-    }
-    let request = match complete {
-        Some(complete) => parse::<R>(&head, &completed(body.clone(), complete)?, args)?,
-        None => parse::<R>(&head, &body, args)?,
-    };
-    Ok((Incoming { request, auth, caller: incoming::caller(&head) }, body))
-}
-
 fn unrecognized(status: StatusCode, message: &str) -> Error {
     Error::new(status, ErrorKind::Unrecognized, message)
-}
-
-/// The body with what it leaves out; one that is no object stays, for the parser to refuse.
-fn completed(body: Bytes, complete: Complete) -> Result<Bytes> {
-    let Ok(mut object) = serde_json::from_slice::<JsonObject>(&body) else { return Ok(body) };
-    complete(&mut object)?;
-    Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
-}
-
-/// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
-/// `M_INVALID_PARAM`.
-pub(super) fn parse<R: IncomingRequest>(
-    head: &http::Request<()>,
-    body: &[u8],
-    args: &[String],
-) -> Result<R> {
-    // Clients leave out empty bodies, where the specification says an empty object.
-    let body = if body.is_empty() && R::METHOD != Method::GET { b"{}" } else { body };
-    let mut request = http::Request::new(body);
-    *request.method_mut() = R::METHOD;
-    *request.uri_mut() = head.uri().clone();
-    *request.headers_mut() = head.headers().clone();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    R::try_from_http_request(request, &args).map_err(|cause| match cause {
-        FromHttpRequestError::Deserialization(DeserializationError::Json(cause)) => {
-            if cause.is_data() {
-                Error::bad_json(cause.to_string())
-            } else {
-                Error::not_json(cause.to_string())
-            }
-        }
-        cause => Error::invalid_param(cause.to_string()),
-    })
 }

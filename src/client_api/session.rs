@@ -3,22 +3,25 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use ruma::{
     OwnedUserId,
     api::{
-        Metadata, OutgoingResponseExt,
         client::{
             session::{get_login_token, get_login_types, login, logout, logout_all, refresh_token},
             uiaa::UserIdentifier,
         },
         error::ErrorKind,
-        path_builder::PathBuilder,
     },
 };
 use serde_json::Value;
 
-use super::{Body, Incoming, Router, bodies, limits::Limit, router::parse, uia};
+use super::{
+    Body, Incoming, Router, bodies,
+    endpoint::{parse, respond},
+    limits::Limit,
+    uia,
+};
 use crate::{
     Error, Homeserver, Result,
     users::{LOGIN_TOKEN_LIFETIME, NewDevice},
@@ -26,11 +29,9 @@ use crate::{
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get_flows);
-    for path in login::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::POST, path, |server, request, _| {
-            parse_login(server, request).boxed_local()
-        });
-    }
+    router.add_raw_for::<login::v3::Request>(|server, request, _| {
+        parse_login(server, request).boxed_local()
+    });
     router.add(refresh);
     router.add(logout);
     router.add(logout_all);
@@ -65,8 +66,7 @@ async fn parse_login(
     }
     let head = http::Request::from_parts(parts, ());
     let response = login(server, parse(&head, &body, &[])?).await?;
-    let response = response.try_into_http_response::<Vec<u8>>().map_err(Error::internal)?;
-    Ok(response.map(Body::from))
+    respond(response)
 }
 
 /// `POST /_matrix/client/v3/login`

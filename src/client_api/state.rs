@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use futures::FutureExt;
-use http::Method;
 use ruma::{
     api::{
-        Metadata,
         auth_scheme::AccessToken,
         client::{
             membership::{get_member_events, joined_members},
@@ -15,7 +13,6 @@ use ruma::{
                 get_state_events,
             },
         },
-        path_builder::PathBuilder,
     },
     events::{AnyStateEvent, StateEventType, room::member::MembershipState},
 };
@@ -23,10 +20,11 @@ use ruma::{
 use serde_json::json;
 
 use super::{
-    Authenticate, Body, Incoming, Router, json_response,
+    Authenticate, Body, Incoming, Router,
+    endpoint::{admit, parse},
+    json_response,
     pagination::Token,
     readable,
-    router::{admit, parse},
 };
 use crate::{Error, Homeserver, Result, rooms::Format};
 
@@ -35,11 +33,9 @@ pub(super) fn routes(router: &mut Router) {
     router.add(get_state_event);
     router.add_with_empty_state_key(get_state_event);
     router.add(get_members);
-    for path in joined_members::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            get_joined_members(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<joined_members::v3::Request>(|server, request, args| {
+        get_joined_members(server, request, args).boxed_local()
+    });
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state`

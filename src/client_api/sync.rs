@@ -3,20 +3,17 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::Method;
 use ruma::api::{
-    Metadata,
     auth_scheme::AccessToken,
     client::{
         filter::FilterDefinition,
         sync::sync_events::v3::{self, Filter},
     },
-    path_builder::PathBuilder,
 };
 
 use super::{
-    Authenticate, Body, Router, incoming, json_response, pagination::Token, presence,
-    query::parameter, router::parse,
+    Authenticate, Body, Router, endpoint::parse, incoming, json_response, pagination::Token,
+    presence, query::parameter,
 };
 use crate::{
     Error, Homeserver, Result,
@@ -25,11 +22,7 @@ use crate::{
 };
 
 pub(super) fn routes(router: &mut Router) {
-    for path in v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, _| {
-            get_sync(server, request).boxed_local()
-        });
-    }
+    router.add_raw_for::<v3::Request>(|server, request, _| get_sync(server, request).boxed_local());
 }
 
 /// `GET /_matrix/client/v3/sync`

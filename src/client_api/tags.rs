@@ -6,18 +6,13 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use futures::FutureExt;
-use http::Method;
-use ruma::api::{
-    Metadata,
-    client::tag::{create_tag, delete_tag, get_tags},
-    path_builder::PathBuilder,
-};
+use ruma::api::client::tag::{create_tag, delete_tag, get_tags};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
 };
 
-use super::{Body, Incoming, Router, account_data::own, json_response, router::read};
+use super::{Body, Incoming, Router, account_data::own, endpoint::read, json_response};
 use crate::{Error, Homeserver, Result};
 
 /// The type of the account data that holds a room's tags.
@@ -26,16 +21,12 @@ const TAGS: &str = "m.tag";
 type RawObject = BTreeMap<String, Box<RawValue>>;
 
 pub(super) fn routes(router: &mut Router) {
-    for path in get_tags::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            get(server, request, args).boxed_local()
-        });
-    }
-    for path in create_tag::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::PUT, path, |server, request, args| {
-            create(server, request, args).boxed_local()
-        });
-    }
+    router.add_raw_for::<get_tags::v3::Request>(|server, request, args| {
+        get(server, request, args).boxed_local()
+    });
+    router.add_raw_for::<create_tag::v3::Request>(|server, request, args| {
+        create(server, request, args).boxed_local()
+    });
     router.add(delete);
 }
 
@@ -62,7 +53,7 @@ async fn get(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, _) = read::<get_tags::v3::Request>(server, request, &args, None).await?;
+    let (request, _) = read::<get_tags::v3::Request>(server, request, args).await?;
     own(&request.auth, &request.user_id)?;
     let content = server.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
     let tags = object(object(content.as_deref()).get("tags").map(|tags| &**tags));
@@ -75,7 +66,7 @@ async fn create(
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (request, body) = read::<create_tag::v3::Request>(server, request, &args, None).await?;
+    let (request, body) = read::<create_tag::v3::Request>(server, request, args).await?;
     own(&request.auth, &request.user_id)?;
     let info: Box<RawValue> =
         serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;

@@ -19,7 +19,7 @@ use ruma::api::{
 };
 use serde_json::json;
 
-use super::{Authenticate, Body, Incoming, Router, json_response, router::admit};
+use super::{Authenticate, Body, Incoming, Router, endpoint::admit, json_response};
 use crate::{Error, Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {

@@ -3,22 +3,16 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use http::Method;
-use ruma::api::{
-    Metadata, auth_scheme::AccessToken, client::voip::get_turn_server_info::v3::Request,
-    path_builder::PathBuilder,
-};
+use ruma::api::{auth_scheme::AccessToken, client::voip::get_turn_server_info::v3::Request};
 use serde_json::json;
 
 use super::{Authenticate, Body, Router, json_response};
 use crate::{Homeserver, Result};
 
 pub(super) fn routes(router: &mut Router) {
-    for path in Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, _| {
-            get_turn_server(server, request).boxed_local()
-        });
-    }
+    router.add_raw_for::<Request>(|server, request, _| {
+        get_turn_server(server, request).boxed_local()
+    });
 }
 
 /// `GET /_matrix/client/v3/voip/turnServer`: there is none. Browsers refuse to call with a TURN
