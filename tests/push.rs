@@ -282,6 +282,60 @@ tests! {
         assert!(types.contains(&json!("m.push_rules")));
     }
 
+    async fn each_kind_of_condition_is_asked() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let room = room(&alice, &bob).await;
+        let is = |key: &str, value: Value| {
+            json!({ "kind": "event_property_is", "key": key, "value": value })
+        };
+        let contains = |value: Value| {
+            json!({ "kind": "event_property_contains", "key": "content.list", "value": value })
+        };
+        let matches = |key: &str, pattern: &str| {
+            json!({ "kind": "event_match", "key": key, "pattern": pattern })
+        };
+        let count = |is: &str| json!({ "kind": "room_member_count", "is": is });
+        let may = |key: &str| json!({ "kind": "sender_notification_permission", "key": key });
+        let message = json!({
+            "msgtype": "m.text", "body": "An Example, alice", "list": ["a", 1, null], "n": 2,
+            "m.dots": { "in": true },
+        });
+        for (conditions, met) in [
+            (json!([]), true),
+            (json!([matches("content.body", "ex*ple")]), true),
+            (json!([matches("content.body", "exam")]), false),
+            (json!([matches("content.msgtype", "M.TE??")]), true),
+            (json!([matches("content.msgtype", "text")]), false),
+            (json!([matches("content.n", "2")]), false),
+            (json!([matches("content.missing", "*")]), false),
+            (json!([matches("room_id", &room)]), true),
+            (json!([matches("sender", "@bob:*"), matches("sender", "@carol:*")]), false),
+            (json!([{ "kind": "contains_display_name" }]), true),
+            (json!([count("2")]), true),
+            (json!([count("<2")]), false),
+            (json!([count(">=2"), count("<3")]), true),
+            // Bob has the power level 0 and notifies a room with 50.
+            (json!([may("room")]), false),
+            (json!([is("content.n", json!(2))]), true),
+            (json!([is("content.n", json!("2"))]), false),
+            (json!([is(r"content.m\.dots.in", json!(true))]), true),
+            (json!([contains(json!("a")), contains(json!(1)), contains(json!(null))]), true),
+            (json!([contains(json!("1"))]), false),
+            (json!([{ "kind": "org.example.unknown" }]), false),
+        ] {
+            let path = "/v3/pushrules/global/override/asked";
+            let actions = json!(["notify", { "set_tweak": "highlight" }]);
+            alice.put(path, json!({ "actions": actions, "conditions": conditions })).await.ok();
+            send(&bob, &room, message.clone()).await;
+            let told = alice.get("/v3/notifications?limit=1").await.ok();
+            let actions = told["notifications"][0]["actions"].to_string();
+            assert_eq!(actions.contains("highlight"), met, "{conditions}: {actions}");
+            alice.delete(path, None).await.ok();
+        }
+    }
+
     async fn pushers_are_kept_and_belong_to_one_user_unless_appended() {
         let server = server().await;
         let alice = Client::register(&server, "alice").await;

@@ -9,11 +9,15 @@ use ruma::{
             power_levels::RoomPowerLevelsEventContent,
         },
     },
-    push::{Action, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    push::{Action, PushConditionPowerLevelsCtx},
     room_version_rules::RoomPowerLevelsRules,
 };
 
-use super::{Push, counts::unread_key, flatten};
+use super::{
+    Push,
+    conditions::{Context, Matchable},
+    counts::unread_key,
+};
 use crate::{
     Result,
     feed::Position,
@@ -58,7 +62,7 @@ impl Push {
             return Ok(Some(meaning));
         }
         let pdu = &meaning.event.pdu;
-        let Some(flattened) = flatten::flattened(pdu)? else { return Ok(Some(meaning)) };
+        let Some(matchable) = Matchable::new(pdu)? else { return Ok(Some(meaning)) };
         let members = room.members().await?;
         let joined = members.values().filter(|member| member.membership == MembershipState::Join);
         let member_count = joined.count();
@@ -73,17 +77,16 @@ impl Push {
             if !concerned || *user_id == pdu.sender || !self.inner.rooms.is_local(user_id) {
                 continue;
             }
-            let name = member.displayname.as_deref().filter(|name| flatten::is_pattern(name));
-            let name = name.unwrap_or(user_id.localpart());
-            let mut context = PushConditionRoomCtx::new(
-                pdu.room_id.clone(),
-                u32::try_from(member_count).unwrap_or(u32::MAX).into(),
-                user_id.clone(),
-                name.to_owned(),
-            );
-            context.power_levels = power_levels.clone();
+            let context = Context {
+                user_id,
+                display_name: member.displayname.as_deref().unwrap_or(user_id.localpart()),
+                room_id: &pdu.room_id,
+                member_count: u32::try_from(member_count).unwrap_or(u32::MAX).into(),
+                power_levels: power_levels.as_ref(),
+            };
             let rules = self.rules(user_id).await?;
-            let actions = actions(&rules, &flattened, &context).await;
+            let rule = rules.iter().find(|rule| matchable.meets(*rule, &context));
+            let actions = rule.map(|rule| rule.actions().to_vec()).unwrap_or_default();
             if actions.iter().any(Action::should_notify)
                 && !self.inner.users.ignored_users(user_id).await?.contains(&pdu.sender)
             {
@@ -113,24 +116,6 @@ impl Push {
 fn gone(pdu: &Pdu) -> Option<OwnedUserId> {
     let gone = matches!(pdu.membership()?, MembershipState::Leave | MembershipState::Ban);
     OwnedUserId::try_from(pdu.state_key.as_deref()?).ok().filter(|_| gone)
-}
-
-async fn actions(
-    rules: &Ruleset,
-    parts: &[FlattenedJson],
-    context: &PushConditionRoomCtx,
-) -> Vec<Action> {
-    for rule in rules {
-        if !flatten::has_patterns_only(rule) {
-            continue;
-        }
-        for part in parts {
-            if rule.applies(part, context).await {
-                return rule.actions().to_vec();
-            }
-        }
-    }
-    Vec::new()
 }
 
 /// What rules ask of a room's power levels.

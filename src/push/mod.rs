@@ -3,10 +3,11 @@
 //! What an event means for each member is written in one batch with the acknowledgement of the
 //! message that told of it, so that a redelivery counts nothing twice.
 
+mod conditions;
 mod consumer;
 mod counts;
 mod evaluate;
-mod flatten;
+mod glob;
 mod notifications;
 mod replacement;
 mod rules;
