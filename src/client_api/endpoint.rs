@@ -24,9 +24,16 @@ use super::{
 };
 use crate::{Error, Homeserver, Result, users::Session};
 
-/// Completes a body where the specification lets members be left out that ruma's types need, or
-/// tells what is missing where it wants that to be told.
-pub(super) type Complete = fn(&mut JsonObject) -> Result<()>;
+/// What a request may leave out that ruma's types need.
+#[derive(Clone, Copy)]
+pub(super) enum LeftOut {
+    Nothing,
+    /// Members of the body: this adds them, or tells what is missing where the specification wants
+    /// that to be told.
+    Members(fn(&mut JsonObject) -> Result<()>),
+    /// The last variable of the path, which is empty then.
+    StateKey,
+}
 
 /// What comes of a request.
 pub(super) type Answer<'a> = LocalBoxFuture<'a, Result<http::Response<Body>>>;
@@ -39,34 +46,22 @@ pub(super) struct Endpoint {
     request: TypeId,
     method: Method,
     scheme: Scheme,
-    complete: Option<Complete>,
-    state_key_is_empty: bool,
 }
 
 impl Endpoint {
     /// The endpoint that requests of this type are for.
-    pub(super) fn of<R>() -> Self
+    pub(super) fn of<R>() -> &'static Self
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
     {
-        Self {
-            request: TypeId::of::<R>(),
-            method: R::METHOD,
-            scheme: R::Authentication::SCHEME,
-            complete: None,
-            state_key_is_empty: false,
+        const {
+            &Self {
+                request: TypeId::of::<R>(),
+                method: R::METHOD,
+                scheme: R::Authentication::SCHEME,
+            }
         }
-    }
-
-    /// The same with bodies that are completed first.
-    pub(super) fn with_completed_body(self, complete: Complete) -> Self {
-        Self { complete: Some(complete), ..self }
-    }
-
-    /// The same at a path without the state key, which is its last variable.
-    pub(super) fn with_empty_state_key(self) -> Self {
-        Self { state_key_is_empty: true, ..self }
     }
 
     /// Its method.
@@ -80,6 +75,7 @@ impl Endpoint {
         server: &Homeserver,
         request: http::Request<Body>,
         mut args: Vec<String>,
+        left_out: LeftOut,
     ) -> Result<Received> {
         let (parts, body) = request.into_parts();
         let head = http::Request::from_parts(parts, ());
@@ -91,11 +87,10 @@ impl Endpoint {
         if body.is_empty() && self.method == Method::PUT {
             return Err(Error::not_json("The request has no body"));
         }
-        if let Some(complete) = self.complete {
-            body = completed(body, complete)?;
-        }
-        if self.state_key_is_empty {
-            args.push(String::new());
+        match left_out {
+            LeftOut::Nothing => {}
+            LeftOut::Members(add) => body = completed(body, add)?,
+            LeftOut::StateKey => args.push(String::new()),
         }
         Ok(Received { head, body, args, session })
     }
@@ -120,9 +115,9 @@ impl Endpoint {
 }
 
 /// The body with what it leaves out; one that is no object stays, for the parser to refuse.
-fn completed(body: Bytes, complete: Complete) -> Result<Bytes> {
+fn completed(body: Bytes, add: fn(&mut JsonObject) -> Result<()>) -> Result<Bytes> {
     let Ok(mut object) = serde_json::from_slice::<JsonObject>(&body) else { return Ok(body) };
-    complete(&mut object)?;
+    add(&mut object)?;
     Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
 }
 
@@ -171,7 +166,7 @@ where
     R: IncomingRequest + 'static,
     R::Authentication: Authenticate,
 {
-    let received = Endpoint::of::<R>().receive(server, request, args).await?;
+    let received = Endpoint::of::<R>().receive(server, request, args, LeftOut::Nothing).await?;
     let body = received.body.clone();
     Ok((received.into_incoming()?, body))
 }

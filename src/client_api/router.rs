@@ -4,11 +4,14 @@ use std::{collections::HashMap, rc::Rc};
 
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use ruma::api::{IncomingRequest, Metadata, error::ErrorKind, path_builder::PathBuilder};
+use ruma::{
+    api::{IncomingRequest, Metadata, error::ErrorKind, path_builder::PathBuilder},
+    serde::JsonObject,
+};
 
 use super::{
     Authenticate, Body, Incoming,
-    endpoint::{Answer, Complete, Endpoint, ParsedHandler, parsed},
+    endpoint::{Answer, Endpoint, LeftOut, ParsedHandler, parsed},
     headers,
 };
 use crate::{Error, Homeserver, Result, users::lengths};
@@ -34,7 +37,7 @@ type RawHandler =
 #[derive(Clone)]
 enum Handler {
     Raw(Rc<RawHandler>),
-    Parsed(Rc<Endpoint>, Rc<ParsedHandler>),
+    Parsed(&'static Endpoint, LeftOut, Rc<ParsedHandler>),
 }
 
 impl Router {
@@ -50,18 +53,22 @@ impl Router {
         R::Authentication: Authenticate,
         H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
-        self.add_parsed(&paths(&R::PATH_BUILDER), Endpoint::of::<R>(), parsed(handler));
+        let paths = paths(&R::PATH_BUILDER);
+        self.add_parsed(&paths, Endpoint::of::<R>(), LeftOut::Nothing, parsed(handler));
     }
 
     /// Registers a handler as [`Router::add`] does, of requests whose bodies are completed first.
-    pub(super) fn add_completed<R, H>(&mut self, handler: H, complete: Complete)
-    where
+    pub(super) fn add_completed<R, H>(
+        &mut self,
+        handler: H,
+        complete: fn(&mut JsonObject) -> Result<()>,
+    ) where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
         H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
-        let endpoint = Endpoint::of::<R>().with_completed_body(complete);
-        self.add_parsed(&paths(&R::PATH_BUILDER), endpoint, parsed(handler));
+        let (paths, left_out) = (paths(&R::PATH_BUILDER), LeftOut::Members(complete));
+        self.add_parsed(&paths, Endpoint::of::<R>(), left_out, parsed(handler));
     }
 
     /// Registers a handler of a state event under its paths without the state key, which is empty
@@ -73,12 +80,17 @@ impl Router {
         H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
         let paths = without_state_key(paths(&R::PATH_BUILDER));
-        self.add_parsed(&paths, Endpoint::of::<R>().with_empty_state_key(), parsed(handler));
+        self.add_parsed(&paths, Endpoint::of::<R>(), LeftOut::StateKey, parsed(handler));
     }
 
-    fn add_parsed(&mut self, paths: &[&str], endpoint: Endpoint, handler: Rc<ParsedHandler>) {
-        let method = endpoint.method().clone();
-        self.add_all(method, paths, &Handler::Parsed(Rc::new(endpoint), handler));
+    fn add_parsed(
+        &mut self,
+        paths: &[&str],
+        endpoint: &'static Endpoint,
+        left_out: LeftOut,
+        handler: Rc<ParsedHandler>,
+    ) {
+        self.add_all(endpoint.method(), paths, &Handler::Parsed(endpoint, left_out, handler));
     }
 
     /// Registers a handler that reads the request itself, under all paths of this type of request.
@@ -87,7 +99,7 @@ impl Router {
         handler: impl for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>
         + 'static,
     ) {
-        self.add_all(R::METHOD, &paths(&R::PATH_BUILDER), &Handler::Raw(Rc::new(handler)));
+        self.add_all(&R::METHOD, &paths(&R::PATH_BUILDER), &Handler::Raw(Rc::new(handler)));
     }
 
     /// Registers a handler that reads the request itself: what ruma has no type for, and bodies
@@ -99,16 +111,16 @@ impl Router {
         handler: impl for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>
         + 'static,
     ) {
-        self.insert(method, path, Handler::Raw(Rc::new(handler)));
+        self.insert(&method, path, &Handler::Raw(Rc::new(handler)));
     }
 
-    fn add_all(&mut self, method: Method, paths: &[&str], handler: &Handler) {
+    fn add_all(&mut self, method: &Method, paths: &[&str], handler: &Handler) {
         for path in paths {
-            self.insert(method.clone(), path, handler.clone());
+            self.insert(method, path, handler);
         }
     }
 
-    fn insert(&mut self, method: Method, path: &str, handler: Handler) {
+    fn insert(&mut self, method: &Method, path: &str, handler: &Handler) {
         // matchit wants one name for a variable at one place; positions are enough here.
         let mut names = Vec::new();
         let path = path
@@ -122,7 +134,8 @@ impl Router {
             })
             .collect::<Vec<_>>()
             .join("/");
-        self.building.entry(path).or_default().insert(method, Route { names, handler });
+        let route = Route { names, handler: handler.clone() };
+        self.building.entry(path).or_default().insert(method.clone(), route);
     }
 
     /// Makes the table of what was registered.
@@ -179,8 +192,8 @@ impl Router {
         check_lengths(&route.names, &args)?;
         match &route.handler {
             Handler::Raw(handler) => handler(server, request, args).await,
-            Handler::Parsed(endpoint, handler) => {
-                let received = endpoint.receive(server, request, args).await?;
+            Handler::Parsed(endpoint, left_out, handler) => {
+                let received = endpoint.receive(server, request, args, *left_out).await?;
                 handler(server, received)?.await
             }
         }
