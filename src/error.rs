@@ -80,17 +80,22 @@ impl Error {
 
     /// 500 `M_UNKNOWN`: a defect of the homeserver, or storage that fails.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        tracing::error!("internal error: {cause}");
+        tracing::error!(target: "neurite::homeserver", "internal error: {cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, cause.to_string())
+    }
+
+    /// The status of the response that says this.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Matrix(error) => error.status_code,
+            Self::Uiaa(_) => StatusCode::UNAUTHORIZED,
+            Self::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
     }
 
     /// Whether it is the homeserver that fails, and not what it was asked.
     pub fn is_server_error(&self) -> bool {
-        match self {
-            Self::Matrix(error) => error.status_code.is_server_error(),
-            Self::Uiaa(_) => false,
-            Self::Damaged(_) => true,
-        }
+        self.status().is_server_error()
     }
 
     /// The response that says this.
@@ -103,7 +108,10 @@ impl Error {
         match response {
             Ok(response) => response.map(Bytes::from),
             Err(cause) => {
-                tracing::error!("an error response can't be written: {cause}");
+                tracing::error!(
+                    target: "neurite::homeserver",
+                    "an error response can't be written: {cause}"
+                );
                 let mut response = http::Response::new(Bytes::from_static(
                     br#"{"errcode":"M_UNKNOWN","error":"the error can't be written"}"#,
                 ));

@@ -1,10 +1,10 @@
 //! Neurite: a Matrix homeserver that lives in a browser tab.
 //!
 //! Modules from the ground up; each uses those above it in this list, never those below:
-//! [`platform`], [`json`], [`store`], [`feed`], [`follow_ups`], [`queue`], [`rooms`], [`users`],
+//! [`log`], [`platform`], [`json`], [`store`], [`feed`], [`follow_ups`], [`queue`], [`rooms`], [`users`],
 //! [`media`], [`sync`], [`client_api`], [`homeserver`] and, in a browser, `web`.
 //!
-//! Without the feature `homeserver` there are only the platform, the store and the queue.
+//! Without the feature `homeserver` there are only the log, the platform, the store and the queue.
 //!
 //! Everything runs on one thread: handles are `Rc`, futures are not `Send`.
 
@@ -22,6 +22,7 @@ pub mod follow_ups;
 pub mod homeserver;
 #[cfg(feature = "homeserver")]
 pub mod json;
+pub mod log;
 #[cfg(feature = "homeserver")]
 pub mod media;
 pub mod platform;

@@ -8,6 +8,7 @@ use ruma::{
     api::{IncomingRequest, Metadata, error::ErrorKind, path_builder::PathBuilder},
     serde::JsonObject,
 };
+use tracing::Instrument;
 
 use super::{
     Authenticate, Body, Incoming,
@@ -25,8 +26,8 @@ pub struct Router {
 
 /// What answers requests of one method at one path.
 struct Route {
-    /// The variables of the path.
-    names: Vec<String>,
+    /// With its variables in braces: what may be told of the requests that it answers.
+    path: String,
     handler: Handler,
 }
 
@@ -122,20 +123,20 @@ impl Router {
 
     fn insert(&mut self, method: &Method, path: &str, handler: &Handler) {
         // matchit wants one name for a variable at one place; positions are enough here.
-        let mut names = Vec::new();
-        let path = path
+        let mut variables = 0;
+        let place = path
             .split('/')
             .map(|segment| match variable(segment) {
-                Some(name) => {
-                    names.push(name.to_owned());
-                    format!("{{{}}}", names.len())
+                Some(_) => {
+                    variables += 1;
+                    format!("{{{variables}}}")
                 }
                 None => segment.to_owned(),
             })
             .collect::<Vec<_>>()
             .join("/");
-        let route = Route { names, handler: handler.clone() };
-        self.building.entry(path).or_default().insert(method.clone(), route);
+        let route = Route { path: path.to_owned(), handler: handler.clone() };
+        self.building.entry(place).or_default().insert(method.clone(), route);
     }
 
     /// Makes the table of what was registered.
@@ -177,10 +178,10 @@ impl Router {
             })
             .map_err(|_| unrecognized(StatusCode::NOT_FOUND, "There is no such endpoint"))?;
         let method = match request.method() {
-            &Method::HEAD => &Method::GET,
-            method => method,
+            &Method::HEAD => Method::GET,
+            method => method.clone(),
         };
-        let route = found.value.get(method).ok_or_else(|| {
+        let route = found.value.get(&method).ok_or_else(|| {
             unrecognized(StatusCode::METHOD_NOT_ALLOWED, "The endpoint has no such method")
         })?;
         let args = found
@@ -189,8 +190,24 @@ impl Router {
             .map(|(_, value)| percent_decode_str(value).decode_utf8().map(Into::into))
             .collect::<Result<Vec<String>, _>>()
             .map_err(|_| Error::invalid_param("The path is not UTF-8"))?;
-        check_lengths(&route.names, &args)?;
-        match &route.handler {
+        let path = &*route.path;
+        let span = tracing::info_span!("request", %method, path);
+        let answer = route.answer(server, request, args).instrument(span).await;
+        let status = answer.as_ref().map_or_else(Error::status, http::Response::status);
+        tracing::debug!(status = status.as_u16(), "{method} {path}");
+        answer
+    }
+}
+
+impl Route {
+    async fn answer(
+        &self,
+        server: &Rc<Homeserver>,
+        request: http::Request<Body>,
+        args: Vec<String>,
+    ) -> Result<http::Response<Body>> {
+        check_lengths(&self.path, &args)?;
+        match &self.handler {
             Handler::Raw(handler) => handler(server, request, args).await,
             Handler::Parsed(endpoint, left_out, handler) => {
                 let received = endpoint.receive(server, request, args, *left_out).await?;
@@ -215,11 +232,11 @@ fn variable(segment: &str) -> Option<&str> {
 }
 
 /// Refuses what is too long for an id in a path.
-fn check_lengths(names: &[String], args: &[String]) -> Result<()> {
+fn check_lengths(path: &str, args: &[String]) -> Result<()> {
     // These are told as what they are by whatever they become part of.
     let others = ["event_type", "state_key", "field", "key_name", "filename"];
-    for (name, arg) in names.iter().zip(args) {
-        if !others.contains(&&**name) {
+    for (name, arg) in path.split('/').filter_map(variable).zip(args) {
+        if !others.contains(&name) {
             lengths::id(name, arg)?;
         }
     }

@@ -99,6 +99,7 @@ impl Homeserver {
         });
         server.finish_follow_ups_or_warn().await;
         server.keep_expiring();
+        tracing::info!("the homeserver {} is open", server.config.server_name);
         Ok(server)
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong below the homeserver.
 
+use crate::log::without_values;
+
 /// An error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -43,9 +45,9 @@ impl Error {
         Self::Closed("another page has taken it over".to_owned())
     }
 
-    /// A value could not be encoded or decoded.
+    /// A value could not be encoded or decoded; the value itself, which may be a secret, is not told.
     pub fn encoding(cause: impl std::fmt::Display) -> Self {
-        Self::Encoding(cause.to_string())
+        Self::Encoding(without_values(&cause.to_string()).into_owned())
     }
 }
 

@@ -31,6 +31,7 @@ use ruma::{
     serde::Raw,
 };
 use serde_json::value::to_raw_value;
+use tracing::Instrument;
 
 pub(crate) use self::filter::event_passes;
 use self::{
@@ -168,7 +169,8 @@ impl Sync {
             let rooms = self.inner.rooms.memberships(&session.user_id).await?;
             // Nothing is awaited in between: the memberships are those of this position.
             let to = self.inner.feed.current();
-            let response = self.answer(session, request, &rooms, to).await?;
+            let span = tracing::info_span!("sync");
+            let response = self.answer(session, request, &rooms, to).instrument(span).await?;
             if waited || !response.is_empty() {
                 return Ok(response);
             }

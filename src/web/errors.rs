@@ -13,6 +13,11 @@ pub(super) fn named(name: &str, message: &str) -> JsValue {
     error.into()
 }
 
+/// An option has no meaning.
+pub(super) fn config_error(message: &str) -> JsValue {
+    named("ConfigError", message)
+}
+
 /// The database can't be opened.
 pub(super) fn from_store(cause: store::Error) -> JsValue {
     let name = match cause {

@@ -1,6 +1,7 @@
 //! The face towards JavaScript: what the workers' scripts call.
 
 mod errors;
+mod log;
 mod nats;
 mod storage;
 

@@ -4,7 +4,7 @@ use ruma::{OwnedServerName, RoomVersionId, UserId};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
-use super::{errors::named, storage::Storage};
+use super::{errors::config_error, storage::Storage};
 use crate::{
     Config,
     homeserver::{Registration, Support},
@@ -85,8 +85,4 @@ impl Options {
             ..Config::new(name)
         })
     }
-}
-
-fn config_error(message: &str) -> JsValue {
-    named("ConfigError", message)
 }

@@ -36,7 +36,7 @@ impl Queue {
     pub async fn start(options: JsValue) -> Result<Queue, JsValue> {
         console_error_panic_hook::set_once();
         let storage: Storage = serde_wasm_bindgen::from_value(options)
-            .map_err(|cause| errors::named("ConfigError", &cause.to_string()))?;
+            .map_err(|cause| errors::config_error(&cause.to_string()))?;
         let store = storage.open().await.map_err(errors::from_store)?;
         let queue = queue::Queue::open(store.clone()).await.map_err(errors::from_queue)?;
         let server = Server::new(&queue);

@@ -100,6 +100,7 @@ pub(super) fn audit(queue: &Queue, request: &Request, response: &str) {
 
 /// Tells what was done to a stream.
 pub(in crate::queue) fn stream(queue: &Queue, stream: &str, action: Action) {
+    tracing::debug!(?action, "stream {stream}");
     let verb = match action {
         Action::Create => "CREATED",
         Action::Modify => "UPDATED",
@@ -117,6 +118,7 @@ pub(in crate::queue) fn consumer(
     (stream, consumer): (&str, &str),
     action: Action,
 ) {
+    tracing::debug!(?action, "consumer {consumer} of stream {stream}");
     let verb = if action == Action::Delete { "DELETED" } else { "CREATED" };
     let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.{verb}.{stream}.{consumer}");
     let about = ConsumerAction { stream, consumer, action };

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use tracing::Instrument;
+
 use super::{Consumer, Message};
 use crate::{
     platform,
@@ -164,9 +166,10 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
         let mut groups = vec![messages];
         let mut pause = RETRY;
         while let Some(messages) = groups.pop() {
-            let Err(cause) = (self.work)(self.owner.upgrade()?, messages.clone()).await else {
-                continue;
-            };
+            let (consumer, count) = (&*self.consumer.inner.name, messages.len());
+            let span = tracing::info_span!("work", consumer, messages = count);
+            let work = (self.work)(self.owner.upgrade()?, messages.clone());
+            let Err(cause) = work.instrument(span).await else { continue };
             self.tell(&cause);
             platform::sleep(pause).await;
             self.owner.upgrade()?;

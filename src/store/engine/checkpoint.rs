@@ -7,6 +7,7 @@
 use std::{collections::VecDeque, rc::Rc, time::Duration};
 
 use bytes::Bytes;
+use tracing::Instrument;
 
 use super::{
     Engine,
@@ -148,11 +149,13 @@ impl Engine {
     async fn checkpoint(self: Rc<Self>) {
         let Some(frozen) = self.overlays.borrow().frozen.clone() else { return };
         self.scans.ended().await;
+        let records = frozen.records();
         let mut work = Work::new(frozen);
         let mut retry = FIRST_RETRY;
         loop {
             self.checkpointing.set(true);
-            let outcome = self.work_off(&mut work).await;
+            let span = tracing::info_span!("checkpoint", records);
+            let outcome = self.work_off(&mut work).instrument(span).await;
             self.checkpointing.set(false);
             self.settled.notify();
             let Err(cause) = outcome else { break };
@@ -170,6 +173,7 @@ impl Engine {
             retry = LAST_RETRY.min(retry * 2);
             work.restart();
         }
+        tracing::debug!(records, "a journal is worked off");
         self.overlays.borrow_mut().frozen = None;
         self.checkpoint_failure.take();
         self.shortage.note_made();

@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::channel::oneshot;
+use tracing::Instrument;
 use web_time::Instant;
 
 use super::{
@@ -160,7 +161,10 @@ impl Engine {
             }
             let size = group.len();
             let outcome = match held_up {
-                Ok(()) => self.write_group(&group).await,
+                Ok(()) => {
+                    let span = tracing::info_span!("commit", batches = size);
+                    self.write_group(&group).instrument(span).await
+                }
                 Err(cause) => Err(cause),
             };
             self.under_way.set(size + self.queue.borrow().len());
