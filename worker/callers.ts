@@ -3,6 +3,7 @@
 import { broadcastChannel, portChannel, type Channel } from "./channel.js";
 import type { Engine } from "./engine.js";
 import { whenReleased } from "./locks.js";
+import type { Listener, Logger } from "./logger.js";
 import { PROTOCOL } from "./messages.js";
 import type { CommandMessage, FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { serve } from "./nats-client.js";
@@ -29,6 +30,8 @@ interface Caller {
   underWay: Map<number, number>;
   /** Ends what was begun for it. */
   gone: AbortController;
+  /** When it wants what is logged. */
+  log?: Listener;
   /** Called when it has left. */
   onleft?: () => void;
 }
@@ -47,6 +50,7 @@ export class Callers {
   constructor(
     private readonly engine: Engine,
     private readonly about: { lock: string; homeserver: Welcome["homeserver"]; version: string },
+    private readonly logger: Logger,
     private readonly actions: {
       connect(channel: HomeserverChannel): void;
       destroy(): Promise<void>;
@@ -96,12 +100,17 @@ export class Callers {
     switch (message.kind) {
       case "hello":
         caller.lock = message.lock;
+        if (message.log) {
+          caller.log = this.logger.listen(message.log, (record) => caller.channel.post({ kind: "log", record }));
+        }
         return whenReleased(message.lock, caller.gone.signal, () => {
           this.#twins.leave(caller);
           this.#remove(caller);
         });
       case "ping":
         return caller.channel.post({ kind: "pong" });
+      case "logged":
+        return caller.log?.took(message.count);
       case "goodbye":
         this.#twins.forget(caller);
         return this.#remove(caller);
@@ -157,7 +166,8 @@ export class Callers {
     } catch (error) {
       if ((error as Error).name === "AbortError") return;
       caller.channel.post({ kind: "response", id, ...INTERNAL_ERROR });
-      console.error(`${method} ${path}:`, error);
+      // What comes after the path may hold a token.
+      this.logger.error(`${method} ${path.replace(/\?.*/s, "")}`, error);
     } finally {
       caller.underWay.delete(id);
       this.#requests.push({ method, path, status, at, duration: performance.now() - begun });
@@ -206,6 +216,7 @@ export class Callers {
   #remove(caller: Caller): void {
     caller.gone.abort();
     this.#callers.delete(caller);
+    if (caller.log) this.logger.leave(caller.log);
     caller.onleft?.();
     for (const id of [...caller.underWay.keys()]) this.#abort(caller, id);
     caller.channel.close();

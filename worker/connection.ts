@@ -3,6 +3,7 @@
 import type { Channel } from "./channel.js";
 import { networkError } from "./errors.js";
 import { whenReleased } from "./locks.js";
+import type { LogSettings } from "./log.js";
 import type { Answer, CommandMessage, FromHomeserver, Question, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { PROTOCOL } from "./messages.js";
 import { NatsPorts } from "./nats-port.js";
@@ -24,6 +25,8 @@ interface Waiting {
 
 /** How often a request is sent at most. */
 const ATTEMPTS = 2;
+/** After how many records of the log the worker is told that they have come. */
+const LOGGED = 64;
 
 /**
  * Numbers questions, sends them when there is a worker to send them to, and sends them again to
@@ -60,10 +63,15 @@ export class Connection {
     silent: () => this.onsilent(),
   });
   #lastId = 0;
+  /** How many records have come over the channel. */
+  #logged = 0;
   #closed: Error | undefined;
 
   /** `lock` is held by this context as long as it lives. */
-  constructor(private readonly lock: string) {}
+  constructor(
+    private readonly lock: string,
+    private readonly log?: LogSettings,
+  ) {}
 
   /** Whether anybody waits for an answer. */
   get busy(): boolean {
@@ -79,6 +87,7 @@ export class Connection {
   open(channel: HomeserverChannel): void {
     this.leave();
     this.#channel = channel;
+    this.#logged = 0;
     channel.listen((message) => {
       if (this.#channel === channel) this.#receive(message, channel);
     });
@@ -208,7 +217,7 @@ export class Connection {
         this.welcome = message;
         this.#setFull(message.full ?? false);
         this.homeserver = message.homeserver;
-        channel.post({ kind: "hello", lock: this.lock });
+        channel.post({ kind: "hello", lock: this.lock, log: this.log?.heard });
         whenReleased(message.lock, this.#ended.signal, () => this.#lose("crashed"));
         for (const waiting of this.#waiting.values()) this.#send(waiting);
         for (const { resolve } of this.#wanting) resolve(this.#openQueue(channel));
@@ -219,6 +228,14 @@ export class Connection {
         return;
       case "storage":
         return this.#setFull(message.full);
+      case "log":
+        if (++this.#logged % LOGGED === 0) channel.post({ kind: "logged", count: this.#logged });
+        try {
+          return this.log?.to(message.record);
+        } catch (error) {
+          // It is the app's own.
+          return reportError(error);
+        }
       case "ended":
         this.#lose(message.why);
         return;

@@ -2,6 +2,7 @@
 
 import { startError, StartError } from "./errors.js";
 import { Homeserver } from "./homeserver.js";
+import { PARTS, settleLog } from "./log.js";
 import { settle, type StartOptions } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
 import { newServerName } from "./server-name.js";
@@ -11,6 +12,7 @@ import { Tab } from "./tab.js";
 export { StartError, type StartErrorName } from "./errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
 export type { Homeserver } from "./homeserver.js";
+export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "./log.js";
 export type { Support, SupportContact } from "./messages.js";
 export type { StartOptions } from "./options.js";
 export type { ServiceWorkerOption } from "./service-worker-link.js";
@@ -23,10 +25,11 @@ export type { Role } from "./tab.js";
  */
 export async function start(options: StartOptions = {}): Promise<Homeserver> {
   const settings = settle(options);
+  const log = settleLog(options.log, PARTS);
   const serviceWorker = new ServiceWorkerLink(options.serviceWorker, settings.storage, settings.baseUrl);
   // Another name for each homeserver, should the data of this one be deleted beneath it.
-  const config = () => ({ ...settings, newServerName: newServerName() });
-  const tab = new Tab({ what: "homeserver", storage: settings.storage, makeWorker, config }, options, serviceWorker);
+  const config = () => ({ ...settings, newServerName: newServerName(), log: log.console });
+  const tab = new Tab({ what: "homeserver", storage: settings.storage, makeWorker, config, log }, options, serviceWorker);
   try {
     const [{ homeserver }] = await Promise.all([tab.join(), serviceWorker.ready()]);
     if (!homeserver) throw new StartError("WorkerError", "The worker has no homeserver");

@@ -1,6 +1,7 @@
 // What the contexts of one origin say to each other. Everything crosses by structured clone.
 
 import type { StartErrorName } from "./errors.js";
+import type { LogRecord, LogWanted } from "./log.js";
 
 /** Pages, service worker and homeserver's worker understand each other when this is equal. */
 export const PROTOCOL = 2;
@@ -68,8 +69,10 @@ export type Answer = ResponseMessage | ValueMessage | FailedMessage;
 
 /** To the homeserver's worker, over a channel. */
 export type ToHomeserver =
-  /** The answer to a welcome; `lock` is held as long as the speaker lives. */
-  | { kind: "hello"; lock: string }
+  /** The answer to a welcome; `lock` is held as long as the speaker lives, who wants `log`. */
+  | { kind: "hello"; lock: string; log?: LogWanted | undefined }
+  /** How many records have come in all, told now and then: not many more come before. */
+  | { kind: "logged"; count: number }
   | Question
   /** Whether it still runs; answered by a pong. */
   | { kind: "ping" }
@@ -114,6 +117,8 @@ export type FromHomeserver =
   | { kind: "pong" }
   /** Whether the browser gives no more room is another than it was. */
   | { kind: "storage"; full: boolean }
+  /** Something was logged that the hello asked for. */
+  | { kind: "log"; record: LogRecord }
   /** Last on a channel. After a crash or stop somebody else takes over, after destruction nobody. */
   | { kind: "ended"; why: "crashed" | "stopped" | "destroyed" };
 
@@ -132,6 +137,8 @@ export interface Config {
   rateLimits: "on" | "off";
   support?: Support | undefined;
   storage: string;
+  /** What the worker tells its console. */
+  log: LogWanted;
 }
 
 /** The answer of `GET /.well-known/matrix/support`: contacts, a page, or both. */
@@ -148,7 +155,7 @@ export interface SupportContact {
 }
 
 /** The options that the queue alone sees. */
-export type QueueConfig = Pick<Config, "durability" | "storage">;
+export type QueueConfig = Pick<Config, "durability" | "storage" | "log">;
 
 export type WorkerConfig = Config | QueueConfig;
 

@@ -2,6 +2,7 @@
 
 import { normalizeBaseUrl } from "./base-url.js";
 import { StartError } from "./errors.js";
+import type { LogOption } from "./log.js";
 import type { Config, Support } from "./messages.js";
 import type { ServiceWorkerOption } from "./service-worker-link.js";
 
@@ -28,6 +29,8 @@ export interface StartOptions {
   rateLimits?: "on" | "off" | undefined;
   /** Whom people can turn to: what `/.well-known/matrix/support` answers. Default: 404. */
   support?: Support | undefined;
+  /** What is logged, and where to. Default: "warn", to the worker's console. */
+  log?: LogOption | undefined;
   /**
    * `false`: none, only `homeserver.fetch`. `"own"`: the app's, which imports
    * `neurite/service-worker`. Otherwise the package's own file is registered, at `url` if given.
@@ -42,7 +45,7 @@ export interface StartOptions {
 export const DEFAULT_STORAGE = "neurite";
 
 /** The homeserver's options, complete. */
-export type Settings = Omit<Config, "newServerName">;
+export type Settings = Omit<Config, "newServerName" | "log">;
 
 /** Checks the options and fills in the defaults. */
 export function settle(options: StartOptions): Settings {

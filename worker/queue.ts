@@ -2,6 +2,7 @@
 
 import { startError } from "./errors.js";
 import { Handle } from "./handle.js";
+import { QUEUE_PARTS, settleLog, type LogOption } from "./log.js";
 import { DEFAULT_STORAGE, nonEmpty, oneOf } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
@@ -10,6 +11,7 @@ import { Tab } from "./tab.js";
 
 export { StartError, type StartErrorName } from "./errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
+export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "./log.js";
 export type { ConsumerStatus, OfflineStatus, StreamStatus } from "./status.js";
 export type { Role } from "./tab.js";
 
@@ -18,6 +20,8 @@ export interface QueueOptions {
   storage?: string | undefined;
   /** Whether what was acknowledged has reached the disk ("strict", default) or the operating system. */
   durability?: "strict" | "relaxed" | undefined;
+  /** What is logged, and where to. Default: "warn", to the worker's console. */
+  log?: LogOption<(typeof QUEUE_PARTS)[number]> | undefined;
   /** Where the package's queue-worker.js is. Default: beside this script. */
   workerUrl?: string | URL | undefined;
   /** Where the package's neurite_queue_bg.wasm is. Default: beside queue-worker.js. */
@@ -49,8 +53,9 @@ export async function start(options: QueueOptions = {}): Promise<Queue> {
   // Beside a homeserver's of the same name, in a database of its own.
   const storage = `queue:${nonEmpty("storage", options.storage ?? DEFAULT_STORAGE)}`;
   const serviceWorker = new ServiceWorkerLink(false, storage, location.origin);
-  const config = () => ({ storage, durability });
-  const tab = new Tab({ what: "queue", storage, makeWorker, config }, options, serviceWorker);
+  const log = settleLog(options.log, QUEUE_PARTS);
+  const config = () => ({ storage, durability, log: log.console });
+  const tab = new Tab({ what: "queue", storage, makeWorker, config, log }, options, serviceWorker);
   try {
     await tab.join();
     return new Queue("queue", tab, serviceWorker);

@@ -7,6 +7,7 @@ import { Election } from "./election.js";
 import type { Engine } from "./engine.js";
 import { startErrorName } from "./errors.js";
 import { hasLocks, hold, isHeld, uniqueName } from "./locks.js";
+import { Logger, type SetLog } from "./logger.js";
 import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
 import { announcements, databaseLock } from "./names.js";
 
@@ -16,6 +17,7 @@ type Owner = Pick<MessagePort, "postMessage">;
 export interface Contents {
   wasmUrl: URL;
   init(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  setLog: SetLog;
   start(config: WorkerConfig): Promise<Engine>;
   destroy(storage: string): Promise<void>;
 }
@@ -33,6 +35,7 @@ let early: HomeserverChannel[] | undefined = [];
 let callers: Callers | undefined;
 let starting: Promise<void> | undefined;
 let contents: Contents;
+const logger = new Logger();
 
 /** Does what a worker does from now on. */
 export function run(what: Contents): void {
@@ -68,21 +71,23 @@ function receive(message: ToWorker, owner: Owner): void {
 
 async function start(message: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
   const { config, lock: page, wasm, wasmUrl } = message;
+  logger.start(config.log);
   await checkLocks(page);
   const bus = new BroadcastChannel(announcements(config.storage));
   // The one before may not be quite gone, and two must never have the database open.
   const [module] = await Promise.all([wasm ?? compile(wasmUrl), holdDatabase(config.storage, bus), held]);
   if (!wasm) tell(owner, { kind: "compiled", wasm: module });
   await contents.init({ module_or_path: module });
+  logger.attach(contents.setLog);
   const engine = await contents.start(config);
   const { serverName } = engine;
   const homeserver = serverName !== undefined && "baseUrl" in config ? { serverName, baseUrl: config.baseUrl } : undefined;
-  callers = new Callers(engine, { lock, homeserver, version }, {
+  callers = new Callers(engine, { lock, homeserver, version }, logger, {
     connect,
     destroy: () => contents.destroy(config.storage),
     close: () => self.close(),
     restart: (reason) => {
-      console.warn(`Neurite starts again: ${reason}.`);
+      logger.warn(`it starts again: ${reason}`);
       restart();
     },
   });
@@ -162,12 +167,13 @@ function crash(event: Event, error: unknown): void {
 }
 
 function fail(reason: unknown): void {
-  console.error("The worker failed and is started again.", reason);
+  logger.error("it failed and is started again", reason);
   restart();
 }
 
 /** Ends, for the page to make another worker. */
 function restart(): void {
+  logger.detach();
   // What has already been answered is posted first, by tasks that are now waiting.
   setTimeout(async () => {
     await callers?.end("crashed");

@@ -8,6 +8,7 @@ import { StartError } from "./errors.js";
 import { Election } from "./election.js";
 import { watchLifecycle } from "./lifecycle.js";
 import { hasLocks, uniqueName } from "./locks.js";
+import type { LogSettings } from "./log.js";
 import type { Announcement, Welcome, WorkerConfig } from "./messages.js";
 import { announcements, leaderLock } from "./names.js";
 import { OwnedWorker, workersAreShared, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
@@ -21,6 +22,7 @@ export interface Contest {
   what: "homeserver" | "queue";
   storage: string;
   makeWorker: MakeWorker;
+  log: LogSettings;
   /** What the worker of a leader is told. */
   config(): WorkerConfig;
 }
@@ -68,7 +70,7 @@ export class Tab {
     private readonly place: WorkerPlace,
     private readonly serviceWorker: ServiceWorkerLink,
   ) {
-    this.connection = new Connection(this.#lock);
+    this.connection = new Connection(this.#lock, contest.log);
     this.connection.onlost = (why) => this.#lost(why);
     this.connection.onsilent = () => this.#election.doubt();
     this.connection.onstranger = (other) => {

@@ -1,11 +1,12 @@
 // The homeserver's worker.
 
-import init, { Homeserver } from "../dist/neurite.js";
+import init, { Homeserver, setLog } from "../dist/neurite.js";
 import { run } from "./run.js";
 
 run({
   wasmUrl: new URL("./neurite_bg.wasm", import.meta.url),
   init,
+  setLog,
   start: (config) => Homeserver.start(config),
   destroy: (storage) => Homeserver.destroy(storage),
 });

@@ -28,6 +28,7 @@ const options = {
   rateLimits: option("rate_limits"),
   serviceWorker: { off: false, own: "own" }[option("service_worker") ?? ""],
   workerUrl: option("worker_url"),
+  log: option("log"),
 } as StartOptions;
 
 globalThis.neuriteReady = start(options);
