@@ -125,3 +125,9 @@ pub enum Table {
     /// URL, time → what the page there says of itself.
     UrlPreviews = 142,
 }
+
+/// Whether the keys of the table of this number have a secret in them, as pushkeys are, and are not
+/// to be told to anybody.
+pub(super) fn has_secret_keys(number: u8) -> bool {
+    [Table::Pushers as u8, Table::PusherOwners as u8].contains(&number)
+}

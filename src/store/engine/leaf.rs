@@ -12,7 +12,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::codec::{self, Reader, Writer};
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, tables::has_secret_keys};
 
 /// Of records that do not say where their stretch ends.
 const OPEN_ENDED: u8 = 1;
@@ -49,7 +49,7 @@ impl Leaf {
 
     /// A stretch that should have a record and has none.
     pub fn missing(start: Bytes, end: Bytes) -> Self {
-        let damage = Error::Corrupt(format!("the leaf of key {} is missing", start.escape_ascii()));
+        let damage = Error::Corrupt(format!("{} is missing", name(&start)));
         Self::without_rows(start, end, Some(damage))
     }
 
@@ -71,7 +71,7 @@ impl Leaf {
         match Self::unpack(start.clone(), limit.clone(), record) {
             Ok(leaf) => leaf,
             Err(cause) => {
-                let damage = format!("the leaf of key {}: {cause}", start.escape_ascii());
+                let damage = format!("{}: {cause}", name(&start));
                 let leaf = Self::without_rows(start, limit, Some(Error::Corrupt(damage)));
                 Self { stored: true, ..leaf }
             }
@@ -205,6 +205,14 @@ pub fn row_size((key, value): &(Bytes, Bytes)) -> usize {
     key.len() + value.len() + 6
 }
 
+/// What the leaf that begins at this key is called in errors.
+fn name(start: &[u8]) -> String {
+    match start.first() {
+        Some(&table) if has_secret_keys(table) => format!("a leaf of table {table}"),
+        _ => format!("the leaf of key {}", start.escape_ascii()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +234,16 @@ mod tests {
         let some: Vec<_> = leaf.range(&rows[3].0..&rows[5].0).unwrap().rev().collect();
         assert_eq!(some, [rows[4].clone(), rows[3].clone()]);
         assert_eq!(leaf.range(b"b"..b"a").unwrap().count(), 0);
+    }
+
+    #[test]
+    fn damage_is_told_without_secrets() {
+        let told = |start: &[u8]| {
+            let leaf = Leaf::missing(start.to_vec().into(), vec![255].into());
+            leaf.damage.unwrap().to_string()
+        };
+        assert!(told(b"\x01@alice").contains("the leaf of key \\x01@alice is missing"));
+        assert!(told(b"\x2b@alice pushkey").contains("a leaf of table 43 is missing"));
     }
 
     #[test]
