@@ -16,71 +16,52 @@
 //                             is the whole origin) and pkg/, the client's crypto, where its loader
 //                             looks for it
 
-import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { filesOf, fingerprint, whenChanged } from "./fingerprint.mjs";
 import { distDir, root, toolchain, wwwDir } from "./project.mjs";
 import { setup } from "./setup.mjs";
 import { main, run, step } from "./steps.mjs";
+import { makeWasm } from "./wasm.mjs";
 
-/** `kind`: a build of wasm-pack.toml. */
+/** `kind`: a build of wasm-pack.toml. What dist/ has is of one kind. */
 export async function build(kind = "release") {
-  await buildWasm(kind);
-  await buildScripts();
-}
-
-async function buildWasm(kind) {
   const { build: builds, module: modules } = await toolchain();
-  for (const [name, module] of Object.entries(modules)) {
-    await buildModule(name, module, kind, builds[kind]);
-  }
+  const names = builds[kind].modules;
+  for (const name of names) await buildModule(name, modules[name], kind);
+  await buildScripts(kind, names.map((name) => ({ name, ...modules[name] })));
 }
 
-async function buildModule(name, module, kind, settings) {
-  const inputs = await fingerprint(
-    ["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src"],
-    kind,
+/** Where the modules of a kind stay, so that going from kind to kind makes nothing anew. */
+const modulesOf = (kind) => join("target", "modules", kind);
+
+const filesOfModule = (name) => [`${name}.js`, `${name}_bg.wasm`, `${name}.d.ts`, `${name}_bg.wasm.d.ts`];
+
+async function buildModule(name, { cargo, target, takes }, kind) {
+  const inputs = await fingerprint(["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src"]);
+  const out = join(root, modulesOf(kind), name);
+  await whenChanged(out, inputs, filesOfModule(name), () =>
+    makeWasm(name, kind, { crate: "cdylib", cargo: ["--lib", ...cargo], target, out, takes: takes[kind] }),
   );
-  const outputs = [`${name}.js`, `${name}_bg.wasm`];
-  await whenChanged(name, inputs, outputs.map((file) => join(distDir, file)), async () => {
-    const out = join(root, "target", "wasm-pack", kind, name);
-    await step(`${name}.wasm, ${kind}`, () => wasmPack(name, module, settings, out));
-    if (settings["wasm-opt"]) {
-      await step("wasm-opt", async (tell) => {
-        const built = join(out, `${name}_bg.wasm`);
-        await run("wasm-opt", [built, "-o", built, ...settings["wasm-opt"]]);
-        tell(`${((await stat(built)).size / 1024 / 1024).toFixed(2)} MiB`);
-      });
-    }
-    for (const file of [...outputs, `${name}.d.ts`, `${name}_bg.wasm.d.ts`]) {
-      await copy(join(out, file), join(distDir, file));
-    }
-  });
 }
 
-// wasm-opt is run by us, from npm's binaryen: wasm-pack would download one.
-function wasmPack(name, { cargo, target }, { profile, features }, out) {
-  const chosen = features.length ? ["--features", features.join(",")] : [];
-  const args = [
-    ...["build", root, "--mode", "no-install", "--target", "web", "--profile", profile],
-    ...["--no-opt", "--no-pack", "--no-gitignore", "--out-dir", out, "--out-name", name],
-    ...["--", ...cargo, ...chosen],
-  ];
-  return run("wasm-pack", args, { env: { CARGO_TARGET_DIR: join(root, target) } });
-}
-
-async function buildScripts() {
+async function buildScripts(kind, modules) {
+  const made = modules.flatMap(({ name }) =>
+    filesOfModule(name).map((file) => join(modulesOf(kind), name, file)),
+  );
   const inputs = await fingerprint([
     ...["worker", "www", "package.json", "package-lock.json", "tsconfig.json", "scripts/build.mjs"],
-    ...["dist/neurite.js", "dist/neurite_bg.wasm", "dist/neurite_queue.js", "dist/neurite_queue_bg.wasm"],
+    ...made,
   ]);
-  const outputs = ["index.js", "nats.js", "queue.js", "worker.js", "queue-worker.js", "service-worker.js"];
-  await whenChanged("scripts", inputs, outputs.map((name) => join(distDir, name)), () =>
+  const workers = modules.map(({ worker }) => worker);
+  const outputs = ["index.js", "nats.js", "queue.js", "service-worker.js", ...workers.map((name) => `${name}.js`)];
+  await whenChanged(distDir, inputs, outputs, () =>
     step("scripts", async () => {
-      await rm(wwwDir, { recursive: true, force: true });
-      await packageScripts();
+      await rm(distDir, { recursive: true, force: true });
+      for (const file of made) await copy(join(root, file), join(distDir, basename(file)));
+      await packageScripts(workers);
       await demo();
     }),
   );
@@ -95,13 +76,13 @@ const shared = {
   legalComments: "linked",
 };
 
-async function packageScripts() {
+async function packageScripts(workers) {
   const { build: esbuild } = await import("esbuild");
   const module = { ...shared, format: "esm", outdir: distDir };
   const entryPoints = ["worker/index.ts", "worker/nats.ts", "worker/queue.ts"];
   await esbuild({ ...module, entryPoints, external: ["@nats-io/*"] });
-  const workers = ["worker/worker.ts", "worker/queue-worker.ts"];
-  await esbuild({ ...module, entryPoints: workers, minifySyntax: true });
+  const entries = workers.map((name) => `worker/${name}.ts`);
+  await esbuild({ ...module, entryPoints: entries, minifySyntax: true });
   // Classic: browsers that have module service workers are fewer, and an app's own service worker
   // can take it in by importScripts too.
   await esbuild({
@@ -115,10 +96,6 @@ async function packageScripts() {
 
 /** dist/*.d.ts for the package's users. */
 async function declarations() {
-  for (const file of await readdir(distDir)) {
-    // Those of a script that is no more would stay.
-    if (file.endsWith(".d.ts") && !file.startsWith("neurite")) await rm(join(distDir, file));
-  }
   const config = join(distDir, ".declarations.json");
   await writeFile(
     config,

@@ -2,12 +2,10 @@
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
-import { distDir, root } from "./project.mjs";
-
-const record = join(distDir, ".built-from.json");
+import { root } from "./project.mjs";
 
 /** A hash of the contents of `paths` (files, or folders with all that is in them) and of `extra`. */
 export async function fingerprint(paths, extra = "") {
@@ -20,14 +18,18 @@ export async function fingerprint(paths, extra = "") {
   return hash.digest("hex");
 }
 
-/** Runs `work` unless `outputs` are all there and were made from `inputs`. True if it ran. */
-export async function whenChanged(name, inputs, outputs, work) {
-  const made = JSON.parse(await readFile(record, "utf8").catch(() => "{}"));
-  if (made[name] === inputs && outputs.every((output) => existsSync(output))) return false;
+/**
+ * Runs `work` unless the files `outputs` of `folder` are all there and were made from `inputs`.
+ * `work` may empty the folder.
+ */
+export async function whenChanged(folder, inputs, outputs, work) {
+  const record = join(folder, ".built-from");
+  const made = await readFile(record, "utf8").catch(() => "");
+  if (made === inputs && outputs.every((output) => existsSync(join(folder, output)))) return;
+  await rm(record, { force: true });
   await work();
-  await mkdir(dirname(record), { recursive: true });
-  await writeFile(record, JSON.stringify({ ...made, [name]: inputs }, null, 2));
-  return true;
+  await mkdir(folder, { recursive: true });
+  await writeFile(record, inputs);
 }
 
 /** All files under `path`, relative to the project, in a stable order; none if it is not there. */

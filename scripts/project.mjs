@@ -17,9 +17,14 @@ export const distDir = join(root, "dist");
 /** The servable demo. */
 export const wwwDir = join(distDir, "www");
 
-/** The environment of every command run: the project's own tools come first on PATH. */
+/**
+ * The environment of every command run: the project's own tools come first on PATH, and cargo shows
+ * its progress, which `run` takes from its output.
+ */
 export const environment = {
   ...process.env,
+  CARGO_TERM_PROGRESS_WHEN: "always",
+  CARGO_TERM_PROGRESS_WIDTH: "80",
   PATH: [
     join(toolsDir, "bin"),
     join(root, "node_modules", ".bin"),

@@ -12,21 +12,28 @@ import { pathToFileURL } from "node:url";
 import { root, toolchain, toolsDir } from "./project.mjs";
 import { Failure, main, run, step, which } from "./steps.mjs";
 
-/** For building: npm packages, the wasm target, wasm-pack and wasm-bindgen. */
+/** For building: npm packages, crates and the wasm target. The build sees to wasm-bindgen itself. */
 export async function setup() {
-  await npmPackages();
+  needRust();
+  await Promise.all([npmPackages(), crates()]);
   const { rust, tools } = await toolchain();
-  await rustTarget(rust);
-  await cargoTool("wasm-pack", tools["wasm-pack"]);
   await matchesLock("wasm-bindgen", tools["wasm-bindgen-cli"].version);
+  await rustTarget(rust);
+}
+
+/** wasm-bindgen, which can be made while what it is for is compiled. */
+export async function setupBindgen() {
+  const { tools } = await toolchain();
   await cargoTool("wasm-bindgen-cli", tools["wasm-bindgen-cli"], "wasm-bindgen");
 }
 
-/** For testing, after `setup`: lint and format tools, the browsers and their drivers. */
+/** For testing, after `setup`: lint and format tools, the browsers, what drives them. */
 export async function setupTests() {
   const { rust, tools } = await toolchain();
   await rustComponents(rust);
   await browsers();
+  await setupBindgen();
+  await cargoTool("wasm-pack", tools["wasm-pack"]);
   await cargoTool("geckodriver", tools.geckodriver);
 }
 
@@ -55,13 +62,19 @@ async function npmPackages() {
   });
 }
 
+/** Downloads what Cargo.lock names, while npm downloads too. */
+async function crates() {
+  const args = ["fetch", "--locked"];
+  const { code } = await run("cargo", [...args, "--offline", "--quiet"], { check: false });
+  if (code !== 0) await step("crates", () => run("cargo", args));
+}
+
 function needRust() {
   if (which("cargo") && which("rustup")) return;
   throw new Failure("Rust is missing: install it with rustup (https://rustup.rs), then try again.");
 }
 
 async function rustTarget({ target }) {
-  needRust();
   const sysroot = (await run("rustc", ["--print", "sysroot"])).trim();
   if (existsSync(join(sysroot, "lib", "rustlib", target))) return;
   await step(`Rust's ${target}`, () => run("rustup", ["target", "add", target]));
@@ -77,14 +90,18 @@ async function rustComponents({ components }) {
 }
 
 /** A tool from crates.io at its pinned version, in .tools/ unless it is on PATH already. */
-async function cargoTool(name, { version, locked }, binary = name) {
+async function cargoTool(name, { version, locked, takes, features, config }, binary = name) {
   const { code, output } = await run(binary, ["--version"], { check: false });
   if (code === 0 && output.split(/\s+/, 2)[1] === version) return;
-  await step(`${name} ${version}`, async () => {
+  const work = async () => {
     await mkdir(toolsDir, { recursive: true });
     const args = ["install", name, "--version", `=${version}`, "--root", toolsDir, "--force"];
-    await run("cargo", locked ? [...args, "--locked"] : args);
-  });
+    if (locked) args.push("--locked");
+    if (features) args.push("--no-default-features", "--features", features.join(","));
+    for (const setting of config) args.push("--config", setting);
+    await run("cargo", args);
+  };
+  await step(`${name} ${version}`, work, { takes });
 }
 
 /** The tool and the crate have to be of one version: say so before a build fails over it. */
@@ -121,6 +138,7 @@ async function browsers() {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   await main(async () => {
     await setup();
+    await setupBindgen();
     if (process.argv.includes("--tests")) await setupTests();
   });
 }

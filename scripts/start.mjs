@@ -1,8 +1,11 @@
-// Sets up, builds and serves the demo.
+// Sets up, builds and serves the demo: in a build of its own, which is quick to make.
 //
-//   npm start -- [--port N] [--no-open] [--dev] [--verbose]
+//   npm start -- [--port N] [--no-open] [--release] [--dev] [--verbose]
+//
+// --release and --dev take those builds instead.
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { build } from "./build.mjs";
@@ -20,6 +23,7 @@ await main(async () => {
     options: {
       port: { type: "string" },
       "no-open": { type: "boolean" },
+      release: { type: "boolean" },
       dev: { type: "boolean" },
       verbose: { type: "boolean" },
     },
@@ -28,8 +32,12 @@ await main(async () => {
   if (!ports.every((port) => Number.isInteger(port) && port >= 0 && port < 65536)) {
     throw new Failure(`--port ${values.port}: not a port`);
   }
+  const kind = values.release ? "release" : values.dev ? "dev" : "demo";
+  if (kind === "demo" && !existsSync(wwwDir)) {
+    console.log("The first start installs and builds everything: about 5 minutes on 2 cores.");
+  }
   await setup();
-  await build(values.dev ? "dev" : "release");
+  await build(kind);
   const { url } = await serve(wwwDir, { ports }).catch((error) => {
     throw new Failure(`The server can't listen: ${error.message}`);
   });

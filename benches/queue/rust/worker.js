@@ -1,6 +1,6 @@
 // The worker that holds the queue and measures it, as the page asks.
 
-import init, { Bench } from "/queue_bench.js";
+import init, { Bench } from "./queue_bench.js";
 
 import { put } from "/floor/put.js";
 import { median } from "/measure.js";

@@ -1,0 +1,49 @@
+// From Rust to what a browser loads: cargo, wasm-bindgen and, for builds that say so, wasm-opt.
+
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { root, toolchain } from "./project.mjs";
+import { setupBindgen } from "./setup.mjs";
+import { Failure, run, step } from "./steps.mjs";
+
+/**
+ * Makes `name`.js, `name`_bg.wasm and their types in the folder `out`, by the build `kind` of
+ * wasm-pack.toml. `crate` is the kind of target that is compiled ("cdylib" or "bench") and `cargo`
+ * what chooses it; `target` is cargo's folder; `takes` is how long it takes at first, and later.
+ */
+export async function makeWasm(name, kind, { crate, cargo, target, out, takes: [first, later] }) {
+  const { build: builds, rust } = await toolchain();
+  const { profile, features, "wasm-opt": optimizations } = builds[kind];
+  const args = ["--target", rust.target, "--profile", profile, "--features", features.join(","), ...cargo];
+  const make = async () => {
+    const [compiled] = await Promise.all([compile(crate, args, target), setupBindgen()]);
+    const to = ["--out-dir", out, "--out-name", name];
+    await run("wasm-bindgen", [compiled, "--target", "web", ...to]);
+  };
+  await step(`${name}.wasm, ${kind}`, make, { takes: existsSync(out) ? later : first });
+  if (optimizations) await optimize(join(out, `${name}_bg.wasm`), optimizations);
+}
+
+/** Runs cargo; the path of the wasm that it has made of the `crate`. */
+async function compile(crate, args, target) {
+  const env = { CARGO_TARGET_DIR: join(root, target) };
+  const json = "--message-format=json-render-diagnostics";
+  const output = await run("cargo", ["build", "--locked", json, ...args], { env });
+  for (const line of output.split("\n").filter((line) => line.startsWith('{"reason":"compiler-artifact"'))) {
+    const made = JSON.parse(line);
+    const ours = made.manifest_path === join(root, "Cargo.toml") && made.target.kind.includes(crate);
+    const wasm = made.filenames.find((file) => file.endsWith(".wasm"));
+    if (ours && wasm) return wasm;
+  }
+  throw new Failure(`cargo did not say where the ${crate} is`);
+}
+
+async function optimize(wasm, args) {
+  const work = async (tell) => {
+    await run("wasm-opt", [wasm, "-o", wasm, ...args]);
+    tell(`${((await stat(wasm)).size / 1024 / 1024).toFixed(2)} MiB`);
+  };
+  await step("wasm-opt", work);
+}
