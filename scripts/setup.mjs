@@ -90,13 +90,14 @@ async function rustComponents({ components }) {
 }
 
 /** A tool from crates.io at its pinned version, in .tools/ unless it is on PATH already. */
-async function cargoTool(name, { version, locked, takes, features, config }, binary = name) {
+async function cargoTool(name, { version, locked, takes, bins = [], features, config }, binary = name) {
   const { code, output } = await run(binary, ["--version"], { check: false });
   if (code === 0 && output.split(/\s+/, 2)[1] === version) return;
   const work = async () => {
     await mkdir(toolsDir, { recursive: true });
     const args = ["install", name, "--version", `=${version}`, "--root", toolsDir, "--force"];
     if (locked) args.push("--locked");
+    for (const bin of bins) args.push("--bin", bin);
     if (features) args.push("--no-default-features", "--features", features.join(","));
     for (const setting of config) args.push("--config", setting);
     await run("cargo", args);

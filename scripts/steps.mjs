@@ -77,7 +77,7 @@ function showProgress() {
 }
 
 function elapsed({ start }) {
-  const seconds = (performance.now() - start) / 1000;
+  const seconds = Math.round((performance.now() - start) / 100) / 10;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
 }
