@@ -49,11 +49,17 @@ export class Callers {
 
   constructor(
     private readonly engine: Engine,
-    private readonly about: { lock: string; homeserver: Welcome["homeserver"]; version: string },
+    private readonly about: {
+      lock: string;
+      homeserver: Welcome["homeserver"];
+      version: string;
+      /** Its database was gone. */
+      dataLost: boolean;
+    },
     private readonly logger: Logger,
     private readonly actions: {
       connect(channel: HomeserverChannel): void;
-      destroy(): Promise<void>;
+      destroy(): Promise<unknown>;
       close(): void;
       /** The homeserver can't go on, another worker can. */
       restart(reason: string): void;
@@ -184,12 +190,12 @@ export class Callers {
 
   async #command(caller: Caller, kind: "status" | "stop" | "destroy"): Promise<unknown> {
     if (kind === "status") {
-      const { version, homeserver } = this.about;
+      const { version, homeserver, dataLost } = this.about;
       // WebKitGTK has no navigator.storage.
       const { usage = 0, quota = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       return {
         version,
-        storage: { usage, quota, full: this.engine.full() },
+        storage: { usage, quota, full: this.engine.full(), lost: dataLost },
         ...(await this.engine.status()),
         ...(homeserver && { ...homeserver, requests: this.#requests }),
       };

@@ -110,9 +110,10 @@ export class Logger {
     this.message("warn", "worker" satisfies LogPart, text);
   }
 
-  error(text: string, cause: unknown): void {
+  error(text: string, cause?: unknown): void {
     const stack = cause instanceof Error ? cause.stack : undefined;
-    this.message("error", "worker" satisfies LogPart, `${text}: ${String(cause)}`, stack ? { stack } : undefined);
+    const whole = cause === undefined ? text : `${text}: ${String(cause)}`;
+    this.message("error", "worker" satisfies LogPart, whole, stack ? { stack } : undefined);
   }
 
   #apply(): void {

@@ -8,6 +8,7 @@ import type { Engine } from "./engine.js";
 import { startErrorName } from "./errors.js";
 import { hasLocks, hold, isHeld, uniqueName } from "./locks.js";
 import { Logger, type SetLog } from "./logger.js";
+import { forgetMade, isLost, rememberMade } from "./lost-data.js";
 import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
 import { announcements, databaseLock } from "./names.js";
 
@@ -75,16 +76,24 @@ async function start(message: Extract<ToWorker, { kind: "start" }>, owner: Owner
   await checkLocks(page);
   const bus = new BroadcastChannel(announcements(config.storage));
   // The one before may not be quite gone, and two must never have the database open.
-  const [module] = await Promise.all([wasm ?? compile(wasmUrl), holdDatabase(config.storage, bus), held]);
+  const owning = Promise.all([holdDatabase(config.storage, bus), held]);
+  const lost = owning.then(() => isLost(config.storage));
+  const [module] = await Promise.all([wasm ?? compile(wasmUrl), owning]);
   if (!wasm) tell(owner, { kind: "compiled", wasm: module });
   await contents.init({ module_or_path: module });
   logger.attach(contents.setLog);
+  const { storage } = config;
+  const dataLost = await lost;
+  if (dataLost) {
+    logger.error(`the database ${storage} is gone, by the browser or by hand, and begins anew`);
+  }
   const engine = await contents.start(config);
+  void rememberMade(storage);
   const { serverName } = engine;
   const homeserver = serverName !== undefined && "baseUrl" in config ? { serverName, baseUrl: config.baseUrl } : undefined;
-  callers = new Callers(engine, { lock, homeserver, version }, logger, {
+  callers = new Callers(engine, { lock, homeserver, version, dataLost }, logger, {
     connect,
-    destroy: () => contents.destroy(config.storage),
+    destroy: () => Promise.all([contents.destroy(storage), forgetMade(storage)]),
     close: () => self.close(),
     restart: (reason) => {
       logger.warn(`it starts again: ${reason}`);

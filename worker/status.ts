@@ -55,10 +55,11 @@ export interface Status {
   /** Whether this tab's worker holds the homeserver. */
   role: Role;
   /**
-   * Of the whole origin, in bytes, as the browser reckons it; and whether it gives no more room, so
-   * that what is stored can be read and removed only.
+   * Of the whole origin, in bytes, as the browser reckons it; whether it gives no more room, so that
+   * what is stored can be read and removed only; and whether the database was gone when this worker
+   * started, and has begun anew.
    */
-  storage: { usage: number; quota: number; full: boolean };
+  storage: { usage: number; quota: number; full: boolean; lost: boolean };
   streams: StreamStatus[];
   /** Streams whose configuration can't be read. */
   offline: OfflineStatus[];

@@ -1,7 +1,7 @@
 // Drives real browsers for the whole-system tests: Chromium over CDP, Firefox over WebDriver BiDi,
 // each on an empty profile, against the built demo on a free port of loopback.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -110,6 +110,18 @@ export class TestBrowser {
     process.kill(-child.pid, "SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await ended;
     this.#browser = undefined;
+  }
+
+  /**
+   * Where Chromium writes first what is stored in the IndexedDB databases of an origin. For a
+   * browser that does not run.
+   */
+  async indexedDbLog(origin) {
+    const { protocol, hostname, port } = new URL(origin);
+    const name = `${protocol.slice(0, -1)}_${hostname}_${port}.indexeddb.leveldb`;
+    const folder = join(this.#profile, "Default", "IndexedDB", name);
+    const logs = (await readdir(folder)).filter((file) => file.endsWith(".log"));
+    return join(folder, logs.sort().at(-1));
   }
 
   /** Closes the browser and deletes its profile. */

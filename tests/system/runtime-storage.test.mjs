@@ -1,9 +1,10 @@
 // What the browser's storage may do to a homeserver, and what people are told then.
 
 import assert from "node:assert/strict";
+import { appendFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { inEachBrowser, until, waitFor, withBrowser } from "./harness.mjs";
+import { browserNames, inEachBrowser, until, waitFor, withBrowser } from "./harness.mjs";
 import { failToStart, folder, openBare } from "./runtime/pages.mjs";
 
 /** Makes a database of that name and version with one object store and one record. */
@@ -225,5 +226,47 @@ inEachBrowser((name) => {
         assert.equal(again.body.chunk[0].event_id, after.body.event_id);
       },
       smallQuota,
+    ));
+});
+
+test("chromium: that the browser has removed the database is told", { skip: !browserNames.includes("chromium") }, () =>
+  withBrowser(
+    "chromium",
+    async (browser, origin) => {
+      const lost = (page) => page.evaluate(async () => (await neurite.status()).storage.lost);
+      const page = await openBare(browser, origin);
+      assert.equal(await lost(page), false);
+      await browser.kill();
+      // A record with a checksum that is not its own: Chromium begins all the origin's databases anew.
+      await appendFile(await browser.indexedDbLog(origin), Buffer.from([1, 2, 3, 4, 1, 0, 1, 0]));
+      await browser.reopen();
+      const again = await openBare(browser, origin);
+      assert.equal(await lost(again), true);
+      assert.match(browser.problems.splice(0).join("\n"), /database neurite is gone/);
+      await again.evaluate(() => neurite.stop());
+      await again.reload();
+      await again.evaluate(async () => void (await globalThis.neuriteReady));
+      assert.equal(await lost(again), false);
+    },
+    { folder },
+  ));
+
+inEachBrowser((name) => {
+  test(`${name}: that the database was deleted by hand is told, and not when it was on purpose`, () =>
+    withBrowser(
+      name,
+      async (browser, origin) => {
+        const lost = (page) => page.evaluate(async () => (await neurite.status()).storage.lost);
+        const page = await openBare(browser, origin);
+        await page.evaluate(() => neurite.destroy());
+        const second = await openBare(browser, origin);
+        assert.equal(await lost(second), false);
+        await second.evaluate(() => neurite.stop());
+        await deleteDatabase(second, "neurite");
+        const third = await openBare(browser, origin);
+        assert.equal(await lost(third), true);
+        assert.match(browser.problems.join("\n"), /database neurite is gone/);
+      },
+      { folder },
     ));
 });

@@ -14,6 +14,7 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     failure::{self, Failure},
+    log,
     migrations::{self, MAGIC, MAGIC_KEY},
     reads::to_key,
 };
@@ -36,7 +37,9 @@ pub struct Connection {
 impl Connection {
     /// Opens the database of this name, or makes it; waits only so long for other pages.
     pub async fn open(name: &str, patience: Duration) -> Result<Self> {
-        let database = match open_at(name, migrations::CURRENT, patience).await? {
+        let opening = open_at(name, migrations::CURRENT, patience);
+        let (opened, ()) = futures::join!(opening, log::renew(name, patience));
+        let database = match opened? {
             Ok(database) => database,
             Err(cause) if failure::is_version_error(&cause) => {
                 return Err(newer(name, patience).await?);

@@ -5,6 +5,7 @@
 
 mod connection;
 mod failure;
+mod log;
 mod migrations;
 mod reads;
 mod writes;
