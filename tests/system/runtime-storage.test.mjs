@@ -91,12 +91,12 @@ const smallQuota = {
 
 /**
  * Uses up the quota, all but a little. `tighten` has it used up exactly, but for what is kept in
- * reserve; `makeRoom` makes room again.
+ * reserve; `leaveNone` leaves nothing at all, whatever the browser tidies up; `makeRoom` makes room again.
  */
 async function useUp(browser, page, origin) {
   if (browser.name === "firefox") {
     await fillUp(page);
-    return { tighten: () => {}, makeRoom: () => deleteDatabase(page, "ballast") };
+    return { tighten: () => {}, leaveNone: () => {}, makeRoom: () => deleteDatabase(page, "ballast") };
   }
   const devtools = await page.createCDPSession();
   const setQuota = (quotaSize) => devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize });
@@ -116,6 +116,7 @@ async function useUp(browser, page, origin) {
       });
       await setQuota(reserved ? usage : usage + reserve / 4);
     },
+    leaveNone: () => setQuota(1),
     makeRoom: () => setQuota(undefined),
   };
 }
@@ -174,7 +175,7 @@ inEachBrowser((name) => {
         const accepted = [await send("before")];
         assert.equal(accepted[0].status, 200);
 
-        const { tighten, makeRoom } = await useUp(browser, page, origin);
+        const { tighten, leaveNone, makeRoom } = await useUp(browser, page, origin);
         let refused;
         while (!refused) {
           const answer = await send("x".repeat(50_000));
@@ -207,6 +208,7 @@ inEachBrowser((name) => {
         await tighten();
         await until(async () => (await call("POST", "logout", {}, others)).status === 200);
         assert.equal((await call("GET", "account/whoami", undefined, others)).status, 401);
+        await leaveNone();
         const noRoom = await failToStart(browser, origin, { storage: "another" });
         assert.equal(noRoom?.name, "QuotaExceededError", noRoom?.message);
         assert.match(noRoom.message, /What was stored is kept/);
