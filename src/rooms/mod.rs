@@ -1,36 +1,17 @@
 //! Rooms: events, their hashes, signatures and authorization; the event graph; state and its
 //! resolution; timelines, membership, visibility, relations, aliases and the directory.
 
-mod accept;
-mod aliases;
 mod append;
-mod auth;
-mod build;
-mod bundles;
 mod cache;
-mod client_event;
-mod creation;
 mod damage;
 mod directory;
-mod draft;
-mod event;
-mod limits;
-mod live;
-mod members;
+mod events;
+mod graph;
+mod lifecycle;
 mod membership;
 mod output;
-mod pdu;
-mod redaction;
-mod relations;
-mod resolve;
 mod room;
-mod signing;
-mod state;
-mod summary;
-mod threads;
-mod transactions;
-mod upgrade;
-mod visibility;
+mod timeline;
 
 use std::{
     cell::{Cell, RefCell},
@@ -44,25 +25,17 @@ use ruma::{
 
 pub(crate) use self::damage::unless_damaged;
 pub use self::{
-    accept::Accepted,
-    auth::PowerLevels,
-    client_event::{Format, stripped},
-    creation::{CreateRoom, ROOM_VERSIONS},
+    append::Accepted,
     directory::{DirectoryFilter, DirectoryPage},
-    event::{Event, NewEvent, Status, Txn},
-    live::Members,
-    members::{Member, UserRoom, UserRooms},
-    membership::Profile,
+    events::{Event, NewEvent, Pdu, PowerLevels, ServerKey, Status, Txn},
+    graph::{StateEntry, StateId, StateMap},
+    lifecycle::{CreateRoom, ROOM_VERSIONS},
+    membership::{Member, Members, Profile, UserRoom, UserRooms},
     output::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
-    pdu::Pdu,
-    relations::{Related, Relation, RelationFilter},
     room::Room,
-    signing::ServerKey,
-    state::{StateEntry, StateId, StateMap},
-    threads::{Thread, thread_root},
-    visibility::Viewer,
+    timeline::{Format, Related, Relation, RelationFilter, Thread, Viewer, stripped, thread_root},
 };
-use self::{cache::Cache, live::LiveRoom};
+use self::{cache::Cache, graph::LiveRoom};
 use crate::{Result, feed::Feed, platform::KeyedMutex, queue::Queue, store::Store};
 
 /// How much memory rooms may take while nobody uses them, in entries of state.

@@ -15,15 +15,14 @@ use ruma::{
 };
 
 use super::{
-    Event, Member, Pdu, PowerLevels, Rooms, StateId, StateMap, Status,
-    live::{LiveRoom, View},
-    relations::position_at_end,
-    state::{StateEntry, StateGroup},
+    Event, Member, Members, Pdu, PowerLevels, Rooms, StateEntry, StateId, StateMap, Status,
+    graph::{LiveRoom, StateGroup, View},
+    timeline::position_at_end,
 };
 use crate::{
     Result,
     feed::Position,
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
+    store::{Direction, Key, KeyRange, Store, Table},
 };
 
 /// A room to read from; each call sees what is durable then. Cheap to clone.
@@ -219,7 +218,7 @@ impl Room {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn members(&self) -> Result<Rc<super::Members>> {
+    pub async fn members(&self) -> Result<Rc<Members>> {
         self.rooms.members(&self.live).await
     }
 
@@ -256,70 +255,5 @@ impl Room {
     /// When the store can't be read.
     pub async fn power_levels(&self) -> Result<PowerLevels> {
         self.rooms.power_levels(&self.live, &self.view()).await
-    }
-}
-
-impl Rooms {
-    /// An event of a room, durable or not.
-    pub(super) async fn find_event(
-        &self,
-        live: &LiveRoom,
-        event_id: &EventId,
-    ) -> Result<Option<Event>> {
-        let pending = live.pending.borrow().get(event_id).cloned();
-        match pending {
-            Some(event) => Ok(Some(event)),
-            None => self.stored_event(live, event_id).await,
-        }
-    }
-
-    /// A durable event of a room.
-    async fn stored_event(&self, live: &LiveRoom, event_id: &EventId) -> Result<Option<Event>> {
-        let known = self.inner.events.borrow_mut().get(event_id);
-        if let Some(event) = known {
-            return Ok(Some(event).filter(|event| event.pdu.room_id == live.room_id));
-        }
-        let store = &self.inner.store;
-        let key = Key::new().str(&live.room_id).str(event_id);
-        let Some(index) = store.get(Table::EventIndex, &key).await? else { return Ok(None) };
-        let position = KeyReader::new(&index).u64().unwrap_or_default();
-        let row = match position {
-            0 => store.get(Table::HiddenEvents, key).await?,
-            position => {
-                store.get(Table::Timeline, Key::new().str(&live.room_id).u64(position)).await?
-            }
-        };
-        let row = row.ok_or_else(|| store::Error::Corrupt(format!("{event_id} is gone")))?;
-        // What has become durable meanwhile is newer than the row that was read.
-        if let Some(event) = self.inner.events.borrow_mut().get(event_id) {
-            return Ok(Some(event));
-        }
-        let event = Event::from_row(&row, position, &live.rules)?;
-        self.keep_event(event.clone());
-        Ok(Some(event))
-    }
-
-    /// Keeps a durable event in memory.
-    pub(super) fn keep_event(&self, event: Event) {
-        let (event_id, weight) = (event.pdu.event_id.clone(), event.weight());
-        self.inner.events.borrow_mut().insert(event_id, event, weight, |_| false);
-    }
-}
-
-impl Event {
-    /// Writes its row.
-    pub(super) fn write(&self, batch: &mut Batch) -> store::Result<()> {
-        let room = Key::new().str(&self.pdu.room_id);
-        match self.position {
-            0 => batch.put(Table::HiddenEvents, room.str(&self.pdu.event_id), self.to_row()?),
-            position => batch.put(Table::Timeline, room.u64(position), self.to_row()?),
-        }
-        Ok(())
-    }
-
-    /// Writes where its row is.
-    pub(super) fn write_index(&self, batch: &mut Batch) {
-        let row = Key::new().str(&self.pdu.room_id).str(&self.pdu.event_id);
-        batch.put(Table::EventIndex, row, Key::new().u64(self.position));
     }
 }

@@ -7,7 +7,7 @@ use super::{
     changes::{Changes, RoomChanges},
     filter,
     response::{Json, Response},
-    room::Span,
+    span::Span,
 };
 use crate::{
     Error, Result,

@@ -15,6 +15,7 @@ mod presence;
 mod receipts;
 mod response;
 mod room;
+mod span;
 mod state;
 mod summary;
 mod told_members;
@@ -37,7 +38,7 @@ pub(crate) use self::filter::event_passes;
 use self::{
     changes::{Changes, RoomChanges},
     response::{Events, JoinedRoom, LeftRoom, StrippedRoom},
-    room::Span,
+    span::Span,
     told_members::ToldMembers,
 };
 pub use self::{

@@ -1,12 +1,11 @@
 //! State and timeline of one room for one sync.
 
-use ruma::{
-    OwnedUserId, api::client::filter::RoomFilter, events::AnySyncTimelineEvent, serde::Raw,
-};
+use ruma::{OwnedUserId, events::AnySyncTimelineEvent, serde::Raw};
 
 use super::{
     Sync, filter,
     response::{Json, RoomEvents, StateForm},
+    span::Span,
     state::Shown,
 };
 use crate::{
@@ -14,27 +13,12 @@ use crate::{
     feed::Position,
     rooms::{Event, Format, Viewer},
     store::Direction,
-    users::Session,
 };
 
 /// How many events a timeline has at most, when the filter does not say.
 const DEFAULT_LIMIT: usize = 10;
 /// How many events a timeline has at most, whatever the filter says.
 const MAX_LIMIT: usize = 1000;
-
-/// What of a room to tell.
-pub(super) struct Span<'a> {
-    pub(super) session: &'a Session,
-    pub(super) filter: &'a RoomFilter,
-    pub(super) federation_format: bool,
-    /// After which position; `None` tells everything.
-    pub(super) since: Option<Position>,
-    /// Up to and with which position.
-    pub(super) to: Position,
-    pub(super) state_form: StateForm,
-    /// Tell the whole state, but only the timeline after `since`.
-    pub(super) full_state: bool,
-}
 
 /// A room's part of an answer, with what the rest of the answer needs to know of it.
 pub(super) struct RoomPart {

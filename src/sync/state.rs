@@ -28,7 +28,7 @@ use ruma::{
     },
 };
 
-use super::{Sync, filter, room::Span};
+use super::{Sync, filter, span::Span};
 use crate::{
     Result,
     feed::Position,

@@ -8,7 +8,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Sync, changes::RoomChanges, response::Summary, room::Span};
+use super::{Sync, changes::RoomChanges, response::Summary, span::Span};
 use crate::{Result, rooms::Room};
 
 /// How many members a summary names.

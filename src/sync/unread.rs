@@ -5,7 +5,7 @@ use ruma::RoomId;
 use super::{
     Sync,
     response::{JoinedRoom, Unread},
-    room::Span,
+    span::Span,
 };
 use crate::{Result, push::Counts};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 use serde_json::{Map, Value};
 
-use super::{Users, one_time_keys::KeysById, sessions::Session};
+use super::{Users, device_record::device_key, one_time_keys::KeysById, sessions::Session};
 use crate::{
     Error, Result,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
@@ -13,10 +13,6 @@ use crate::{
 
 /// A signed object: keys as they were uploaded.
 pub(super) type KeyObject = Map<String, Value>;
-
-pub(super) fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
-    Key::new().str(user_id).str(device_id)
-}
 
 impl Users {
     /// Publishes the identity keys of the sender's device, adds one-time keys and replaces fallback

@@ -1,13 +1,11 @@
 //! Devices. spec: client-server §Device Management
 
 use ruma::{DeviceId, OwnedDeviceId, UserId};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Users,
-    device_keys::device_key,
+    device_record::{DeviceRecord, device_key},
     lengths,
-    sessions::{SEEN_EVERY, Session, TokenPair},
 };
 use crate::{
     Error, Result,
@@ -23,23 +21,6 @@ pub struct Device {
     pub display_name: Option<String>,
     /// When it sent a request last, in milliseconds since the Unix epoch; minutes may be missing.
     pub last_seen: Option<u64>,
-}
-
-/// A row of devices.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct DeviceRecord {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) display_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) last_seen: Option<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) tokens: Vec<TokenPair>,
-}
-
-impl DeviceRecord {
-    pub(super) fn new(display_name: Option<String>) -> Self {
-        Self { display_name, ..Self::default() }
-    }
 }
 
 fn no_such_device() -> Error {
@@ -158,48 +139,6 @@ impl Users {
             self.record_device_list(batch, user_id);
         }
         Ok(())
-    }
-
-    pub(super) async fn device_record(
-        &self,
-        user_id: &UserId,
-        device_id: &DeviceId,
-    ) -> Result<Option<DeviceRecord>> {
-        let key = device_key(user_id, device_id);
-        Ok(self.inner.store.get_json(Table::Devices, key).await?)
-    }
-
-    pub(super) fn put_device(
-        &self,
-        batch: &mut Batch,
-        user_id: &UserId,
-        device_id: &DeviceId,
-        record: &DeviceRecord,
-    ) -> Result<()> {
-        Ok(batch.put_json(Table::Devices, device_key(user_id, device_id), record)?)
-    }
-
-    /// Notes when a session's device was seen, if that was not noted lately.
-    pub(super) async fn note_seen(&self, session: Session, now: u64) {
-        // Nobody waits for it, and the next request tries again.
-        if let Err(error) = self.write_seen(&session, now).await {
-            tracing::warn!("the time at which a device was seen is not noted: {error}");
-        }
-    }
-
-    async fn write_seen(&self, session: &Session, now: u64) -> Result<()> {
-        let Session { user_id, device_id, .. } = session;
-        let _guard = self.inner.locks.lock(user_id.clone()).await;
-        let Some(mut record) = self.device_record(user_id, device_id).await? else {
-            return Ok(());
-        };
-        if record.last_seen.is_some_and(|seen| now.saturating_sub(seen) < SEEN_EVERY) {
-            return Ok(());
-        }
-        record.last_seen = Some(now);
-        let mut batch = Batch::new();
-        self.put_device(&mut batch, user_id, device_id, &record)?;
-        Ok(self.inner.store.commit(batch).await?)
     }
 
     async fn device_records(&self, user_id: &UserId) -> Result<Vec<(OwnedDeviceId, DeviceRecord)>> {

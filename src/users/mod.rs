@@ -6,6 +6,7 @@ mod backup;
 mod cross_signing;
 mod device_keys;
 mod device_lists;
+mod device_record;
 mod devices;
 mod directory;
 mod erasure;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Users, device_keys::device_key, remembered::Remembered, sessions::Session};
+use super::{Users, device_record::device_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::Change,

@@ -2,6 +2,7 @@
 //! tokens, §Refreshing access tokens
 
 mod cache;
+mod seen;
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -15,9 +16,9 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::cache::SessionCache;
 use super::{
     Standing, Users,
-    devices::DeviceRecord,
+    device_record::DeviceRecord,
     lengths,
-    tokens::{self, TokenHash},
+    tokens::{self, TokenHash, TokenPair},
 };
 use crate::{
     Error, Result, platform,
@@ -83,16 +84,8 @@ pub(super) struct AccessToken {
     seen: Rc<Cell<u64>>,
 }
 
-/// An access token with its refresh token; a device has one, or two while the newer is unused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct TokenPair {
-    access: TokenHash,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refresh: Option<TokenHash>,
-}
-
 /// How often the time at which a device was seen is written, in milliseconds.
-pub(super) const SEEN_EVERY: u64 = 5 * 60 * 1000;
+const SEEN_EVERY: u64 = 5 * 60 * 1000;
 
 fn access_key(hash: &TokenHash) -> Key {
     Key::new().str(hash.as_str())

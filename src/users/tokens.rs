@@ -31,3 +31,11 @@ impl TokenHash {
         &self.0
     }
 }
+
+/// An access token with its refresh token; a device has one, or two while the newer is unused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokenPair {
+    pub(super) access: TokenHash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refresh: Option<TokenHash>,
+}

@@ -1,0 +1,224 @@
+//! Writes a draft: everything that follows from its events, in one batch.
+
+use std::rc::Rc;
+
+use ruma::{
+    OwnedRoomId, OwnedUserId,
+    events::{StateEventType, TimelineEventType},
+};
+
+use super::Draft;
+use crate::{
+    Result,
+    feed::Change,
+    rooms::{
+        Member, Relation, Rooms, Status, UserRoom, graph::LiveRoom, membership::MemberChanges,
+    },
+    store::{Batch, Commit, Key, Table},
+};
+
+impl Draft {
+    /// Gives the events their positions and hands everything in. What is built next is built on
+    /// it; readers see it when the commit resolves.
+    ///
+    /// # Errors
+    /// When a value has no stored form; nothing is handed in then.
+    pub(in crate::rooms) fn submit(mut self) -> Result<Submitted> {
+        let rooms = self.rooms.clone();
+        let mut batch = std::mem::take(&mut self.batch);
+        let live = [self.stage(&mut batch)?];
+        let commit = rooms.inner.store.submit(batch);
+        Ok(Submitted { rooms, live, commit })
+    }
+
+    /// The part of [`Draft::submit`] before the store: from here to the submission of the batch
+    /// there must be no `.await`.
+    ///
+    /// # Errors
+    /// When a value has no stored form: then the batch must not be submitted.
+    pub(in crate::rooms) fn stage(mut self, batch: &mut Batch) -> Result<Rc<LiveRoom>> {
+        self.take_positions(batch)?;
+        self.write_events(batch)?;
+        self.write_threads(batch)?;
+        let members = self.members();
+        let user_rooms = self.write_members(batch, &members)?;
+        let room = Key::new().str(&self.live.room_id);
+        for group in &self.groups {
+            batch.put(Table::RoomStates, room.clone().u64(group.id.0), group.to_row());
+            self.live.keep_group(group.clone());
+        }
+        batch.put_json(Table::Rooms, room, &self.view.head)?;
+
+        let Self { rooms, live, view, events, rewritten, groups, .. } = self;
+        let view = Rc::new(view);
+        *live.tip.borrow_mut() = view.clone();
+        for event in &events {
+            live.pending.borrow_mut().insert(event.pdu.event_id.clone(), event.clone());
+            if event.pdu.state_key.is_some() {
+                live.keep_auth_event(event.pdu.clone());
+            }
+        }
+        rewritten.iter().for_each(|event| live.replace_auth_event(&event.pdu));
+        let staged = live.clone();
+        batch.on_durable(move || {
+            *live.durable.borrow_mut() = view;
+            for event in events {
+                live.pending.borrow_mut().remove(&event.pdu.event_id);
+                rooms.keep_event(event);
+            }
+            for event in rewritten {
+                // Again: the old form may have been read from the store since.
+                live.replace_auth_event(&event.pdu);
+                rooms.keep_event(event);
+            }
+            live.update_members(members);
+            rooms.update_user_rooms(user_rooms);
+            // Until here the states could not be read from the store.
+            drop(groups);
+        });
+        Ok(staged)
+    }
+
+    /// Gives the new events their places in the feed, and tells the queue of them.
+    fn take_positions(&mut self, batch: &mut Batch) -> Result<()> {
+        let room_id = &self.live.room_id;
+        for event in self.events.iter_mut().filter(|event| event.status == Status::Accepted) {
+            let pdu = &event.pdu;
+            let member = match (&pdu.kind, &pdu.state_key) {
+                (TimelineEventType::RoomMember, Some(key)) => OwnedUserId::try_from(&**key).ok(),
+                _ => None,
+            };
+            let change =
+                Change::Event { room_id: room_id.clone(), event_id: pdu.event_id.clone(), member };
+            event.position = self.rooms.inner.feed.record(batch, change);
+            self.view.head.position = event.position;
+            let subject = &self.live.subject;
+            self.rooms.publish(batch, subject, room_id, &event.pdu.event_id, event.position)?;
+        }
+        Ok(())
+    }
+
+    fn write_events(&self, batch: &mut Batch) -> Result<()> {
+        for event in &self.rewritten {
+            event.write(batch)?;
+        }
+        for event in &self.events {
+            event.write(batch)?;
+            event.write_index(batch);
+            if event.status == Status::Accepted
+                && let Some(relation) = Relation::of(&event.pdu)
+            {
+                relation.write(batch, event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_threads(&mut self, batch: &mut Batch) -> Result<()> {
+        for (root, (before, thread)) in &mut self.threads {
+            thread.settle(&self.events);
+            thread.write(batch, &self.live.room_id, root, before.as_ref())?;
+            let thread = thread.clone();
+            self.live.threads.borrow_mut().insert(root.clone(), thread, 1, |_| false);
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of members; gives what changes in the lists of users' rooms.
+    fn write_members(
+        &self,
+        batch: &mut Batch,
+        members: &MemberChanges,
+    ) -> Result<Vec<(OwnedUserId, OwnedRoomId, Option<UserRoom>)>> {
+        let room_id = &self.live.room_id;
+        let mut user_rooms = Vec::new();
+        for (user_id, member) in members {
+            let row = Key::new().str(room_id).str(user_id);
+            match member {
+                Some((member, _)) => batch.put_json(Table::RoomMembers, row, member)?,
+                None => batch.delete(Table::RoomMembers, row),
+            }
+            if !self.rooms.is_local(user_id) {
+                continue;
+            }
+            let room = member.as_ref().map(|(member, previous)| UserRoom {
+                room_id: room_id.clone(),
+                membership: member.membership.clone(),
+                previous: previous.clone(),
+                event_id: member.event_id.clone(),
+                position: member.position,
+                sender: member.sender.clone(),
+                forgotten: false,
+            });
+            let row = Key::new().str(user_id).str(room_id);
+            match &room {
+                Some(room) => batch.put_json(Table::UserRooms, row, room)?,
+                None => batch.delete(Table::UserRooms, row),
+            }
+            user_rooms.push((user_id.clone(), room_id.clone(), room));
+        }
+        Ok(user_rooms)
+    }
+
+    /// What changes in the rows of members, by comparing the new current state with the rows'.
+    fn members(&self) -> MemberChanges {
+        let mut changes = MemberChanges::new();
+        for (user_id, event) in &self.settled {
+            let member = event.as_ref().and_then(|event| Member::of(&event.pdu, event.position));
+            changes.insert(user_id.clone(), member.map(|member| (member, None)));
+        }
+        for event in self.events.iter().chain(&self.rewritten) {
+            let (TimelineEventType::RoomMember, Some(key)) =
+                (&event.pdu.kind, event.pdu.state_key.as_deref())
+            else {
+                continue;
+            };
+            let Ok(user_id) = OwnedUserId::try_from(key) else { continue };
+            // Whatever a fork brought: only what the current state names counts.
+            if self.view.state(&StateEventType::RoomMember, key) != Some(&event.pdu.event_id) {
+                continue;
+            }
+            let Some(member) = Member::of(&event.pdu, event.position) else { continue };
+            let previous = event.replaces_state.as_ref().and_then(|id| {
+                let pdu = self.loaded.get(id).cloned().or_else(|| self.live.auth_event(id))?;
+                Some(Member::of(&pdu, 0)?.membership)
+            });
+            changes.insert(user_id, Some((member, previous)));
+        }
+        changes
+    }
+}
+
+/// Submits the batch into which drafts were staged, and waits until it is durable.
+///
+/// # Errors
+/// When the store fails: then nothing of it was written.
+pub(in crate::rooms) async fn submit<const N: usize>(
+    rooms: &Rooms,
+    batch: Batch,
+    live: [Rc<LiveRoom>; N],
+) -> Result<()> {
+    let commit = rooms.inner.store.submit(batch);
+    Submitted { rooms: rooms.clone(), live, commit }.durable().await
+}
+
+/// Drafts on their way to the store.
+pub(in crate::rooms) struct Submitted<const N: usize = 1> {
+    rooms: Rooms,
+    live: [Rc<LiveRoom>; N],
+    commit: Commit,
+}
+
+impl<const N: usize> Submitted<N> {
+    /// Waits until they are durable.
+    ///
+    /// # Errors
+    /// When the store fails: then nothing of them was written.
+    pub(in crate::rooms) async fn durable(self) -> Result<()> {
+        let outcome = self.commit.await;
+        if outcome.is_err() {
+            self.live.iter().for_each(|live| self.rooms.forget_live(live));
+        }
+        Ok(outcome?)
+    }
+}

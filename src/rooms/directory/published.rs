@@ -1,0 +1,142 @@
+//! The published rooms of this server. spec: client-server §Published room directory
+
+use std::cmp::Reverse;
+
+use ruma::{
+    OwnedRoomId, RoomId, UInt,
+    directory::{PublicRoomsChunk, RoomTypeFilter},
+    room::RoomSummary,
+};
+
+use crate::{
+    Error, Result,
+    rooms::Rooms,
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+/// Which published rooms are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct DirectoryFilter {
+    /// A text to find in name, topic, alias or id.
+    pub term: Option<String>,
+    /// Only rooms of these types; empty is all.
+    pub room_types: Vec<RoomTypeFilter>,
+}
+
+/// A page of the directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryPage {
+    /// The rooms, those with most members first.
+    pub chunk: Vec<PublicRoomsChunk>,
+    /// The token of the page before.
+    pub prev_batch: Option<String>,
+    /// The token of the next page.
+    pub next_batch: Option<String>,
+    /// How many rooms the filter has let through.
+    pub total: UInt,
+}
+
+impl Rooms {
+    /// Whether the directory lists a room.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn is_published(&self, room_id: &RoomId) -> Result<bool> {
+        let row = self.inner.store.get(Table::PublishedRooms, Key::new().str(room_id)).await?;
+        Ok(row.is_some())
+    }
+
+    /// Lists a room in the directory, or no longer. Whether the user may is the caller's to ask.
+    ///
+    /// # Errors
+    /// 404 `M_NOT_FOUND` when there is no such room.
+    pub async fn set_published(&self, room_id: &RoomId, published: bool) -> Result<()> {
+        self.room(room_id).await?;
+        let mut batch = Batch::new();
+        self.write_published(&mut batch, room_id, published);
+        Ok(self.inner.store.commit(batch).await?)
+    }
+
+    pub(in crate::rooms) fn write_published(
+        &self,
+        batch: &mut Batch,
+        room_id: &RoomId,
+        published: bool,
+    ) {
+        let key = Key::new().str(room_id);
+        match published {
+            true => batch.put(Table::PublishedRooms, key, *b"{}"),
+            false => batch.delete(Table::PublishedRooms, key),
+        }
+    }
+
+    /// A page of the directory of at most `limit` rooms.
+    ///
+    /// # Errors
+    /// 400 `M_INVALID_PARAM` for a token that is not one of this directory's.
+    pub async fn public_rooms(
+        &self,
+        filter: &DirectoryFilter,
+        limit: usize,
+        since: Option<&str>,
+    ) -> Result<DirectoryPage> {
+        let start = match since {
+            Some(token) => token
+                .parse::<usize>()
+                .map_err(|_| Error::invalid_param("The token is not one of this directory"))?,
+            None => 0,
+        };
+        let mut rooms = Vec::new();
+        for room_id in self.published().await? {
+            let summary = self.room(&room_id).await?.summary().await?;
+            if filter.matches(&summary) {
+                rooms.push(summary);
+            }
+        }
+        rooms.sort_by_key(|room| (Reverse(room.num_joined_members), room.room_id.clone()));
+        let total = rooms.len();
+        let end = start.saturating_add(limit.max(1)).min(total);
+        Ok(DirectoryPage {
+            chunk: rooms.into_iter().take(end).skip(start).map(Into::into).collect(),
+            prev_batch: (start > 0).then(|| start.saturating_sub(limit).to_string()),
+            next_batch: (end < total).then(|| end.to_string()),
+            total: UInt::try_from(total).unwrap_or(UInt::MAX),
+        })
+    }
+
+    async fn published(&self) -> Result<Vec<OwnedRoomId>> {
+        let rows = self
+            .inner
+            .store
+            .scan(Table::PublishedRooms, KeyRange::all(), Direction::Forward, usize::MAX)
+            .await?;
+        rows.iter()
+            .map(|(key, _)| {
+                KeyReader::new(key)
+                    .str()
+                    .and_then(|id| id.try_into().ok())
+                    .ok_or_else(|| store::Error::Corrupt("a published room".to_owned()).into())
+            })
+            .collect()
+    }
+}
+
+impl DirectoryFilter {
+    fn matches(&self, room: &RoomSummary) -> bool {
+        let of_type = self.room_types.is_empty()
+            || self.room_types.contains(&RoomTypeFilter::from(room.room_type.clone()));
+        let term = self.term.as_ref().map(|term| term.trim().to_lowercase());
+        let found = |term: &String| {
+            [
+                room.name.as_deref(),
+                room.topic.as_deref(),
+                room.canonical_alias.as_ref().map(|alias| alias.as_str()),
+                Some(room.room_id.as_str()),
+            ]
+            .into_iter()
+            .flatten()
+            .any(|text| text.to_lowercase().contains(term))
+        };
+        of_type && term.as_ref().is_none_or(found)
+    }
+}

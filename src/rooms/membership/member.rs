@@ -1,0 +1,88 @@
+//! Who is in which room: derived from the state, one row each, so that a question about members
+//! reads no events.
+
+use std::collections::BTreeMap;
+
+use ruma::{
+    OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId, events::room::member::MembershipState,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{feed::Position, rooms::Pdu};
+
+/// What a room's current state says of a user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Their membership.
+    pub membership: MembershipState,
+    /// The membership event.
+    pub event_id: OwnedEventId,
+    /// Its position.
+    pub position: Position,
+    /// Who sent it.
+    pub sender: OwnedUserId,
+    /// The name that they have in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displayname: Option<String>,
+    /// The picture that they have in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<OwnedMxcUri>,
+}
+
+/// What a membership event says, read as leniently as the authorization rules do.
+#[derive(Deserialize)]
+struct Content {
+    membership: MembershipState,
+    displayname: Option<serde_json::Value>,
+    avatar_url: Option<serde_json::Value>,
+}
+
+impl Member {
+    /// The row for a membership event; `None` when it has no membership.
+    pub(in crate::rooms) fn of(pdu: &Pdu, position: Position) -> Option<Self> {
+        let content: Content = pdu.content_as()?;
+        let text = |value: Option<serde_json::Value>| match value {
+            Some(serde_json::Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Some(Self {
+            membership: content.membership,
+            event_id: pdu.event_id.clone(),
+            position,
+            sender: pdu.sender.clone(),
+            displayname: text(content.displayname),
+            avatar_url: text(content.avatar_url).map(OwnedMxcUri::from),
+        })
+    }
+}
+
+/// A user's membership in one room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserRoom {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// The user's membership.
+    pub membership: MembershipState,
+    /// The membership before this one, if it was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<MembershipState>,
+    /// The membership event.
+    pub event_id: OwnedEventId,
+    /// Its position.
+    pub position: Position,
+    /// Who sent it.
+    pub sender: OwnedUserId,
+    /// Whether the user forgot the room since. spec: client-server §Leaving rooms
+    #[serde(default)]
+    pub forgotten: bool,
+}
+
+/// A user's rooms.
+pub type UserRooms = BTreeMap<OwnedRoomId, UserRoom>;
+
+/// The users whom a room's current state names, with what it says of them.
+pub type Members = BTreeMap<OwnedUserId, Member>;
+
+/// New rows of members with the membership before; `None` where the state names them no longer.
+pub(in crate::rooms) type MemberChanges =
+    BTreeMap<OwnedUserId, Option<(Member, Option<MembershipState>)>>;

@@ -1,0 +1,134 @@
+//! The rows of members and of users' rooms, read and kept in memory.
+
+use std::rc::Rc;
+
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
+
+use super::{Members, UserRoom, UserRooms};
+use crate::{
+    Result,
+    rooms::{Rooms, graph::LiveRoom},
+    store::{self, Direction, Key, KeyRange, KeyReader, Table},
+};
+
+impl Rooms {
+    /// The rooms that a user is or was in, is invited to, knocked on or is banned from.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn memberships(&self, user_id: &UserId) -> Result<Rc<UserRooms>> {
+        loop {
+            if let Some(rooms) = self.inner.user_rooms.borrow_mut().get(user_id) {
+                return Ok(rooms);
+            }
+            let changes = self.inner.user_rooms_changes.get();
+            let range = KeyRange::prefix(Key::new().str(user_id));
+            let rows = self
+                .inner
+                .store
+                .scan(Table::UserRooms, range, Direction::Forward, usize::MAX)
+                .await?;
+            let mut rooms = UserRooms::new();
+            for (_, row) in rows {
+                let room: UserRoom =
+                    serde_json::from_slice(&row).map_err(store::Error::encoding)?;
+                rooms.insert(room.room_id.clone(), room);
+            }
+            // Overtaken by a commit: what was read may lack it.
+            if changes != self.inner.user_rooms_changes.get() {
+                continue;
+            }
+            let rooms = Rc::new(rooms);
+            self.inner.user_rooms.borrow_mut().insert(
+                user_id.to_owned(),
+                rooms.clone(),
+                rooms.len() + 8,
+                |_| false,
+            );
+            return Ok(rooms);
+        }
+    }
+
+    /// A user's membership in a room that this server knows.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn membership(&self, user_id: &UserId, room_id: &RoomId) -> Result<Option<UserRoom>> {
+        Ok(self.memberships(user_id).await?.get(room_id).cloned())
+    }
+
+    /// The rooms that a user is joined to.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn joined_rooms(&self, user_id: &UserId) -> Result<Vec<OwnedRoomId>> {
+        let rooms = self.memberships(user_id).await?;
+        let joined = rooms.values().filter(|room| room.membership == MembershipState::Join);
+        Ok(joined.map(|room| room.room_id.clone()).collect())
+    }
+
+    /// Whether two users are joined to a room together.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn shares_room(&self, a: &UserId, b: &UserId) -> Result<bool> {
+        let (a, b) = (self.memberships(a).await?, self.memberships(b).await?);
+        let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+        let joined = |room: &UserRoom| room.membership == MembershipState::Join;
+        Ok(few.values().any(|room| joined(room) && many.get(&room.room_id).is_some_and(joined)))
+    }
+
+    /// Lets the lists of users' rooms in memory follow what has become durable.
+    pub(in crate::rooms) fn update_user_rooms(
+        &self,
+        changed: Vec<(OwnedUserId, OwnedRoomId, Option<UserRoom>)>,
+    ) {
+        if changed.is_empty() {
+            return;
+        }
+        self.inner.user_rooms_changes.set(self.inner.user_rooms_changes.get() + 1);
+        let mut cache = self.inner.user_rooms.borrow_mut();
+        for (user_id, room_id, room) in changed {
+            let Some(mut rooms) = cache.get(&*user_id) else { continue };
+            // Out of the cache first: then a list that nobody reads is not copied.
+            cache.remove(&*user_id);
+            let list = Rc::make_mut(&mut rooms);
+            match room {
+                Some(room) => list.insert(room_id, room),
+                None => list.remove(&room_id),
+            };
+            let weight = rooms.len() + 8;
+            cache.insert(user_id, rooms, weight, |_| false);
+        }
+    }
+
+    /// The members of a room, as far as they are durable.
+    pub(in crate::rooms) async fn members(&self, live: &LiveRoom) -> Result<Rc<Members>> {
+        loop {
+            if let Some(members) = &*live.members.borrow() {
+                return Ok(members.clone());
+            }
+            let changes = live.members_changes.get();
+            let range = KeyRange::prefix(Key::new().str(&live.room_id));
+            let rows = self
+                .inner
+                .store
+                .scan(Table::RoomMembers, range, Direction::Forward, usize::MAX)
+                .await?;
+            let mut members = Members::new();
+            for (key, row) in rows {
+                let mut key = KeyReader::new(&key);
+                let user_id = key.str().and_then(|_| key.str()).and_then(|id| id.try_into().ok());
+                if let Some(user_id) = user_id {
+                    let member = serde_json::from_slice(&row).map_err(store::Error::encoding)?;
+                    members.insert(user_id, member);
+                }
+            }
+            if changes == live.members_changes.get() {
+                let members = Rc::new(members);
+                *live.members.borrow_mut() = Some(members.clone());
+                return Ok(members);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Who is in which room, and how that changes.
+
+mod change;
+mod member;
+mod members;
+
+pub(super) use self::{change::MemberContent, member::MemberChanges};
+pub use self::{
+    change::Profile,
+    member::{Member, Members, UserRoom, UserRooms},
+};

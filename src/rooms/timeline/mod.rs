@@ -1,0 +1,20 @@
+//! The events of a room as they are read: who sees them, in which form, and what relates to them.
+
+mod bundles;
+mod client_event;
+mod relation;
+mod relations;
+mod stored;
+mod thread;
+mod threads;
+mod visibility;
+
+use self::bundles::Bundles;
+pub use self::{
+    client_event::{Format, stripped},
+    relation::Relation,
+    relations::{Related, RelationFilter},
+    thread::{Thread, thread_root},
+    visibility::Viewer,
+};
+pub(super) use self::{relation::position_at_end, thread::ThreadChange};
