@@ -5,9 +5,10 @@
 // dist/                       the npm package
 //   neurite.js, neurite_bg.wasm, neurite.d.ts   what wasm-bindgen makes of the crate, and
 //   neurite_queue.js …        of the queue alone
-//   index.js, index.d.ts …    the page's start(), from worker/index.ts
-//   nats.js, nats.d.ts        a NATS client's connect(), from worker/nats.ts
-//   queue.js, queue.d.ts      start() of the queue alone, from worker/queue.ts
+//   index.js                  the page's start(), from worker/page/index.ts
+//   nats.js                   a NATS client's connect(), from worker/page/nats.ts
+//   queue.js                  start() of the queue alone, from worker/page/queue.ts
+//   types/                    the types of these three
 //   worker.js                 the homeserver's dedicated worker (a module), with neurite.js in it
 //   queue-worker.js           the same of the queue alone, with neurite_queue.js in it
 //   service-worker.js         the service worker: one classic script
@@ -76,25 +77,26 @@ const shared = {
   legalComments: "linked",
 };
 
+const pageEntries = ["index", "nats", "queue"].map((name) => `worker/page/${name}.ts`);
+
 async function packageScripts(workers) {
   const { build: esbuild } = await import("esbuild");
   const module = { ...shared, format: "esm", outdir: distDir };
-  const entryPoints = ["worker/index.ts", "worker/nats.ts", "worker/queue.ts"];
-  await esbuild({ ...module, entryPoints, external: ["@nats-io/*"] });
-  const entries = workers.map((name) => `worker/${name}.ts`);
-  await esbuild({ ...module, entryPoints: entries, minifySyntax: true });
+  await esbuild({ ...module, entryPoints: pageEntries, external: ["@nats-io/*"] });
+  const entryPoints = workers.map((name) => `worker/server/${name}.ts`);
+  await esbuild({ ...module, entryPoints, minifySyntax: true });
   // Classic: browsers that have module service workers are fewer, and an app's own service worker
   // can take it in by importScripts too.
   await esbuild({
     ...shared,
     format: "iife",
-    entryPoints: ["worker/service-worker.ts"],
+    entryPoints: ["worker/service-worker/service-worker.ts"],
     outdir: distDir,
   });
   await declarations();
 }
 
-/** dist/*.d.ts for the package's users. */
+/** dist/types/ for the package's users. */
 async function declarations() {
   const config = join(distDir, ".declarations.json");
   await writeFile(
@@ -106,10 +108,10 @@ async function declarations() {
         declaration: true,
         emitDeclarationOnly: true,
         rootDir: "../worker",
-        outDir: ".",
+        outDir: "types",
       },
       include: [],
-      files: ["../worker/index.ts", "../worker/nats.ts", "../worker/queue.ts"],
+      files: pageEntries.map((entry) => `../${entry}`),
     }),
   );
   await run("tsc", ["--project", config]);

@@ -1,7 +1,7 @@
 // A page with nothing but a homeserver, for tests, benchmarks and other people's tools. The options
 // of start() are taken from the query string.
 
-import { start, type Homeserver, type StartOptions } from "../worker/index.js";
+import { start, type Homeserver, type StartOptions } from "../worker/page/index.js";
 
 declare global {
   var neurite: Homeserver | undefined;

@@ -9,7 +9,7 @@ use crate::{
     store::{Direction, KeyRange, Table},
 };
 
-/// The state of the homeserver's parts, as `Status` of `worker/status.ts` has it.
+/// The state of the homeserver's parts, as `Status` of `worker/shared/status.ts` has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// The streams of the queue.

@@ -17,7 +17,7 @@ pub use self::{
     subscriber::{Fields, Sink, Subscriber, Value},
 };
 
-/// The parts that log; `ruma` are the crates of that name. `worker/log.ts` has the same list.
+/// The parts that log; `ruma` are the crates of that name. `worker/shared/log.ts` has the same list.
 #[cfg(feature = "homeserver")]
 pub const PARTS: [&str; 11] = [
     "client_api",

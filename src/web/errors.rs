@@ -1,4 +1,4 @@
-//! Errors that `start()` throws; their names are those of `worker/errors.ts`.
+//! Errors that `start()` throws; their names are those of `worker/shared/errors.ts`.
 
 #[cfg(feature = "homeserver")]
 use http::StatusCode;

@@ -52,7 +52,7 @@ extern "C" {
     ) -> Result<(), JsValue>;
 }
 
-/// `LogWanted` of `worker/log.ts`.
+/// `LogWanted` of `worker/shared/log.ts`.
 #[derive(Deserialize)]
 struct Asked {
     levels: BTreeMap<String, String>,

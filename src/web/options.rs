@@ -10,7 +10,7 @@ use crate::{
     homeserver::{Registration, Support},
 };
 
-/// `Config` of `worker/messages.ts`.
+/// `Config` of `worker/shared/messages.ts`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Options {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::store::{self, Store};
 
 /// The worker holds the lock of its database. Another that takes it, since this one did not answer,
-/// waits for longer than this (`LET_GO_WITHIN` of worker/run.ts) before it opens the database. What a
+/// waits for longer than this (`LET_GO_WITHIN` of worker/server/run.ts) before it opens the database. What a
 /// worker that was frozen does when it wakes up is long after its last check.
 const LEASE: Duration = Duration::from_millis(100);
 /// Enough for thousands of deletions and for the largest chunks of a checkpoint; written once for

@@ -99,7 +99,7 @@ const withTwins = (name, work) =>
   withBrowser(
     name,
     async (browser, origin) => {
-      const entryPoints = [join(root, "worker/twins.ts")];
+      const entryPoints = [join(root, "worker/server/twins.ts")];
       const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: "esm" });
       const page = await browser.open(`${origin}/blank.html`);
       await page.evaluate(async (source) => {

@@ -1,6 +1,7 @@
 // What homeserver.status() tells.
 
-import type { Role } from "./tab.js";
+/** Whether this tab owns the worker. */
+export type Role = "leader" | "follower";
 
 /** A durable consumer of a stream. */
 export interface ConsumerStatus {

@@ -1,8 +1,8 @@
 // The worker's log: what the wasm and this script have to tell goes to the console and to the pages
 // that want it.
 
-import { lets, line, union } from "./log.js";
-import type { LogFields, LogPart, LogRecord, LogWanted } from "./log.js";
+import { lets, line, union } from "../shared/log.js";
+import type { LogFields, LogPart, LogRecord, LogWanted } from "../shared/log.js";
 
 /** Has the wasm log this. */
 export type SetLog = (wanted: LogWanted, sink: Logger) => void;

@@ -1,16 +1,16 @@
 // A worker's life: loads the wasm, starts what is in it, and answers over channels.
 
-import { version } from "../package.json";
-import { broadcastChannel, portChannel } from "./channel.js";
+import { version } from "../../package.json";
+import { broadcastChannel, portChannel } from "../shared/channel.js";
+import { Election } from "../shared/election.js";
+import { startErrorName } from "../shared/errors.js";
+import { hasLocks, hold, isHeld, uniqueName } from "../shared/locks.js";
+import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "../shared/messages.js";
+import { announcements, databaseLock } from "../shared/names.js";
 import { Callers, type HomeserverChannel } from "./callers.js";
-import { Election } from "./election.js";
 import type { Engine } from "./engine.js";
-import { startErrorName } from "./errors.js";
-import { hasLocks, hold, isHeld, uniqueName } from "./locks.js";
 import { Logger, type SetLog } from "./logger.js";
 import { forgetMade, isLost, rememberMade } from "./lost-data.js";
-import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "./messages.js";
-import { announcements, databaseLock } from "./names.js";
 
 type Owner = Pick<MessagePort, "postMessage">;
 

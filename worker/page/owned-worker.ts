@@ -1,8 +1,8 @@
 // The worker that a leading page owns.
 
-import { StartError } from "./errors.js";
-import { hasLocks, uniqueName, whenReleased } from "./locks.js";
-import type { FromWorker, ToWorker, Way, WorkerConfig } from "./messages.js";
+import { StartError } from "../shared/errors.js";
+import { hasLocks, uniqueName, whenReleased } from "../shared/locks.js";
+import type { FromWorker, ToWorker, Way, WorkerConfig } from "../shared/messages.js";
 
 /**
  * After what time without a word from the worker another is made beside it, at first; the time

@@ -1,14 +1,14 @@
 // Those who ask the homeserver: pages and service workers, each over a channel.
 
-import { broadcastChannel, portChannel, type Channel } from "./channel.js";
+import { broadcastChannel, portChannel, type Channel } from "../shared/channel.js";
+import { whenReleased } from "../shared/locks.js";
+import { PROTOCOL } from "../shared/messages.js";
+import type { CommandMessage, FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "../shared/messages.js";
+import { ERROR_HEADERS } from "../shared/response.js";
+import type { RequestStatus } from "../shared/status.js";
 import type { Engine } from "./engine.js";
-import { whenReleased } from "./locks.js";
 import type { Listener, Logger } from "./logger.js";
-import { PROTOCOL } from "./messages.js";
-import type { CommandMessage, FromHomeserver, RequestMessage, ToHomeserver, Welcome } from "./messages.js";
 import { serve } from "./nats-client.js";
-import { ERROR_HEADERS } from "./response.js";
-import type { RequestStatus } from "./status.js";
 import { Twins } from "./twins.js";
 
 export type HomeserverChannel = Channel<FromHomeserver, ToHomeserver>;

@@ -1,6 +1,6 @@
 // The worker of the queue alone.
 
-import init, { Queue, setLog } from "../dist/neurite_queue.js";
+import init, { Queue, setLog } from "../../dist/neurite_queue.js";
 import { run } from "./run.js";
 
 run({

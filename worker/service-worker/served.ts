@@ -1,7 +1,7 @@
 // Which base URLs the service worker answers for. Kept in IndexedDB, since a browser may end the
 // service worker at any time, and in a cache an app's own service worker would sweep it away.
 
-import { pathBelow } from "./base-url.js";
+import { pathBelow } from "../shared/base-url.js";
 
 const DATABASE = "neurite:service-worker";
 /** A record for each storage, so that two service workers of one origin don't undo each other. */

@@ -1,7 +1,7 @@
 // What a worker runs: the homeserver, or the queue alone.
 
-import type { FetchResponse, NatsConnection } from "../dist/neurite.js";
-import type { Body, HeaderList } from "./messages.js";
+import type { FetchResponse, NatsConnection } from "../../dist/neurite.js";
+import type { Body, HeaderList } from "../shared/messages.js";
 
 /** What wasm-bindgen makes of it. */
 export interface Engine {

@@ -1,7 +1,7 @@
 // A homeserver's answer, turned into a response as the Fetch API has it.
 
-import type { RequestContent } from "./request.js";
 import type { ResponseMessage } from "./messages.js";
+import type { RequestContent } from "./request.js";
 
 /** Statuses that have no body. fetch: "null body status" */
 const NO_BODY = new Set([101, 103, 204, 205, 304]);

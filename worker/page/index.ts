@@ -1,23 +1,23 @@
 // The package's entry: a Matrix homeserver for the page that asks for one.
 
-import { startError, StartError } from "./errors.js";
+import { startError, StartError } from "../shared/errors.js";
+import { PARTS, settleLog } from "../shared/log.js";
 import { Homeserver } from "./homeserver.js";
-import { PARTS, settleLog } from "./log.js";
 import { settle, type StartOptions } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
 import { newServerName } from "./server-name.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
 import { Tab } from "./tab.js";
 
-export { StartError, type StartErrorName } from "./errors.js";
+export { StartError, type StartErrorName } from "../shared/errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
 export type { Homeserver } from "./homeserver.js";
-export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "./log.js";
-export type { Support, SupportContact } from "./messages.js";
+export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "../shared/log.js";
+export type { Support, SupportContact } from "../shared/messages.js";
 export type { StartOptions } from "./options.js";
 export type { ServiceWorkerOption } from "./service-worker-link.js";
-export type { ConsumerStatus, OfflineStatus, RequestStatus, Status, StreamStatus } from "./status.js";
-export type { Role } from "./tab.js";
+export type { ConsumerStatus, OfflineStatus, RequestStatus, Status, StreamStatus } from "../shared/status.js";
+export type { Role } from "../shared/status.js";
 
 /**
  * Starts the homeserver of this origin in `options.storage`, or joins the one that another tab has

@@ -1,21 +1,20 @@
 // A tab's part in the election: one tab of an origin leads and owns the worker, the others follow
 // and reach that worker through ports.
 
-import { version } from "../package.json";
-import { broadcastChannel, portChannel } from "./channel.js";
-import { Connection } from "./connection.js";
-import { StartError } from "./errors.js";
-import { Election } from "./election.js";
+import { version } from "../../package.json";
+import { broadcastChannel, portChannel } from "../shared/channel.js";
+import { Connection } from "../shared/connection.js";
+import { Election } from "../shared/election.js";
+import { StartError } from "../shared/errors.js";
+import { hasLocks, uniqueName } from "../shared/locks.js";
+import type { LogSettings } from "../shared/log.js";
+import type { Announcement, Welcome, WorkerConfig } from "../shared/messages.js";
+import { announcements, leaderLock } from "../shared/names.js";
+import type { Role } from "../shared/status.js";
 import { watchLifecycle } from "./lifecycle.js";
-import { hasLocks, uniqueName } from "./locks.js";
-import type { LogSettings } from "./log.js";
-import type { Announcement, Welcome, WorkerConfig } from "./messages.js";
-import { announcements, leaderLock } from "./names.js";
 import { OwnedWorker, workersAreShared, type MakeWorker, type WorkerPlace } from "./owned-worker.js";
 import { Presence } from "./presence.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
-
-export type Role = "leader" | "follower";
 
 /** What is led. */
 export interface Contest {

@@ -1,8 +1,8 @@
 // A NATS client that the worker serves: its bytes, carried from a channel to the wasm and back.
 
-import type { Channel } from "./channel.js";
+import type { Channel } from "../shared/channel.js";
+import type { FromNatsClient, ToNatsClient } from "../shared/messages.js";
 import type { Engine } from "./engine.js";
-import type { FromNatsClient, ToNatsClient } from "./messages.js";
 
 /** Serves the client at the other end until it leaves, breaks the protocol, or `gone` aborts. */
 export function serve(engine: Engine, channel: Channel<ToNatsClient, FromNatsClient>, gone: AbortSignal): void {

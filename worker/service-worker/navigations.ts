@@ -1,6 +1,6 @@
 // Navigations that come to the service worker: whose page began one, and what strangers may not do.
 
-import { ERROR_HEADERS } from "./response.js";
+import { ERROR_HEADERS } from "../shared/response.js";
 
 /**
  * Whether a page of this origin began it. What a service worker sees of a navigation has neither

@@ -1,13 +1,13 @@
 // The handle that start() gives.
 
-import { normalizeBaseUrl, pathBelow } from "./base-url.js";
-import { networkError } from "./errors.js";
+import { normalizeBaseUrl, pathBelow } from "../shared/base-url.js";
+import { networkError } from "../shared/errors.js";
+import type { Welcome } from "../shared/messages.js";
+import { readArguments } from "../shared/request.js";
+import { toResponse } from "../shared/response.js";
+import type { Status } from "../shared/status.js";
 import { Handle } from "./handle.js";
-import type { Welcome } from "./messages.js";
-import { readArguments } from "./request.js";
-import { toResponse } from "./response.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
-import type { Status } from "./status.js";
 import type { Tab } from "./tab.js";
 
 /** A homeserver of this origin: in this tab's worker, or reached through another tab's. */

@@ -1,6 +1,6 @@
 // A NATS client's socket, over a port to whichever worker runs.
 
-import type { FromNatsClient, ToNatsClient } from "./messages.js";
+import type { FromNatsClient, ToNatsClient } from "../shared/messages.js";
 
 /** After how many bytes the worker is told that they were taken; it bounds what is on the way. */
 const TOLD_EVERY = 256 * 1024;

@@ -1,6 +1,6 @@
 // The homeserver's worker.
 
-import init, { Homeserver, setLog } from "../dist/neurite.js";
+import init, { Homeserver, setLog } from "../../dist/neurite.js";
 import { run } from "./run.js";
 
 run({

@@ -5,15 +5,15 @@
 //
 //   import "neurite/service-worker";            // or importScripts("…/service-worker.js")
 
-import { version } from "../package.json";
-import { looksLikeMatrix } from "./base-url.js";
-import { hold, uniqueName } from "./locks.js";
-import type { FromServiceWorker, Serving, ToServiceWorker } from "./messages.js";
-import { PROTOCOL } from "./messages.js";
+import { version } from "../../package.json";
+import { looksLikeMatrix } from "../shared/base-url.js";
+import { hold, uniqueName } from "../shared/locks.js";
+import type { FromServiceWorker, Serving, ToServiceWorker } from "../shared/messages.js";
+import { PROTOCOL } from "../shared/messages.js";
+import { isAnsweredOnce } from "../shared/repeatable.js";
+import { readRequest } from "../shared/request.js";
+import { ERROR_HEADERS, toResponse } from "../shared/response.js";
 import { beganHere, foreignFormRefused, isForeignForm } from "./navigations.js";
-import { isAnsweredOnce } from "./repeatable.js";
-import { readRequest } from "./request.js";
-import { ERROR_HEADERS, toResponse } from "./response.js";
 import { Route } from "./route.js";
 import { Served } from "./served.js";
 import { askPages } from "./tell.js";

@@ -1,19 +1,19 @@
 // The queue alone: `neurite/queue`.
 
-import { startError } from "./errors.js";
+import { startError } from "../shared/errors.js";
+import { QUEUE_PARTS, settleLog, type LogOption } from "../shared/log.js";
+import type { Status } from "../shared/status.js";
 import { Handle } from "./handle.js";
-import { QUEUE_PARTS, settleLog, type LogOption } from "./log.js";
 import { DEFAULT_STORAGE, nonEmpty, oneOf } from "./options.js";
 import { workersAreShared } from "./owned-worker.js";
 import { ServiceWorkerLink } from "./service-worker-link.js";
-import type { Status } from "./status.js";
 import { Tab } from "./tab.js";
 
-export { StartError, type StartErrorName } from "./errors.js";
+export { StartError, type StartErrorName } from "../shared/errors.js";
 export type { EndEvent, HandleEventMap } from "./handle.js";
-export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "./log.js";
-export type { ConsumerStatus, OfflineStatus, StreamStatus } from "./status.js";
-export type { Role } from "./tab.js";
+export type { LogFields, LogLevel, LogOption, LogOptions, LogPart, LogRecord } from "../shared/log.js";
+export type { ConsumerStatus, OfflineStatus, StreamStatus } from "../shared/status.js";
+export type { Role } from "../shared/status.js";
 
 export interface QueueOptions {
   /** The database's name, so that several can exist side by side. Default: "neurite". */

@@ -1,10 +1,10 @@
 // The service worker's way to the homeserver of one storage.
 
-import { portChannel } from "./channel.js";
-import { Connection } from "./connection.js";
-import type { Answer, FromHomeserver, FromServiceWorker, ToHomeserver, Way } from "./messages.js";
-import { leaderLock } from "./names.js";
-import type { RequestContent } from "./request.js";
+import { portChannel } from "../shared/channel.js";
+import { Connection } from "../shared/connection.js";
+import type { Answer, FromHomeserver, FromServiceWorker, ToHomeserver, Way } from "../shared/messages.js";
+import { leaderLock } from "../shared/names.js";
+import type { RequestContent } from "../shared/request.js";
 
 /** After what time pages are asked again who leads: at first, and at most, as the time doubles. */
 const ASK_AGAIN_AFTER = 250;

@@ -1,7 +1,7 @@
 // A service worker that knows of no homeserver asks the pages: it may be new, or the site's data was
 // deleted, with what the pages had told it before.
 
-import type { FromServiceWorker } from "./messages.js";
+import type { FromServiceWorker } from "../shared/messages.js";
 
 /** How long pages may take; one that uses no homeserver never answers. */
 const TELL_WITHIN = 2000;

@@ -1,8 +1,8 @@
 // What shows others that a page takes part: its own lock, which is free once the page has gone, and
 // its ear for what is announced.
 
-import { hold } from "./locks.js";
-import type { Announcement } from "./messages.js";
+import { hold } from "../shared/locks.js";
+import type { Announcement } from "../shared/messages.js";
 
 export class Presence {
   #over = new AbortController();

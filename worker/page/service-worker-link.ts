@@ -1,8 +1,8 @@
 // The page's side of the service worker.
 
-import { version } from "../package.json";
-import type { FromServiceWorker, Serving, ToServiceWorker, Way } from "./messages.js";
-import { PROTOCOL } from "./messages.js";
+import { version } from "../../package.json";
+import type { FromServiceWorker, Serving, ToServiceWorker, Way } from "../shared/messages.js";
+import { PROTOCOL } from "../shared/messages.js";
 import { isGone, pause } from "./service-worker-watch.js";
 
 export type ServiceWorkerOption =

@@ -4,8 +4,8 @@
 // next service worker, where nothing tells it from a new one. What changes something is done once all
 // the same: the second takes the answer of the first.
 
-import type { FetchResponse } from "../dist/neurite.js";
-import type { Body, RequestMessage } from "./messages.js";
+import type { FetchResponse } from "../../dist/neurite.js";
+import type { Body, RequestMessage } from "../shared/messages.js";
 
 /** How long the answers are kept that an ended service worker has left behind, and how many. */
 const KEPT_FOR = 10_000;

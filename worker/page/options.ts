@@ -1,9 +1,9 @@
 // What start() is told.
 
-import { normalizeBaseUrl } from "./base-url.js";
-import { StartError } from "./errors.js";
-import type { LogOption } from "./log.js";
-import type { Config, Support } from "./messages.js";
+import { normalizeBaseUrl } from "../shared/base-url.js";
+import { StartError } from "../shared/errors.js";
+import type { LogOption } from "../shared/log.js";
+import type { Config, Support } from "../shared/messages.js";
 import type { ServiceWorkerOption } from "./service-worker-link.js";
 
 export interface StartOptions {

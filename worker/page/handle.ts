@@ -1,7 +1,8 @@
 // What the handles have in common that the two start()s give.
 
+import type { Role } from "../shared/status.js";
 import type { ServiceWorkerLink } from "./service-worker-link.js";
-import type { Role, Tab } from "./tab.js";
+import type { Tab } from "./tab.js";
 
 export interface HandleEventMap {
   /** `role` is another: this tab's worker holds what the handle stands for from now on, or no longer does. */
