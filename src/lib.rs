@@ -13,6 +13,8 @@
 #[cfg(feature = "homeserver")]
 pub mod client_api;
 #[cfg(feature = "homeserver")]
+pub mod config;
+#[cfg(feature = "homeserver")]
 mod error;
 #[cfg(feature = "homeserver")]
 pub mod feed;
@@ -21,7 +23,11 @@ pub mod follow_ups;
 #[cfg(feature = "homeserver")]
 pub mod homeserver;
 #[cfg(feature = "homeserver")]
+pub mod http;
+#[cfg(feature = "homeserver")]
 pub mod json;
+#[cfg(feature = "homeserver")]
+mod lengths;
 pub mod log;
 #[cfg(feature = "homeserver")]
 pub mod media;

@@ -38,7 +38,7 @@ use crate::{
 
 /// Whether guests may send requests of this type: those that the specification names, and what a
 /// client needs to be one at all.
-pub(super) fn may_use(request: TypeId) -> bool {
+pub(crate) fn may_use(request: TypeId) -> bool {
     let named = [
         TypeId::of::<get_state_events::v3::Request>(),
         TypeId::of::<get_context::v3::Request>(),
@@ -74,7 +74,7 @@ pub(super) fn may_use(request: TypeId) -> bool {
 }
 
 /// 403 `M_GUEST_ACCESS_FORBIDDEN`
-pub(super) fn forbidden() -> Error {
+pub(crate) fn forbidden() -> Error {
     Error::new(
         StatusCode::FORBIDDEN,
         ErrorKind::GuestAccessForbidden,
@@ -83,7 +83,7 @@ pub(super) fn forbidden() -> Error {
 }
 
 /// Lets a guest join only where the room lets guests in.
-pub(super) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<()> {
+pub(crate) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<()> {
     match server.rooms.room(room_id).await?.lets_guests_in().await? {
         true => Ok(()),
         false => Err(forbidden()),
@@ -92,7 +92,7 @@ pub(super) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<
 
 /// The same for a guest who sends the membership event themselves, which changes their profile when
 /// they are in the room.
-pub(super) async fn check_member_event(
+pub(crate) async fn check_member_event(
     server: &Homeserver,
     guest: &UserId,
     room_id: &RoomId,
@@ -105,7 +105,7 @@ pub(super) async fn check_member_event(
 
 /// What there is to do once `event` is sent, if it bears on whether the room lets guests in: it is
 /// another guest access, or the redaction of that. spec: client-server §Guest Access
-pub(super) async fn follow_up(
+pub(crate) async fn follow_up(
     server: &Homeserver,
     room_id: &RoomId,
     event: &NewEvent,

@@ -14,8 +14,8 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::{Incoming, Router, pagination::Token, uia};
 use crate::{
-    Error, Homeserver, Result,
-    users::{CrossSigningKeys, KeysById, SignatureFailure, Usage, lengths},
+    Error, Homeserver, Result, lengths,
+    users::{CrossSigningKeys, KeysById, SignatureFailure, Usage},
 };
 
 pub(super) fn routes(router: &mut Router) {

@@ -4,22 +4,16 @@ mod account;
 mod account_data;
 mod admin;
 mod backup;
-mod bodies;
-mod body;
 mod capabilities;
 mod devices;
-mod endpoint;
 mod events;
 mod fallback;
 mod filter;
-mod guests;
-mod headers;
-mod incoming;
+pub(crate) mod guests;
 mod keys;
-mod limits;
 mod media;
 mod membership;
-mod moderation;
+pub(crate) mod moderation;
 mod mutual_rooms;
 mod old_sync;
 mod openid;
@@ -29,14 +23,12 @@ mod previews;
 mod profile;
 mod push;
 mod push_rules;
-mod query;
 mod readable;
 mod receipts;
 mod registration;
 mod relations;
 mod reporting;
 mod room;
-mod router;
 mod search;
 mod session;
 mod spaces;
@@ -54,14 +46,9 @@ mod versions;
 mod voip;
 mod well_known;
 
-use self::body::json_response;
-pub(crate) use self::headers::refusal;
-pub(crate) use self::limits::RateLimits;
-pub use self::{
-    body::Body,
-    incoming::{Authenticate, Incoming},
-    router::Router,
-};
+pub use crate::http::{Authenticate, Body, Incoming, Router};
+use crate::http::{bodies, endpoint, headers, incoming, json_response, limits, query};
+pub(crate) use crate::http::{headers::refusal, limits::RateLimits};
 
 /// The router with every endpoint.
 pub(crate) fn router() -> Router {

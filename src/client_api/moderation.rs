@@ -23,7 +23,7 @@ use ruma::{
 use crate::{Error, Homeserver, Result, rooms::NewEvent, users::Session};
 
 /// Refuses one who is locked out everything but to log out.
-pub(super) fn check_lock(session: &Session, request: &http::Request<()>) -> Result<()> {
+pub(crate) fn check_lock(session: &Session, request: &http::Request<()>) -> Result<()> {
     // `/_matrix/client/v3/logout`, as the specification's versions spell it.
     let mut path = request.uri().path().split('/').skip(4);
     match (path.next(), path.next(), path.next()) {
@@ -33,7 +33,7 @@ pub(super) fn check_lock(session: &Session, request: &http::Request<()>) -> Resu
 }
 
 /// Whether one who is suspended may send requests of this type. Events are looked at one by one.
-pub(super) fn suspended_may_use(request: TypeId) -> bool {
+pub(crate) fn suspended_may_use(request: TypeId) -> bool {
     let forbidden = [
         TypeId::of::<join_room_by_id::v3::Request>(),
         TypeId::of::<join_room_by_id_or_alias::v3::Request>(),
@@ -51,13 +51,13 @@ pub(super) fn suspended_may_use(request: TypeId) -> bool {
 }
 
 /// 403 `M_USER_SUSPENDED`
-pub(super) fn suspended() -> Error {
+pub(crate) fn suspended() -> Error {
     let message = "You cannot do this while your account is suspended";
     Error::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, message)
 }
 
 /// Lets one who is suspended leave and take back what they said, and send nothing else.
-pub(super) async fn check_event(
+pub(crate) async fn check_event(
     server: &Homeserver,
     session: &Session,
     room_id: &RoomId,

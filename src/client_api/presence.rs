@@ -6,7 +6,7 @@ use ruma::{
 };
 
 use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, users::lengths};
+use crate::{Error, Homeserver, Result, lengths};
 
 pub(super) fn routes(router: &mut Router) {
     router.add(get);

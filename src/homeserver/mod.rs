@@ -1,21 +1,16 @@
 //! The homeserver: its parts, wired together.
 
-mod config;
 mod expiry;
 mod follow_ups;
 mod status;
-mod support;
 
 use std::{future::Future, rc::Rc};
 
 use futures::channel::oneshot;
 use ruma::{OwnedServerName, ServerName};
 
-pub use self::{
-    config::{Config, Registration},
-    status::Status,
-    support::Support,
-};
+pub use self::status::Status;
+pub use crate::config::{Config, Registration, Support};
 use crate::{
     Error, Result,
     client_api::{self, Body, RateLimits, Router},

@@ -4,10 +4,11 @@ use ruma::{RoomId, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Users, lengths};
+use super::Users;
 use crate::{
     Error, Result,
     feed::Change,
+    lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 

@@ -5,10 +5,9 @@ use ruma::{DeviceId, OwnedDeviceId, UserId};
 use super::{
     Users,
     device_record::{DeviceRecord, device_key},
-    lengths,
 };
 use crate::{
-    Error, Result,
+    Error, Result, lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 

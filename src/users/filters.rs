@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{Users, lengths};
+use super::Users;
 use crate::{
-    Error, Result,
+    Error, Result, lengths,
     store::{Batch, Key, Table},
 };
 

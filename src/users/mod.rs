@@ -15,7 +15,6 @@ mod filters;
 mod ignored;
 mod interactive;
 mod invite_permission;
-pub(crate) mod lengths;
 mod login_tokens;
 mod moderation;
 mod one_time_keys;

@@ -10,11 +10,11 @@ use ruma::{
 use url::Url;
 
 use super::{
-    Users, lengths,
+    Users,
     sessions::{Session, unknown_token},
 };
 use crate::{
-    Error, Result,
+    Error, Result, lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 

@@ -17,11 +17,10 @@ pub(super) use self::cache::SessionCache;
 use super::{
     Standing, Users,
     device_record::DeviceRecord,
-    lengths,
     tokens::{self, TokenHash, TokenPair},
 };
 use crate::{
-    Error, Result, platform,
+    Error, Result, lengths, platform,
     store::{Batch, Key, Table},
 };
 

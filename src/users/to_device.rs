@@ -8,10 +8,11 @@ use ruma::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Users, device_record::device_key, lengths, remembered::Remembered, sessions::Session};
+use super::{Users, device_record::device_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::{Change, Position},
+    lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 

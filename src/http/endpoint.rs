@@ -17,16 +17,19 @@ use ruma::{
 };
 
 use super::{
-    Authenticate, Body, Incoming, bodies, guests,
+    Authenticate, Body, Incoming, bodies,
     incoming::{self, Scheme},
     limits::Limit,
-    moderation,
 };
-use crate::{Error, Homeserver, Result, users::Session};
+use crate::{
+    Error, Homeserver, Result,
+    client_api::{guests, moderation},
+    users::Session,
+};
 
 /// What a request may leave out that ruma's types need.
 #[derive(Clone, Copy)]
-pub(super) enum LeftOut {
+pub(crate) enum LeftOut {
     Nothing,
     /// Members of the body: this adds them, or tells what is missing where the specification wants
     /// that to be told.
@@ -36,13 +39,13 @@ pub(super) enum LeftOut {
 }
 
 /// What comes of a request.
-pub(super) type Answer<'a> = LocalBoxFuture<'a, Result<http::Response<Body>>>;
+pub(crate) type Answer<'a> = LocalBoxFuture<'a, Result<http::Response<Body>>>;
 
 /// Parses a request and passes it to its handler.
-pub(super) type ParsedHandler = dyn for<'a> Fn(&'a Homeserver, Received) -> Result<Answer<'a>>;
+pub(crate) type ParsedHandler = dyn for<'a> Fn(&'a Homeserver, Received) -> Result<Answer<'a>>;
 
 /// What is known of an endpoint without the types of its requests and responses.
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     request: TypeId,
     method: Method,
     scheme: Scheme,
@@ -50,7 +53,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// The endpoint that requests of this type are for.
-    pub(super) fn of<R>() -> &'static Self
+    pub(crate) fn of<R>() -> &'static Self
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
@@ -65,12 +68,12 @@ impl Endpoint {
     }
 
     /// Its method.
-    pub(super) fn method(&self) -> &Method {
+    pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
     /// Lets a request in, and reads its body.
-    pub(super) async fn receive(
+    pub(crate) async fn receive(
         &self,
         server: &Homeserver,
         request: http::Request<Body>,
@@ -122,7 +125,7 @@ fn completed(body: Bytes, add: fn(&mut JsonObject) -> Result<()>) -> Result<Byte
 }
 
 /// A request that was let in: what is left to do is to parse it.
-pub(super) struct Received {
+pub(crate) struct Received {
     head: http::Request<()>,
     body: Bytes,
     args: Vec<String>,
@@ -143,7 +146,7 @@ impl Received {
 }
 
 /// What parses a request of this type, passes it to `handler` and writes the response.
-pub(super) fn parsed<R, H>(handler: H) -> Rc<ParsedHandler>
+pub(crate) fn parsed<R, H>(handler: H) -> Rc<ParsedHandler>
 where
     R: IncomingRequest + 'static,
     R::Authentication: Authenticate,
@@ -157,7 +160,7 @@ where
 
 /// Reads a request, with its body as it was sent: for handlers that keep what ruma does not know
 /// of it.
-pub(super) async fn read<R>(
+pub(crate) async fn read<R>(
     server: &Homeserver,
     request: http::Request<Body>,
     args: Vec<String>,
@@ -172,7 +175,7 @@ where
 }
 
 /// Keeps out whom the endpoint of this type of request is not for, and who asks for too much.
-pub(super) fn admit<R>(server: &Homeserver, sender: Option<&Session>) -> Result<()>
+pub(crate) fn admit<R>(server: &Homeserver, sender: Option<&Session>) -> Result<()>
 where
     R: IncomingRequest + 'static,
     R::Authentication: Authenticate,
@@ -182,7 +185,7 @@ where
 
 /// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
 /// `M_INVALID_PARAM`.
-pub(super) fn parse<R: IncomingRequest>(
+pub(crate) fn parse<R: IncomingRequest>(
     head: &http::Request<()>,
     body: &[u8],
     args: &[String],
@@ -216,7 +219,7 @@ fn unparsable(cause: DeserializationError) -> Error {
 }
 
 /// Writes a response.
-pub(super) fn respond<T: OutgoingResponse>(response: T) -> Result<http::Response<Body>> {
+pub(crate) fn respond<T: OutgoingResponse>(response: T) -> Result<http::Response<Body>> {
     let (parts, body) = response.try_into_http_response_inner().map_err(unwritable)?.into_parts();
     let content_type = body.content_type();
     let body: Vec<u8> = body.try_into_buf().map_err(|cause| unwritable(cause.into()))?;

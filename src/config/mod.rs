@@ -1,8 +1,10 @@
 //! What a homeserver is told when it starts.
 
+mod support;
+
 use ruma::{OwnedServerName, OwnedUserId, RoomVersionId};
 
-use super::Support;
+pub use self::support::Support;
 
 /// The options of a homeserver.
 #[derive(Clone, Debug)]

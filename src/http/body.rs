@@ -69,7 +69,7 @@ impl From<Bytes> for Body {
 ///
 /// # Errors
 /// When the body has no JSON form.
-pub(super) fn json_response(body: &impl Serialize) -> Result<http::Response<Body>> {
+pub(crate) fn json_response(body: &impl Serialize) -> Result<http::Response<Body>> {
     let body = serde_json::to_vec(body).map_err(Error::internal)?;
     let mut response = http::Response::new(Body::from(body));
     let json = http::HeaderValue::from_static("application/json");

@@ -21,7 +21,7 @@ const MAX_SIZE_OF_MANY: u64 = 24 << 20;
 ///
 /// # Errors
 /// 413 `M_TOO_LARGE`; 400 `M_BAD_JSON` for JSON that is too deep, whatever it says.
-pub(super) async fn read_for(request: TypeId, body: Body) -> Result<Bytes> {
+pub(crate) async fn read_for(request: TypeId, body: Body) -> Result<Bytes> {
     let of_many = [
         TypeId::of::<add_backup_keys::v3::Request>(),
         TypeId::of::<add_backup_keys_for_room::v3::Request>(),
@@ -37,7 +37,7 @@ pub(super) async fn read_for(request: TypeId, body: Body) -> Result<Bytes> {
 ///
 /// # Errors
 /// As [`read_for`].
-pub(super) async fn read(body: Body) -> Result<Bytes> {
+pub(crate) async fn read(body: Body) -> Result<Bytes> {
     read_up_to(body, MAX_SIZE).await
 }
 

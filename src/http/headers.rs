@@ -37,7 +37,7 @@ const MEDIA: Table<3> = [
 ];
 
 /// Gives a response the headers that every response has.
-pub(super) fn complete(mut response: Response<Body>) -> Response<Body> {
+pub(crate) fn complete(mut response: Response<Body>) -> Response<Body> {
     for (name, value) in EVERY {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -50,7 +50,7 @@ pub(crate) fn refusal(error: Error) -> Response<Body> {
 }
 
 /// The headers of a file.
-pub(super) fn of_media() -> HeaderMap {
+pub(crate) fn of_media() -> HeaderMap {
     MEDIA.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect()
 }
 
@@ -58,7 +58,7 @@ pub(super) fn of_media() -> HeaderMap {
 ///
 /// # Errors
 /// When the nonce can't be in a header.
-pub(super) fn of_page(nonce: &str) -> Result<HeaderMap> {
+pub(crate) fn of_page(nonce: &str) -> Result<HeaderMap> {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

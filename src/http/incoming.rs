@@ -5,8 +5,7 @@ use ruma::api::auth_scheme::{
     NoAuthentication,
 };
 
-use super::moderation;
-use crate::{Error, Homeserver, Result, platform::Caller, users::Session};
+use crate::{Error, Homeserver, Result, client_api::moderation, platform::Caller, users::Session};
 
 /// A parsed request with who sent it. Derefs to the request.
 pub struct Incoming<R: ruma::api::Metadata>
@@ -22,7 +21,7 @@ where
 }
 
 /// Who waits for the answer to a request.
-pub(super) fn caller<T>(request: &http::Request<T>) -> Caller {
+pub(crate) fn caller<T>(request: &http::Request<T>) -> Caller {
     request.extensions().get().cloned().unwrap_or_default()
 }
 
@@ -118,7 +117,7 @@ impl Authenticate for AccessTokenOptional {
 }
 
 /// The session by whose access token a request was sent.
-pub(super) async fn session(
+pub(crate) async fn session(
     server: &Homeserver,
     request: &http::Request<()>,
     scheme: Scheme,

@@ -15,7 +15,7 @@ use super::{
     endpoint::{Answer, Endpoint, LeftOut, ParsedHandler, parsed},
     headers,
 };
-use crate::{Error, Homeserver, Result, users::lengths};
+use crate::{Error, Homeserver, Result, lengths};
 
 /// The table of endpoints.
 pub struct Router {
@@ -43,12 +43,12 @@ enum Handler {
 
 impl Router {
     /// A router without endpoints.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { paths: matchit::Router::new(), building: HashMap::new() }
     }
 
     /// Registers a handler under all paths that its request has ever had.
-    pub(super) fn add<R, H>(&mut self, handler: H)
+    pub(crate) fn add<R, H>(&mut self, handler: H)
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
@@ -59,7 +59,7 @@ impl Router {
     }
 
     /// Registers a handler as [`Router::add`] does, of requests whose bodies are completed first.
-    pub(super) fn add_completed<R, H>(
+    pub(crate) fn add_completed<R, H>(
         &mut self,
         handler: H,
         complete: fn(&mut JsonObject) -> Result<()>,
@@ -74,7 +74,7 @@ impl Router {
 
     /// Registers a handler of a state event under its paths without the state key, which is empty
     /// then. spec: client-server §PUT /rooms/{roomId}/state/{eventType}/{stateKey}
-    pub(super) fn add_with_empty_state_key<R, H>(&mut self, handler: H)
+    pub(crate) fn add_with_empty_state_key<R, H>(&mut self, handler: H)
     where
         R: IncomingRequest + 'static,
         R::Authentication: Authenticate,
@@ -95,7 +95,7 @@ impl Router {
     }
 
     /// Registers a handler that reads the request itself, under all paths of this type of request.
-    pub(super) fn add_raw_for<R: Metadata>(
+    pub(crate) fn add_raw_for<R: Metadata>(
         &mut self,
         handler: impl for<'a> Fn(&'a Rc<Homeserver>, http::Request<Body>, Vec<String>) -> Answer<'a>
         + 'static,
@@ -105,7 +105,7 @@ impl Router {
 
     /// Registers a handler that reads the request itself: what ruma has no type for, and bodies
     /// that should not be read into memory. `path` has its variables in braces.
-    pub(super) fn add_raw(
+    pub(crate) fn add_raw(
         &mut self,
         method: Method,
         path: &str,
@@ -140,7 +140,7 @@ impl Router {
     }
 
     /// Makes the table of what was registered.
-    pub(super) fn finish(mut self) -> Self {
+    pub(crate) fn finish(mut self) -> Self {
         for (path, methods) in std::mem::take(&mut self.building) {
             // Registered paths are constants of ruma and of this crate; a clash shows in any test.
             self.paths.insert(path, methods).expect("paths of endpoints do not clash");

@@ -49,7 +49,7 @@ pub(crate) fn part(what: &str, json: &RawValue) -> Result<()> {
 ///
 /// # Errors
 /// 413 `M_TOO_LARGE`
-pub(super) fn account_data(json: &RawValue) -> Result<()> {
+pub(crate) fn account_data(json: &RawValue) -> Result<()> {
     size("Account data", json, ACCOUNT_DATA)
 }
 
