@@ -13,6 +13,7 @@ use super::{
     Engine,
     backend::{Change, Check, Space, Transaction},
     facts::Floor,
+    journal,
     leaf::Leaf,
     leaves::Replaced,
     overlay::Overlay,
@@ -117,7 +118,7 @@ impl Engine {
         overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
         drop(overlays);
         self.shortage.take_freed();
-        self.journal.set(other(self.journal.get()));
+        self.journal.set(journal::other(self.journal.get()));
         self.scans.next_era();
         self.start_checkpoint();
     }
@@ -201,7 +202,7 @@ impl Engine {
         if !work.carried.is_empty() {
             self.carry(std::mem::take(&mut work.carried)).await?;
         }
-        let frozen = other(self.journal.get());
+        let frozen = journal::other(self.journal.get());
         let floor = Floor { sequence: work.frozen.sequence(), tables: self.leaves.tables() };
         let clear = recovery::clear(frozen, &floor, self.owner);
         self.write_to_backend(clear, Purpose::MakeRoom).await
@@ -318,11 +319,6 @@ impl Engine {
         }
         Ok((old, merged, end))
     }
-}
-
-/// The journal that is not `journal`.
-pub fn other(journal: Space) -> Space {
-    if journal == Space::JournalA { Space::JournalB } else { Space::JournalA }
 }
 
 /// A checkpoint under way.

@@ -5,10 +5,18 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::codec::{self, Reader, Writer};
+use super::{
+    backend::Space,
+    codec::{self, Reader, Writer},
+};
 use crate::store::{Error, Result, batch::Write};
 
 const FORMAT: u8 = 1;
+
+/// The journal that is not `journal`.
+pub fn other(journal: Space) -> Space {
+    if journal == Space::JournalA { Space::JournalB } else { Space::JournalA }
+}
 
 /// The place of a record in the order of all records, and the opening that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,9 +12,8 @@ use bytes::Bytes;
 
 use super::{
     backend::{Change, Check, OWNER_KEY, Records, Space, Transaction},
-    checkpoint::other,
     facts::{Floor, Owner},
-    journal::{Head, Record, RecordId},
+    journal::{self, Head, Record, RecordId},
     overlay::{Overlay, Overlays},
 };
 use crate::store::{Durability, Error, Result};
@@ -131,7 +130,7 @@ struct Journals {
 fn legitimate(records: &Records, newest: Option<&Owner>, floor: u64) -> Result<Journals> {
     let is_newest = |owner| newest.is_some_and(|newest| newest.is(owner));
     let (mut found, mut head) = (Vec::new(), 0);
-    for space in [Space::JournalA, other(Space::JournalA)] {
+    for space in [Space::JournalA, journal::other(Space::JournalA)] {
         for (key, bytes) in records.of(space) {
             let id = RecordId::read(key)
                 .ok_or_else(|| Error::Corrupt("a journal has a foreign key".to_owned()))?;

@@ -206,8 +206,3 @@ async fn check_ours(database: &Database) -> Result<()> {
         _ => Err(foreign()),
     }
 }
-
-/// The error of an upgrade that can't be made.
-pub fn refuse_upgrade(reason: &str) -> Cause {
-    js_sys::Error::new(reason).into()
-}

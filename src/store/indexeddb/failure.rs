@@ -68,6 +68,11 @@ pub fn is_version_error(cause: &OpenDbError) -> bool {
     }
 }
 
+/// The error of an upgrade that can't be made.
+pub fn refuse_upgrade(reason: &str) -> Cause {
+    js_sys::Error::new(reason).into()
+}
+
 fn from_exception(exception: &web_sys::DomException) -> Error {
     match exception.name().as_str() {
         "QuotaExceededError" => Error::QuotaExceeded,

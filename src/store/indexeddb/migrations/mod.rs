@@ -7,7 +7,7 @@ mod v1;
 
 use indexed_db_futures::{Result, database::Database};
 
-use super::{connection::refuse_upgrade, failure::Failure};
+use super::failure::{Failure, refuse_upgrade};
 
 /// The key, in the facts, of the record that tells that the database is Neurite's.
 pub const MAGIC_KEY: &[u8] = &[0xff];
