@@ -32,7 +32,7 @@ impl Sync {
         response: &mut Response,
         session: &Session,
         request: &SyncRequest,
-        rooms: &UserRooms,
+        moves: Moves,
         changes: &Changes,
         to: Position,
     ) -> Result<()> {
@@ -45,7 +45,7 @@ impl Sync {
             response.to_device.events = messages.into_iter().map(|(_, event)| event).collect();
         }
         if request.since.is_some() {
-            response.device_lists = self.device_lists(session, rooms, changes, after).await?;
+            response.device_lists = self.device_lists(session, moves, changes).await?;
         }
         let counts = users.key_counts(user_id, device_id).await?;
         response.device_one_time_keys_count = counts.one_time_keys.clone();
@@ -66,19 +66,18 @@ impl Sync {
     ) -> Result<DeviceLists> {
         let rooms = self.inner.rooms.memberships(&session.user_id).await?;
         let changes = Changes::of(self.inner.feed.since(from, to).await?, session, &rooms);
-        self.device_lists(session, &rooms, &changes, from).await
+        let moves = self.moves(session, &rooms, &changes, from).await?;
+        self.device_lists(session, moves, &changes).await
     }
 
     /// Users whose devices changed or who came to share a room, and those who share none any more.
     async fn device_lists(
         &self,
         session: &Session,
-        rooms: &UserRooms,
+        Moves { came, left }: Moves,
         changes: &Changes,
-        since: Position,
     ) -> Result<DeviceLists> {
         let own = &session.user_id;
-        let Moves { came, left } = self.moves(session, rooms, changes, since).await?;
         let mut lists = DeviceLists::default();
         for user_id in changes.device_lists.union(&came) {
             if self.shares(own, user_id).await? {

@@ -25,7 +25,7 @@ mod unread;
 use std::{rc::Rc, time::Duration};
 
 use ruma::{
-    RoomId, UserId,
+    OwnedRoomId, RoomId, UserId,
     api::client::filter::{EventFormat, FilterDefinition},
     events::room::member::MembershipState,
     presence::PresenceState,
@@ -37,6 +37,7 @@ use tracing::Instrument;
 pub(crate) use self::filter::event_passes;
 use self::{
     changes::{Changes, RoomChanges},
+    device::Moves,
     response::{Events, JoinedRoom, LeftRoom, StrippedRoom},
     span::Span,
     told_members::ToldMembers,
@@ -216,8 +217,12 @@ impl Sync {
         let mut response = Response { next_batch: format!("s{to}"), ..Response::default() };
         self.add_rooms(&mut response, session, request, rooms, &changes, to).await?;
         self.add_account_data(&mut response, session, request, &changes).await?;
-        self.add_presence(&mut response, session, request, rooms, &changes).await?;
-        self.add_device(&mut response, session, request, rooms, &changes, to).await?;
+        let moves = match request.since {
+            Some(since) => self.moves(session, rooms, &changes, since).await?,
+            None => Moves::default(),
+        };
+        self.add_presence(&mut response, session, request, &moves, &changes).await?;
+        self.add_device(&mut response, session, request, moves, &changes, to).await?;
         Ok(response)
     }
 
@@ -235,17 +240,22 @@ impl Sync {
             filter.rooms.as_ref().is_none_or(|only| only.iter().any(|of| of == room_id))
                 && !filter.not_rooms.iter().any(|of| of == room_id)
         };
+        let whole = request.since.is_none() || request.full_state;
         let nothing = RoomChanges::default();
-        for (room_id, membership) in rooms.iter().filter(|(room_id, _)| wanted(room_id)) {
-            let changed = changes.rooms.get(room_id);
-            let whole = request.since.is_none() || request.full_state;
+        // Unless everything is told, only through the rooms that changed, however many there are.
+        let room_ids: Box<dyn Iterator<Item = &OwnedRoomId>> = match whole {
+            true => Box::new(rooms.keys()),
+            false => Box::new(changes.rooms.keys()),
+        };
+        for room_id in room_ids.filter(|room_id| wanted(room_id)) {
+            let Some(membership) = rooms.get(room_id) else { continue };
+            let changed = changes.rooms.get(room_id).unwrap_or(&nothing);
             let is_new = request.since.is_none_or(|since| membership.position > since);
             // Of a room left and forgotten since, other devices still have to learn the leaving.
             let untold = request.since.is_some() && is_new;
-            if (membership.forgotten && !untold) || (changed.is_none() && !whole) {
+            if membership.forgotten && !untold {
                 continue;
             }
-            let changed = changed.unwrap_or(&nothing);
             let span = Span {
                 session,
                 filter,

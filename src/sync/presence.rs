@@ -12,13 +12,11 @@ use std::{
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedUserId, UserId, presence::PresenceState};
 use serde_json::{Value, json, value::to_raw_value};
 
-use super::{Sync, SyncRequest, changes::Changes, filter, response::Response};
+use super::{Sync, SyncRequest, changes::Changes, device::Moves, filter, response::Response};
 use crate::{
     Error, Result,
     feed::{Change, Feed},
-    platform,
-    rooms::UserRooms,
-    store,
+    platform, store,
     users::{Profile, Session},
 };
 
@@ -217,12 +215,12 @@ impl Sync {
         response: &mut Response,
         session: &Session,
         request: &SyncRequest,
-        rooms: &UserRooms,
+        moves: &Moves,
         changes: &Changes,
     ) -> Result<()> {
         let users: BTreeSet<OwnedUserId> = match request.since {
-            Some(since) => {
-                let mut came = self.moves(session, rooms, changes, since).await?.came;
+            Some(_) => {
+                let mut came = moves.came.clone();
                 came.remove(&session.user_id);
                 came.extend(changes.presence.iter().cloned());
                 came
