@@ -131,7 +131,7 @@ async fn hits(
     };
     let filter = &criteria.filter;
     let mut hits = Vec::new();
-    for (room_id, membership) in &*server.rooms.memberships(&session.user_id).await? {
+    for (room_id, membership) in server.rooms.memberships(&session.user_id).await?.iter() {
         let wanted = filter.rooms.as_ref().is_none_or(|only| only.contains(room_id))
             && !filter.not_rooms.contains(room_id);
         if wanted && !membership.forgotten {

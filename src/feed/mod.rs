@@ -7,6 +7,7 @@
 //! durable ceiling lies above every position given out, and a restart goes on from it.
 
 mod change;
+mod waiting;
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,10 +15,9 @@ use std::{
     rc::Rc,
 };
 
-use futures::channel::oneshot;
-
 pub use self::change::Change;
 pub(crate) use self::change::is_unthreaded;
+use self::waiting::Waiting;
 use crate::store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table};
 
 /// A place in the order of everything that happened; 0 is before the first.
@@ -45,7 +45,7 @@ struct Inner {
     /// The newest changes; complete above `recent_from`.
     recent: RefCell<VecDeque<(Position, Change)>>,
     recent_from: Cell<Position>,
-    waiting: RefCell<Vec<(Position, oneshot::Sender<()>)>>,
+    waiting: Waiting,
 }
 
 fn ceiling_key() -> Key {
@@ -67,7 +67,7 @@ impl Feed {
                 ceiling: Cell::new(ceiling),
                 recent: RefCell::default(),
                 recent_from: Cell::new(ceiling),
-                waiting: RefCell::default(),
+                waiting: Waiting::default(),
             }),
         })
     }
@@ -144,19 +144,17 @@ impl Feed {
         Ok(changes)
     }
 
-    /// Waits until [`Feed::current`] lies beyond `position`.
-    pub async fn wait_beyond(&self, position: Position) {
-        if self.current() > position {
-            return;
+    /// Waits until there is a change beyond `position` that `concerns` the waiter, or may have been.
+    /// It is asked for every change, so it is quick.
+    pub async fn wait_for(&self, position: Position, concerns: impl Fn(&Change) -> bool + 'static) {
+        let come = position < self.inner.recent_from.get() || {
+            let recent = self.inner.recent.borrow();
+            let start = recent.partition_point(|(at, _)| *at <= position);
+            recent.range(start..).any(|(_, change)| concerns(change))
+        };
+        if !come {
+            self.inner.waiting.wait(concerns).await;
         }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut waiting = self.inner.waiting.borrow_mut();
-            waiting.retain(|(_, sender)| !sender.is_canceled());
-            waiting.push((position, sender));
-        }
-        // The sender is dropped only with the feed, which this borrows.
-        let _ = receiver.await;
     }
 
     fn next(&self, batch: &mut Batch) -> Position {
@@ -174,20 +172,13 @@ impl Feed {
     fn advance(&self, position: Position, change: Change) {
         let inner = &self.inner;
         inner.current.set(position);
+        inner.waiting.wake(&change);
         let mut recent = inner.recent.borrow_mut();
         recent.push_back((position, change));
         if recent.len() > RECENT
             && let Some((dropped, _)) = recent.pop_front()
         {
             inner.recent_from.set(dropped);
-        }
-        drop(recent);
-        inner.waiting.borrow_mut().retain(|(_, sender)| !sender.is_canceled());
-        let woken: Vec<_> =
-            inner.waiting.borrow_mut().extract_if(.., |(beyond, _)| position > *beyond).collect();
-        for (_, sender) in woken {
-            // A receiver that is gone waits for nothing.
-            let _ = sender.send(());
         }
     }
 }

@@ -43,6 +43,15 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Some(slot.value.clone())
     }
 
+    /// The value under `key`, without counting as a use.
+    pub(super) fn peek<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        Some(self.slots.get(key)?.value.clone())
+    }
+
     /// Keeps `value` and forgets others as far as the limit asks; never one for which `pinned`.
     pub(super) fn insert(&mut self, key: K, value: V, weight: usize, pinned: impl Fn(&V) -> bool) {
         self.remove(&key);

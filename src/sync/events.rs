@@ -58,7 +58,20 @@ impl Sync {
             if waited || !stream.chunk.is_empty() {
                 return Ok(stream);
             }
-            let news = caller.wait_for(feed.wait_beyond(to));
+            let (user_id, rooms) = (session.user_id.clone(), self.inner.rooms.clone());
+            let only = room.map(ToOwned::to_owned);
+            let news = feed.wait_for(to, move |change| {
+                let Change::Event { room_id, member, .. } = change else { return false };
+                match &only {
+                    Some(only) => only == room_id,
+                    None => {
+                        let own = rooms.memberships_in_memory(&user_id);
+                        member.as_ref() == Some(&user_id)
+                            || own.is_none_or(|own| own.contains_key(room_id))
+                    }
+                }
+            });
+            let news = caller.wait_for(news);
             let mut news = std::pin::pin!(futures::FutureExt::fuse(news));
             futures::select_biased! {
                 news = news => match news {

@@ -36,7 +36,7 @@ use tracing::Instrument;
 
 pub(crate) use self::filter::event_passes;
 use self::{
-    changes::{Changes, RoomChanges},
+    changes::{Changes, RoomChanges, may_concern},
     device::Moves,
     response::{Events, JoinedRoom, LeftRoom, StrippedRoom},
     span::Span,
@@ -104,7 +104,7 @@ impl Sync {
         Self {
             inner: Rc::new(Inner {
                 typing: Typing::new(feed.clone()),
-                presence: Presence::new(feed.clone()),
+                presence: Presence::new(feed.clone(), rooms.clone()),
                 receipts: Receipts::new(store, feed.clone(), push.clone()),
                 told_members: ToldMembers::default(),
                 feed,
@@ -173,33 +173,24 @@ impl Sync {
             let to = self.inner.feed.current();
             let span = tracing::info_span!("sync");
             let response = self.answer(session, request, &rooms, to).instrument(span).await?;
+            // Nobody who waits holds the list, or each change of it would make a copy.
+            drop(rooms);
             if waited || !response.is_empty() {
                 return Ok(response);
             }
-            let news = request.caller.wait_for(self.news(session, to));
+            let news = {
+                let (session, rooms) = (session.clone(), self.inner.rooms.clone());
+                self.inner.feed.wait_for(to, move |change| may_concern(change, &session, &rooms))
+            };
+            let news = request.caller.wait_for(news);
             let mut news = std::pin::pin!(futures::FutureExt::fuse(news));
             futures::select_biased! {
                 news = news => match news {
-                    Some(outcome) => outcome?,
+                    Some(()) => {}
                     None => return Ok(response),
                 },
                 () = time_is_up => waited = true,
             }
-        }
-    }
-
-    /// Waits until the feed has something after `from` that may concern the user.
-    async fn news(&self, session: &Session, mut from: Position) -> Result<()> {
-        let feed = &self.inner.feed;
-        loop {
-            feed.wait_beyond(from).await;
-            let to = feed.current();
-            let rooms = self.inner.rooms.memberships(&session.user_id).await?;
-            let changes = Changes::of(feed.since(from, to).await?, session, &rooms);
-            if !changes.are_empty() {
-                return Ok(());
-            }
-            from = to;
         }
     }
 

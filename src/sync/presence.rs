@@ -3,7 +3,7 @@
 //! Only in memory: when the server starts, nobody is online until they say or sync.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
     time::Duration,
@@ -16,12 +16,16 @@ use super::{Sync, SyncRequest, changes::Changes, device::Moves, filter, response
 use crate::{
     Error, Result,
     feed::{Change, Feed},
-    platform, store,
+    platform,
+    rooms::Rooms,
     users::{Profile, Session},
 };
 
-/// How long after the end of their last sync a user is still online.
-const GRACE: Duration = Duration::from_secs(60);
+/// How often it is looked who is online and was not seen any more.
+const LOOK: Duration = Duration::from_secs(15);
+/// In how many looks somebody is not seen before they are offline: a minute after they were seen,
+/// and a look at most.
+const LOOKS: u64 = 5;
 /// How long after they were active a user counts as active now.
 const CURRENTLY_ACTIVE: Duration = Duration::from_secs(5 * 60);
 
@@ -34,8 +38,8 @@ pub struct UserPresence {
     pub status_msg: Option<String>,
     /// When they were active last.
     pub last_active: MilliSecondsSinceUnixEpoch,
-    /// How often they were seen: the timer of an older sight does nothing.
-    sights: u64,
+    /// Before which look they were seen last.
+    seen: u64,
     /// Whether they are offline because they were not seen any more, not because they said so.
     left: bool,
 }
@@ -75,12 +79,22 @@ impl UserPresence {
 #[derive(Clone)]
 pub struct Presence {
     feed: Feed,
+    rooms: Rooms,
     users: Rc<RefCell<BTreeMap<OwnedUserId, UserPresence>>>,
+    looks: Rc<Looks>,
+}
+
+/// One timer for everybody.
+#[derive(Default)]
+struct Looks {
+    count: Cell<u64>,
+    /// Somebody is online, so there are more to come.
+    running: Cell<bool>,
 }
 
 impl Presence {
-    pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, users: Rc::default() }
+    pub(super) fn new(feed: Feed, rooms: Rooms) -> Self {
+        Self { feed, rooms, users: Rc::default(), looks: Rc::default() }
     }
 
     /// What is known of a user's presence.
@@ -102,7 +116,7 @@ impl Presence {
         user_id: &UserId,
         state: PresenceState,
         status_msg: Option<String>,
-    ) -> store::Result<()> {
+    ) -> Result<()> {
         let changed = {
             let mut users = self.users.borrow_mut();
             let before = users.get(user_id).cloned();
@@ -114,7 +128,7 @@ impl Presence {
                     (PresenceState::Online, _) | (_, None) => platform::now(),
                     (_, Some(before)) => before.last_active,
                 },
-                sights: before.as_ref().map_or(0, |before| before.sights) + 1,
+                seen: self.looks.count.get(),
                 left: false,
             };
             let changed = before.is_none_or(|before| {
@@ -123,6 +137,7 @@ impl Presence {
             users.insert(user_id.to_owned(), after);
             changed
         };
+        self.look_for_leavers();
         match changed {
             true => self.announce(user_id).await,
             false => Ok(()),
@@ -134,29 +149,26 @@ impl Presence {
     ///
     /// # Errors
     /// When the store can't take the change.
-    pub async fn active(&self, user_id: &UserId) -> store::Result<()> {
-        let (changed, came) = {
+    pub async fn active(&self, user_id: &UserId) -> Result<()> {
+        let changed = {
             let mut users = self.users.borrow_mut();
-            let came = users.get(user_id).is_none_or(|user| user.left);
             let user = users.entry(user_id.to_owned()).or_insert_with(|| UserPresence {
                 state: PresenceState::Offline,
                 status_msg: None,
                 last_active: platform::now(),
-                sights: 0,
+                seen: 0,
                 left: true,
             });
             let before = user.currently_active();
             user.last_active = platform::now();
+            user.seen = self.looks.count.get();
             if user.state != PresenceState::Offline || user.left {
                 user.state = PresenceState::Online;
                 user.left = false;
             }
-            (before != user.currently_active(), came)
+            before != user.currently_active()
         };
-        if came {
-            // They have no sync that would end.
-            self.seen(user_id);
-        }
+        self.look_for_leavers();
         match changed {
             true => self.announce(user_id).await,
             false => Ok(()),
@@ -167,42 +179,59 @@ impl Presence {
     ///
     /// # Errors
     /// When the store can't take the change.
-    pub async fn renamed(&self, user_id: &UserId) -> store::Result<()> {
+    pub async fn renamed(&self, user_id: &UserId) -> Result<()> {
         match self.get(user_id) {
             Some(_) => self.announce(user_id).await,
             None => Ok(()),
         }
     }
 
-    /// A sync of a user ended; unless another sight follows, they are offline after a while.
+    /// A sync of a user ended; unless they are seen again, they are offline after a while.
     pub(super) fn seen(&self, user_id: &UserId) {
-        let sights = {
-            let mut users = self.users.borrow_mut();
-            let Some(user) = users.get_mut(user_id) else { return };
-            user.sights += 1;
-            user.sights
-        };
-        let (presence, user_id) = (self.clone(), user_id.to_owned());
+        if let Some(user) = self.users.borrow_mut().get_mut(user_id) {
+            user.seen = self.looks.count.get();
+        }
+    }
+
+    /// Looks now and then, as long as anybody is online, who was not seen any more.
+    fn look_for_leavers(&self) {
+        if self.looks.running.replace(true) {
+            return;
+        }
+        let presence = self.clone();
         platform::spawn(async move {
-            platform::sleep(GRACE).await;
-            let gone = {
-                let mut users = presence.users.borrow_mut();
-                match users.get_mut(&user_id) {
-                    Some(user) if user.sights == sights && user.state != PresenceState::Offline => {
-                        user.state = PresenceState::Offline;
-                        user.left = true;
-                        true
+            while presence.users.borrow().values().any(|user| user.state != PresenceState::Offline)
+            {
+                platform::sleep(LOOK).await;
+                for user_id in presence.leavers() {
+                    if let Err(cause) = presence.announce(&user_id).await {
+                        tracing::warn!("that {user_id} is offline is not announced: {cause}");
                     }
-                    _ => false,
                 }
-            };
-            if gone && let Err(cause) = presence.announce(&user_id).await {
-                tracing::warn!("that {user_id} is offline is not announced: {cause}");
             }
+            presence.looks.running.set(false);
         });
     }
 
-    async fn announce(&self, user_id: &UserId) -> store::Result<()> {
+    /// One look: who is offline from now on.
+    fn leavers(&self) -> Vec<OwnedUserId> {
+        let look = self.looks.count.get() + 1;
+        self.looks.count.set(look);
+        let mut users = self.users.borrow_mut();
+        let online = users.iter_mut().filter(|(_, user)| user.state != PresenceState::Offline);
+        let leaving = online.filter(|(_, user)| look - user.seen >= LOOKS);
+        leaving
+            .map(|(user_id, user)| {
+                user.state = PresenceState::Offline;
+                user.left = true;
+                user_id.clone()
+            })
+            .collect()
+    }
+
+    async fn announce(&self, user_id: &UserId) -> Result<()> {
+        // With these in memory it wakes only those who share a room.
+        self.rooms.memberships(user_id).await?;
         self.feed.announce(Change::Presence { user_id: user_id.to_owned() }).await?;
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Who is in which room: derived from the state, one row each, so that a question about members
 //! reads no events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use ruma::{
-    OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId, events::room::member::MembershipState,
+    OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId, RoomId,
+    events::room::member::MembershipState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +78,44 @@ pub struct UserRoom {
     pub forgotten: bool,
 }
 
+impl UserRoom {
+    /// Whether the user is joined.
+    pub fn is_joined(&self) -> bool {
+        self.membership == MembershipState::Join
+    }
+}
+
 /// A user's rooms.
-pub type UserRooms = BTreeMap<OwnedRoomId, UserRoom>;
+#[derive(Clone, Debug, Default)]
+pub struct UserRooms(BTreeMap<OwnedRoomId, UserRoom>);
+
+impl UserRooms {
+    /// Whether the user is joined to a room.
+    pub fn joined(&self, room_id: &RoomId) -> bool {
+        self.get(room_id).is_some_and(UserRoom::is_joined)
+    }
+
+    /// Whether somebody with these rooms is joined to one of them together with the user.
+    pub fn shares(&self, other: &Self) -> bool {
+        let (few, many) = if self.len() <= other.len() { (self, other) } else { (other, self) };
+        few.values().any(|room| room.is_joined() && many.joined(&room.room_id))
+    }
+
+    pub(super) fn set(&mut self, room_id: OwnedRoomId, room: Option<UserRoom>) {
+        match room {
+            Some(room) => self.0.insert(room_id, room),
+            None => self.0.remove(&room_id),
+        };
+    }
+}
+
+impl Deref for UserRooms {
+    type Target = BTreeMap<OwnedRoomId, UserRoom>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 /// The users whom a room's current state names, with what it says of them.
 pub type Members = BTreeMap<OwnedUserId, Member>;

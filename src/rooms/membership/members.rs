@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 use super::{Members, UserRoom, UserRooms};
 use crate::{
@@ -28,11 +28,11 @@ impl Rooms {
                 .store
                 .scan(Table::UserRooms, range, Direction::Forward, usize::MAX)
                 .await?;
-            let mut rooms = UserRooms::new();
+            let mut rooms = UserRooms::default();
             for (_, row) in rows {
                 let room: UserRoom =
                     serde_json::from_slice(&row).map_err(store::Error::encoding)?;
-                rooms.insert(room.room_id.clone(), room);
+                rooms.set(room.room_id.clone(), Some(room));
             }
             // Overtaken by a commit: what was read may lack it.
             if changes != self.inner.user_rooms_changes.get() {
@@ -49,6 +49,11 @@ impl Rooms {
         }
     }
 
+    /// The same without reading: `None` when it is not in memory. No use that keeps it there.
+    pub(crate) fn memberships_in_memory(&self, user_id: &UserId) -> Option<Rc<UserRooms>> {
+        self.inner.user_rooms.borrow().peek(user_id)
+    }
+
     /// A user's membership in a room that this server knows.
     ///
     /// # Errors
@@ -63,7 +68,7 @@ impl Rooms {
     /// When the store can't be read.
     pub async fn joined_rooms(&self, user_id: &UserId) -> Result<Vec<OwnedRoomId>> {
         let rooms = self.memberships(user_id).await?;
-        let joined = rooms.values().filter(|room| room.membership == MembershipState::Join);
+        let joined = rooms.values().filter(|room| room.is_joined());
         Ok(joined.map(|room| room.room_id.clone()).collect())
     }
 
@@ -72,10 +77,7 @@ impl Rooms {
     /// # Errors
     /// When the store can't be read.
     pub async fn shares_room(&self, a: &UserId, b: &UserId) -> Result<bool> {
-        let (a, b) = (self.memberships(a).await?, self.memberships(b).await?);
-        let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-        let joined = |room: &UserRoom| room.membership == MembershipState::Join;
-        Ok(few.values().any(|room| joined(room) && many.get(&room.room_id).is_some_and(joined)))
+        Ok(self.memberships(a).await?.shares(&*self.memberships(b).await?))
     }
 
     /// Lets the lists of users' rooms in memory follow what has become durable.
@@ -92,11 +94,7 @@ impl Rooms {
             let Some(mut rooms) = cache.get(&*user_id) else { continue };
             // Out of the cache first: then a list that nobody reads is not copied.
             cache.remove(&*user_id);
-            let list = Rc::make_mut(&mut rooms);
-            match room {
-                Some(room) => list.insert(room_id, room),
-                None => list.remove(&room_id),
-            };
+            Rc::make_mut(&mut rooms).set(room_id, room);
             let weight = rooms.len() + 8;
             cache.insert(user_id, rooms, weight, |_| false);
         }
