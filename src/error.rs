@@ -1,10 +1,8 @@
 //! The errors of the homeserver: what a client is told.
 
-use bytes::Bytes;
 use http::StatusCode;
 use ruma::api::{
-    OutgoingResponseExt,
-    client::uiaa::{UiaaInfo, UiaaResponse},
+    client::uiaa::UiaaInfo,
     error::{ErrorBody, ErrorKind, StandardErrorBody},
 };
 
@@ -96,29 +94,6 @@ impl Error {
     /// Whether it is the homeserver that fails, and not what it was asked.
     pub fn is_server_error(&self) -> bool {
         self.status().is_server_error()
-    }
-
-    /// The response that says this.
-    pub fn into_response(self) -> http::Response<Bytes> {
-        let response = match self {
-            Self::Damaged(cause) => return Self::internal(cause).into_response(),
-            Self::Matrix(error) => error.try_into_http_response::<Vec<u8>>(),
-            Self::Uiaa(info) => UiaaResponse::AuthResponse(*info).try_into_http_response(),
-        };
-        match response {
-            Ok(response) => response.map(Bytes::from),
-            Err(cause) => {
-                tracing::error!(
-                    target: "neurite::homeserver",
-                    "an error response can't be written: {cause}"
-                );
-                let mut response = http::Response::new(Bytes::from_static(
-                    br#"{"errcode":"M_UNKNOWN","error":"the error can't be written"}"#,
-                ));
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                response
-            }
-        }
     }
 }
 

@@ -39,6 +39,8 @@ pub mod queue;
 pub mod rooms;
 #[cfg(feature = "homeserver")]
 pub mod search;
+#[cfg(feature = "homeserver")]
+pub mod services;
 pub mod store;
 #[cfg(feature = "homeserver")]
 pub mod sync;
@@ -48,6 +50,10 @@ pub mod users;
 mod web;
 
 #[cfg(feature = "homeserver")]
+pub use config::Config;
+#[cfg(feature = "homeserver")]
 pub use error::{Error, Result};
 #[cfg(feature = "homeserver")]
-pub use homeserver::{Config, Homeserver};
+pub use homeserver::Homeserver;
+#[cfg(feature = "homeserver")]
+pub use services::Services;

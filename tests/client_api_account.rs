@@ -2,7 +2,7 @@
 
 mod support;
 
-use neurite::homeserver::Registration;
+use neurite::config::Registration;
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server, server_over};
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::rc::Rc;
 
-use neurite::{Homeserver, client_api::Body, homeserver::Registration};
+use neurite::{Homeserver, config::Registration, http::Body};
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server, server_over};
 

@@ -242,7 +242,7 @@ tests! {
             json!({ "contacts": [{ "matrix_id": "@admin:example.org" }] }),
             json!({ "contacts": [{ "role": "m.role.admin", "matrix_id": "admin" }] }),
         ] {
-            assert!(serde_json::from_value::<neurite::homeserver::Support>(wrong).is_err());
+            assert!(serde_json::from_value::<neurite::config::Support>(wrong).is_err());
         }
     }
 }

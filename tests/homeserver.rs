@@ -6,8 +6,8 @@ use std::{rc::Rc, time::Duration};
 
 use neurite::{
     Config, Homeserver,
-    client_api::Body,
     feed::{Change, Feed},
+    http::Body,
     platform,
     queue::{AckPolicy, ConsumerConfig, Queue, Retention, StreamConfig},
     store::{

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use neurite::{
     Homeserver,
-    homeserver::Registration,
+    config::Registration,
     log::{Fields, Levels, Sink, Subscriber, Wanted},
     store::{Batch, Key, Table},
 };
@@ -202,12 +202,12 @@ tests! {
     }
 
     async fn each_part_has_a_level() {
-        let (lines, log, _guard) = listen(with("debug", "client_api"));
+        let (lines, log, _guard) = listen(with("debug", "http"));
         let server = server().await;
         let nobody = Client::anonymous(&server);
         nobody.get("/versions").await.ok();
-        assert_eq!(lines.take(), [r#"DEBUG client_api: GET /_matrix/client/versions [("status", Number(200.0))]"#]);
-        log.want(with("info", "client_api"));
+        assert_eq!(lines.take(), [r#"DEBUG http: GET /_matrix/client/versions [("status", Number(200.0))]"#]);
+        log.want(with("info", "http"));
         nobody.get("/versions").await.ok();
         assert_eq!(lines.take(), [""; 0]);
         log.want(with("warn", "homeserver"));
@@ -225,7 +225,7 @@ tests! {
         server.search.catch_up().await;
         alice.get(&format!("/v3/rooms/{}/state", room["room_id"].as_str().unwrap())).await.ok();
         let measured = lines.take();
-        let path = |path: &str| format!(r#"span client_api: request [("method", Text("GET")), ("path", Text("{path}"))]"#);
+        let path = |path: &str| format!(r#"span http: request [("method", Text("GET")), ("path", Text("{path}"))]"#);
         assert!(measured.contains(&path("/_matrix/client/v3/rooms/{room_id}/state")), "{measured:#?}");
         assert!(measured.contains(&path("/_matrix/client/v3/sync")), "{measured:#?}");
         for begin in ["span store: commit [(\"batches\"", "span sync: sync", "span queue: work [(\"consumer\", Text(\"search\"))"] {

@@ -2,18 +2,18 @@
 
 use ruma::api::client::account::{ThirdPartyIdRemovalStatus, change_password, deactivate, whoami};
 
-use super::{Incoming, Router, uia};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes, uia};
+use crate::{Error, Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(change_password);
-    router.add(deactivate);
-    router.add(whoami);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(change_password);
+    routes.add(deactivate);
+    routes.add(whoami);
 }
 
 /// `POST /_matrix/client/v3/account/password`
 async fn change_password(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<change_password::v3::Request>,
 ) -> Result<change_password::v3::Response> {
     // Without a session only a third-party identifier could tell whose password it is.
@@ -34,7 +34,7 @@ async fn change_password(
 
 /// `POST /_matrix/client/v3/account/deactivate`
 async fn deactivate(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<deactivate::v3::Request>,
 ) -> Result<deactivate::v3::Response> {
     let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
@@ -50,7 +50,7 @@ async fn deactivate(
 
 /// `GET /_matrix/client/v3/account/whoami`
 async fn whoami(
-    _: &Homeserver,
+    _: &Services,
     request: Incoming<whoami::v3::Request>,
 ) -> Result<whoami::v3::Response> {
     let sender = request.auth;

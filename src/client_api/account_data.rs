@@ -14,14 +14,14 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, push::PUSH_RULES, users::Session};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services, push::PUSH_RULES, users::Session};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(set_global);
-    router.add(get_global);
-    router.add(set_for_room);
-    router.add(get_for_room);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(set_global);
+    routes.add(get_global);
+    routes.add(set_for_room);
+    routes.add(get_for_room);
 }
 
 /// The types that only the homeserver sets.
@@ -36,7 +36,7 @@ pub(super) fn own(sender: &Session, user_id: &UserId) -> Result<()> {
 }
 
 async fn set(
-    server: &Homeserver,
+    server: &Services,
     user_id: &UserId,
     room_id: Option<&RoomId>,
     event_type: &str,
@@ -53,7 +53,7 @@ async fn set(
 }
 
 async fn get<T>(
-    server: &Homeserver,
+    server: &Services,
     user_id: &UserId,
     room_id: Option<&RoomId>,
     event_type: &str,
@@ -68,7 +68,7 @@ async fn get<T>(
 
 /// `PUT /_matrix/client/v3/user/{userId}/account_data/{type}`
 async fn set_global(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_global_account_data::v3::Request>,
 ) -> Result<set_global_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
@@ -80,7 +80,7 @@ async fn set_global(
 
 /// `GET /_matrix/client/v3/user/{userId}/account_data/{type}`
 async fn get_global(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_global_account_data::v3::Request>,
 ) -> Result<get_global_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
@@ -90,7 +90,7 @@ async fn get_global(
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
 async fn set_for_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_room_account_data::v3::Request>,
 ) -> Result<set_room_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
@@ -102,7 +102,7 @@ async fn set_for_room(
 
 /// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
 async fn get_for_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_room_account_data::v3::Request>,
 ) -> Result<get_room_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;

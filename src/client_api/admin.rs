@@ -8,23 +8,23 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, users::Standing};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services, users::Standing};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(whois);
-    router.add(is_locked);
-    router.add(lock);
-    router.add(is_suspended);
-    router.add(suspend);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(whois);
+    routes.add(is_locked);
+    routes.add(lock);
+    routes.add(is_suspended);
+    routes.add(suspend);
 }
 
 /// Whether a user may administer others.
-pub(super) fn is_admin(server: &Homeserver, user_id: &UserId) -> bool {
+pub(super) fn is_admin(server: &Services, user_id: &UserId) -> bool {
     server.config.admins.iter().any(|admin| admin == user_id)
 }
 
-fn check_admin(server: &Homeserver, user_id: &UserId) -> Result<()> {
+fn check_admin(server: &Services, user_id: &UserId) -> Result<()> {
     match is_admin(server, user_id) {
         true => Ok(()),
         false => Err(Error::forbidden("You are not an administrator")),
@@ -33,7 +33,7 @@ fn check_admin(server: &Homeserver, user_id: &UserId) -> Result<()> {
 
 /// Lets only administrators moderate, and only who is none. Who asks is looked at first, so that
 /// nobody else learns which accounts there are.
-fn check_moderates(server: &Homeserver, sender: &UserId, user_id: &UserId) -> Result<()> {
+fn check_moderates(server: &Services, sender: &UserId, user_id: &UserId) -> Result<()> {
     check_admin(server, sender)?;
     if user_id.server_name() != server.config.server_name {
         return Err(Error::invalid_param("The user is of another homeserver"));
@@ -44,14 +44,14 @@ fn check_moderates(server: &Homeserver, sender: &UserId, user_id: &UserId) -> Re
     Ok(())
 }
 
-async fn standing(server: &Homeserver, sender: &UserId, user_id: &UserId) -> Result<Standing> {
+async fn standing(server: &Services, sender: &UserId, user_id: &UserId) -> Result<Standing> {
     check_moderates(server, sender, user_id)?;
     server.users.standing(user_id).await
 }
 
 /// `GET /_matrix/client/v1/admin/lock/{userId}`
 async fn is_locked(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<is_user_locked::v1::Request>,
 ) -> Result<is_user_locked::v1::Response> {
     let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
@@ -60,7 +60,7 @@ async fn is_locked(
 
 /// `PUT /_matrix/client/v1/admin/lock/{userId}`
 async fn lock(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<lock_user::v1::Request>,
 ) -> Result<lock_user::v1::Response> {
     let (user_id, locked) = (&request.user_id, request.locked);
@@ -71,7 +71,7 @@ async fn lock(
 
 /// `GET /_matrix/client/v1/admin/suspend/{userId}`
 async fn is_suspended(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<is_user_suspended::v1::Request>,
 ) -> Result<is_user_suspended::v1::Response> {
     let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
@@ -80,7 +80,7 @@ async fn is_suspended(
 
 /// `PUT /_matrix/client/v1/admin/suspend/{userId}`
 async fn suspend(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<suspend_user::v1::Request>,
 ) -> Result<suspend_user::v1::Response> {
     let (user_id, suspended) = (&request.user_id, request.suspended);
@@ -91,7 +91,7 @@ async fn suspend(
 
 /// `GET /_matrix/client/v3/admin/whois/{userId}`: of oneself, and for administrators of anybody.
 /// Requests come from this browser and have no address.
-async fn whois(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn whois(server: &Services, request: Incoming<Request>) -> Result<Response> {
     let user_id = &request.user_id;
     if request.auth.user_id != *user_id {
         check_admin(server, &request.auth.user_id)?;

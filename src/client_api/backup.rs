@@ -16,27 +16,27 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Incoming, Router};
+use super::{Incoming, Routes};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     users::{BackedUp, BackupAlgorithm, BackupKeys, BackupState},
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(create_version);
-    router.add(get_latest);
-    router.add(get_version);
-    router.add(update_version);
-    router.add(delete_version);
-    router.add(add_keys);
-    router.add(get_keys);
-    router.add(delete_keys);
-    router.add(add_keys_for_room);
-    router.add(get_keys_for_room);
-    router.add(delete_keys_for_room);
-    router.add(add_key);
-    router.add(get_key);
-    router.add(delete_key);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(create_version);
+    routes.add(get_latest);
+    routes.add(get_version);
+    routes.add(update_version);
+    routes.add(delete_version);
+    routes.add(add_keys);
+    routes.add(get_keys);
+    routes.add(delete_keys);
+    routes.add(add_keys_for_room);
+    routes.add(get_keys_for_room);
+    routes.add(delete_keys_for_room);
+    routes.add(add_key);
+    routes.add(get_key);
+    routes.add(delete_key);
 }
 
 fn algorithm(raw: &Raw<AlgorithmType>) -> Result<BackupAlgorithm> {
@@ -75,7 +75,7 @@ fn of_session<'a>(room_id: &'a RoomId, session_id: &'a str) -> BackedUp<'a> {
 
 /// `POST /_matrix/client/v3/room_keys/version`
 async fn create_version(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<create_backup_version::v3::Request>,
 ) -> Result<create_backup_version::v3::Response> {
     let algorithm = algorithm(&request.algorithm)?;
@@ -85,7 +85,7 @@ async fn create_version(
 
 /// `GET /_matrix/client/v3/room_keys/version`
 async fn get_latest(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_latest_backup_info::v3::Request>,
 ) -> Result<get_latest_backup_info::v3::Response> {
     let backup = server.users.current_backup(&request.auth.user_id).await?;
@@ -99,7 +99,7 @@ async fn get_latest(
 
 /// `GET /_matrix/client/v3/room_keys/version/{version}`
 async fn get_version(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_backup_info::v3::Request>,
 ) -> Result<get_backup_info::v3::Response> {
     let backup = server.users.backup(&request.auth.user_id, &request.version).await?;
@@ -113,7 +113,7 @@ async fn get_version(
 
 /// `PUT /_matrix/client/v3/room_keys/version/{version}`
 async fn update_version(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<update_backup_version::v3::Request>,
 ) -> Result<update_backup_version::v3::Response> {
     #[derive(Deserialize)]
@@ -134,7 +134,7 @@ async fn update_version(
 
 /// `DELETE /_matrix/client/v3/room_keys/version/{version}`
 async fn delete_version(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_backup_version::v3::Request>,
 ) -> Result<delete_backup_version::v3::Response> {
     server.users.delete_backup(&request.auth.user_id, &request.version).await?;
@@ -143,7 +143,7 @@ async fn delete_version(
 
 /// `PUT /_matrix/client/v3/room_keys/keys`
 async fn add_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<add_backup_keys::v3::Request>,
 ) -> Result<add_backup_keys::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
@@ -155,7 +155,7 @@ async fn add_keys(
 
 /// `GET /_matrix/client/v3/room_keys/keys`
 async fn get_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_backup_keys::v3::Request>,
 ) -> Result<get_backup_keys::v3::Response> {
     let (user_id, version) = (&request.auth.user_id, &request.version);
@@ -168,7 +168,7 @@ async fn get_keys(
 
 /// `DELETE /_matrix/client/v3/room_keys/keys`
 async fn delete_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_backup_keys::v3::Request>,
 ) -> Result<delete_backup_keys::v3::Response> {
     let (user_id, version) = (&request.auth.user_id, &request.version);
@@ -178,7 +178,7 @@ async fn delete_keys(
 
 /// `PUT /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn add_keys_for_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<add_backup_keys_for_room::v3::Request>,
 ) -> Result<add_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
@@ -189,7 +189,7 @@ async fn add_keys_for_room(
 
 /// `GET /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn get_keys_for_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_backup_keys_for_room::v3::Request>,
 ) -> Result<get_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
@@ -201,7 +201,7 @@ async fn get_keys_for_room(
 
 /// `DELETE /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn delete_keys_for_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_backup_keys_for_room::v3::Request>,
 ) -> Result<delete_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
@@ -212,7 +212,7 @@ async fn delete_keys_for_room(
 
 /// `PUT /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn add_key(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<add_backup_keys_for_session::v3::Request>,
 ) -> Result<add_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
@@ -224,7 +224,7 @@ async fn add_key(
 
 /// `GET /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn get_key(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_backup_keys_for_session::v3::Request>,
 ) -> Result<get_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
@@ -237,7 +237,7 @@ async fn get_key(
 
 /// `DELETE /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn delete_key(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_backup_keys_for_session::v3::Request>,
 ) -> Result<delete_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);

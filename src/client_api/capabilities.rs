@@ -5,15 +5,15 @@ use ruma::api::client::discovery::get_capabilities::v3::{
     Request, Response, RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
 };
 
-use super::{Incoming, Router, admin::is_admin};
-use crate::{Homeserver, Result, rooms::ROOM_VERSIONS};
+use super::{Incoming, Routes, admin::is_admin};
+use crate::{Result, Services, rooms::ROOM_VERSIONS};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_capabilities);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_capabilities);
 }
 
 /// `GET /_matrix/client/v3/capabilities`
-async fn get_capabilities(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn get_capabilities(server: &Services, request: Incoming<Request>) -> Result<Response> {
     let mut capabilities = Capabilities::new();
     let has_password = server.users.has_password(&request.auth.user_id).await?;
     capabilities.change_password.enabled = has_password;

@@ -7,15 +7,15 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Router, uia};
-use crate::{Homeserver, Result, users};
+use super::{Incoming, Routes, uia};
+use crate::{Result, Services, users};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_devices);
-    router.add(get_device);
-    router.add(update_device);
-    router.add(delete_device);
-    router.add(delete_devices);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_devices);
+    routes.add(get_device);
+    routes.add(update_device);
+    routes.add(delete_device);
+    routes.add(delete_devices);
 }
 
 fn shown(device: users::Device) -> device::Device {
@@ -28,7 +28,7 @@ fn shown(device: users::Device) -> device::Device {
 
 /// `GET /_matrix/client/v3/devices`
 async fn get_devices(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_devices::v3::Request>,
 ) -> Result<get_devices::v3::Response> {
     let devices = server.users.devices(&request.auth.user_id).await?;
@@ -37,7 +37,7 @@ async fn get_devices(
 
 /// `GET /_matrix/client/v3/devices/{deviceId}`
 async fn get_device(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_device::v3::Request>,
 ) -> Result<get_device::v3::Response> {
     let device = server.users.device(&request.auth.user_id, &request.device_id).await?;
@@ -46,7 +46,7 @@ async fn get_device(
 
 /// `PUT /_matrix/client/v3/devices/{deviceId}`
 async fn update_device(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<update_device::v3::Request>,
 ) -> Result<update_device::v3::Response> {
     let user_id = &request.auth.user_id;
@@ -63,7 +63,7 @@ async fn update_device(
 
 /// `DELETE /_matrix/client/v3/devices/{deviceId}`
 async fn delete_device(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_device::v3::Request>,
 ) -> Result<delete_device::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
@@ -75,7 +75,7 @@ async fn delete_device(
 
 /// `POST /_matrix/client/v3/delete_devices`
 async fn delete_devices(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_devices::v3::Request>,
 ) -> Result<delete_devices::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);

@@ -7,23 +7,23 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use super::{Incoming, Router, guests, membership::check_invite, moderation};
+use super::{Incoming, Routes, guests, membership::check_invite, moderation};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     rooms::{NewEvent, Txn},
     users::Session,
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(send_message);
-    router.add(send_state);
-    router.add_with_empty_state_key(send_state);
-    router.add(redact);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(send_message);
+    routes.add(send_state);
+    routes.add_with_empty_state_key(send_state);
+    routes.add(redact);
 }
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
 async fn send_message(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<send_message_event::v3::Request>,
 ) -> Result<send_message_event::v3::Response> {
     let content = object(request.body.json())?;
@@ -36,7 +36,7 @@ async fn send_message(
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 async fn send_state(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<send_state_event::v3::Request>,
 ) -> Result<send_state_event::v3::Response> {
     let content = object(request.body.json())?;
@@ -47,7 +47,7 @@ async fn send_state(
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
 async fn redact(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<redact_event::v3::Request>,
 ) -> Result<redact_event::v3::Response> {
     let event = NewEvent::redaction(request.event_id.clone(), request.reason.as_deref())?
@@ -57,7 +57,7 @@ async fn redact(
 }
 
 async fn send(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     room_id: &RoomId,
     mut event: NewEvent,

@@ -2,35 +2,30 @@
 //!
 //! Filters are told as they were sent, whatever of them is known here.
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use ruma::api::client::filter::{create_filter, get_filter};
 use serde_json::{json, value::RawValue};
 
-use super::{Body, Router, endpoint::read, json_response};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{
+    Error, Result, Services,
+    http::{Body, Sent, json_response},
+};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add_raw_for::<create_filter::v3::Request>(|server, request, args| {
-        create(server, request, args).boxed_local()
-    });
-    router.add_raw_for::<get_filter::v3::Request>(|server, request, args| {
-        get(server, request, args).boxed_local()
-    });
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add_with_sent(create);
+    routes.add_with_sent(get);
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/filter`
 async fn create(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<create_filter::v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, body) = read::<create_filter::v3::Request>(server, request, args).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("Filters are made by the user whom they are for"));
     }
-    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let body: &[u8] = if sent.body.is_empty() { b"{}" } else { &sent.body };
     let filter: &RawValue =
         serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))?;
     let id = server.users.create_filter(&request.user_id, filter).await?;
@@ -39,11 +34,10 @@ async fn create(
 
 /// `GET /_matrix/client/v3/user/{userId}/filter/{filterId}`
 async fn get(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<get_filter::v3::Request>,
+    _: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, _) = read::<get_filter::v3::Request>(server, request, args).await?;
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The filter is somebody else's"));
     }

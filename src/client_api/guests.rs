@@ -17,13 +17,15 @@ use ruma::{
                 leave_room,
             },
             message::{get_message_events, send_message_event},
-            peeking::get_current_state,
+            peeking::{get_current_state, listen_to_new_events},
             profile::{delete_profile_field, set_profile_field},
             room::get_room_event,
             session::{logout, logout_all},
             state::{get_state_event_for_key, get_state_events, send_state_event},
+            sync::sync_events,
             to_device::send_event_to_device,
             typing::create_typing_event,
+            voip::get_turn_server_info,
         },
         error::ErrorKind,
     },
@@ -31,14 +33,14 @@ use ruma::{
 };
 
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     follow_ups::{FollowUp, Recorded},
     rooms::NewEvent,
 };
 
 /// Whether guests may send requests of this type: those that the specification names, and what a
 /// client needs to be one at all.
-pub(crate) fn may_use(request: TypeId) -> bool {
+pub(super) fn may_use(request: TypeId) -> bool {
     let named = [
         TypeId::of::<get_state_events::v3::Request>(),
         TypeId::of::<get_context::v3::Request>(),
@@ -47,6 +49,8 @@ pub(crate) fn may_use(request: TypeId) -> bool {
         TypeId::of::<get_message_events::v3::Request>(),
         TypeId::of::<get_member_events::v3::Request>(),
         TypeId::of::<get_current_state::v3::Request>(),
+        TypeId::of::<sync_events::v3::Request>(),
+        TypeId::of::<listen_to_new_events::v3::Request>(),
         TypeId::of::<join_room_by_id::v3::Request>(),
         TypeId::of::<leave_room::v3::Request>(),
         TypeId::of::<send_message_event::v3::Request>(),
@@ -67,6 +71,7 @@ pub(crate) fn may_use(request: TypeId) -> bool {
         TypeId::of::<join_room_by_id_or_alias::v3::Request>(),
         TypeId::of::<joined_rooms::v3::Request>(),
         TypeId::of::<create_typing_event::v3::Request>(),
+        TypeId::of::<get_turn_server_info::v3::Request>(),
         TypeId::of::<logout::v3::Request>(),
         TypeId::of::<logout_all::v3::Request>(),
     ];
@@ -74,7 +79,7 @@ pub(crate) fn may_use(request: TypeId) -> bool {
 }
 
 /// 403 `M_GUEST_ACCESS_FORBIDDEN`
-pub(crate) fn forbidden() -> Error {
+pub(super) fn forbidden() -> Error {
     Error::new(
         StatusCode::FORBIDDEN,
         ErrorKind::GuestAccessForbidden,
@@ -83,7 +88,7 @@ pub(crate) fn forbidden() -> Error {
 }
 
 /// Lets a guest join only where the room lets guests in.
-pub(crate) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<()> {
+pub(super) async fn check_join(server: &Services, room_id: &RoomId) -> Result<()> {
     match server.rooms.room(room_id).await?.lets_guests_in().await? {
         true => Ok(()),
         false => Err(forbidden()),
@@ -92,8 +97,8 @@ pub(crate) async fn check_join(server: &Homeserver, room_id: &RoomId) -> Result<
 
 /// The same for a guest who sends the membership event themselves, which changes their profile when
 /// they are in the room.
-pub(crate) async fn check_member_event(
-    server: &Homeserver,
+pub(super) async fn check_member_event(
+    server: &Services,
     guest: &UserId,
     room_id: &RoomId,
 ) -> Result<()> {
@@ -105,8 +110,8 @@ pub(crate) async fn check_member_event(
 
 /// What there is to do once `event` is sent, if it bears on whether the room lets guests in: it is
 /// another guest access, or the redaction of that. spec: client-server §Guest Access
-pub(crate) async fn follow_up(
-    server: &Homeserver,
+pub(super) async fn follow_up(
+    server: &Services,
     room_id: &RoomId,
     event: &NewEvent,
 ) -> Result<Option<Recorded>> {

@@ -12,19 +12,19 @@ use ruma::{
 };
 use serde_json::{Value, json, value::to_raw_value};
 
-use super::{Incoming, Router, pagination::Token, uia};
+use super::{Incoming, Routes, pagination::Token, uia};
 use crate::{
-    Error, Homeserver, Result, lengths,
+    Error, Result, Services, lengths,
     users::{CrossSigningKeys, KeysById, SignatureFailure, Usage},
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(upload_keys);
-    router.add(query_keys);
-    router.add(claim_keys);
-    router.add(get_changes);
-    router.add(upload_signing_keys);
-    router.add(upload_signatures);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(upload_keys);
+    routes.add(query_keys);
+    routes.add(claim_keys);
+    routes.add(get_changes);
+    routes.add(upload_signing_keys);
+    routes.add(upload_signatures);
 }
 
 fn object<T>(raw: &Raw<T>) -> Result<JsonObject> {
@@ -37,7 +37,7 @@ fn raw<T>(object: &JsonObject) -> Result<Raw<T>> {
 
 /// `POST /_matrix/client/v3/keys/upload`
 async fn upload_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<upload_keys::v3::Request>,
 ) -> Result<upload_keys::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
@@ -69,7 +69,7 @@ fn keys_by_id(keys: &BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>) -> Result<Key
 
 /// `POST /_matrix/client/v3/keys/query`
 async fn query_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_keys::v3::Request>,
 ) -> Result<get_keys::v3::Response> {
     let sender = &request.auth.user_id;
@@ -107,7 +107,7 @@ fn unreachable() -> Value {
 
 /// `POST /_matrix/client/v3/keys/claim`
 async fn claim_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<claim_keys::v3::Request>,
 ) -> Result<claim_keys::v3::Response> {
     let mut wanted = request.request.one_time_keys;
@@ -135,7 +135,7 @@ async fn claim_keys(
 
 /// `GET /_matrix/client/v3/keys/changes`
 async fn get_changes(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_key_changes::v3::Request>,
 ) -> Result<get_key_changes::v3::Response> {
     let (from, to) = (Token::parse(&request.from)?.0, Token::parse(&request.to)?.0);
@@ -145,7 +145,7 @@ async fn get_changes(
 
 /// `POST /_matrix/client/v3/keys/device_signing/upload`
 async fn upload_signing_keys(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<upload_signing_keys::v3::Request>,
 ) -> Result<upload_signing_keys::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
@@ -168,7 +168,7 @@ async fn upload_signing_keys(
 
 /// `POST /_matrix/client/v3/keys/signatures/upload`
 async fn upload_signatures(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<upload_signatures::v3::Request>,
 ) -> Result<upload_signatures::v3::Response> {
     let mut signed = Vec::new();

@@ -1,13 +1,9 @@
 //! spec: client-server §Content repository
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use http::{HeaderValue, Method, header};
 use ruma::{
     api::{
         Metadata,
-        auth_scheme::AccessToken,
         client::{authenticated_media as media, media as legacy},
         path_builder::PathBuilder,
     },
@@ -15,12 +11,12 @@ use ruma::{
 };
 
 use super::{
-    Authenticate, Body, Incoming, Router,
-    endpoint::{admit, parse, respond},
-    headers, incoming,
+    Incoming, Routes,
+    api::{self, ClientApi},
 };
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, admit, caller, headers, parse, respond},
     media::{File, MAX_UPLOAD_SIZE, ThumbnailRequest},
     store::Blob,
 };
@@ -31,39 +27,31 @@ use crate::{
 pub(crate) const SAME_ORIGIN_MEDIA: &str = "x-neurite-same-origin-media";
 
 #[allow(deprecated, reason = "older clients ask at the older paths")]
-pub(super) fn routes(router: &mut Router) {
-    router.add(create);
-    router.add(config);
-    router.add(legacy_config);
-    router.add_raw_for::<legacy::create_content::v3::Request>(|server, request, _| {
-        upload(server, request).boxed_local()
-    });
-    router.add_raw_for::<legacy::create_content_async::v3::Request>(|server, request, args| {
-        upload_to(server, request, args).boxed_local()
-    });
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(create);
+    routes.add(config);
+    routes.add(legacy_config);
+    routes.add_raw_for::<legacy::create_content::v3::Request>(upload);
+    routes.add_raw_for::<legacy::create_content_async::v3::Request>(upload_to);
     let downloads = media::get_content::v1::Request::PATH_BUILDER
         .all_paths()
         .chain(media::get_content_as_filename::v1::Request::PATH_BUILDER.all_paths())
         .chain(legacy::get_content::v3::Request::PATH_BUILDER.all_paths())
         .chain(legacy::get_content_as_filename::v3::Request::PATH_BUILDER.all_paths());
     for path in downloads {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            download(server, request, args).boxed_local()
-        });
+        routes.add_raw(Method::GET, path, download);
     }
     let thumbnails = media::get_content_thumbnail::v1::Request::PATH_BUILDER
         .all_paths()
         .chain(legacy::get_content_thumbnail::v3::Request::PATH_BUILDER.all_paths());
     for path in thumbnails {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            thumbnail(server, request, args).boxed_local()
-        });
+        routes.add_raw(Method::GET, path, thumbnail);
     }
 }
 
 /// `POST /_matrix/media/v1/create`
 async fn create(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<legacy::create_mxc_uri::v1::Request>,
 ) -> Result<legacy::create_mxc_uri::v1::Response> {
     let (uri, expires) = server.media.create(&request.auth.user_id).await?;
@@ -74,7 +62,7 @@ async fn create(
 
 /// `GET /_matrix/client/v1/media/config`
 async fn config(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<media::get_media_config::v1::Request>,
 ) -> Result<media::get_media_config::v1::Response> {
     Ok(media::get_media_config::v1::Response::new(MAX_UPLOAD_SIZE.try_into().unwrap_or_default()))
@@ -83,7 +71,7 @@ async fn config(
 /// `GET /_matrix/media/v3/config`
 #[allow(deprecated, reason = "older clients ask here")]
 async fn legacy_config(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<legacy::get_media_config::v3::Request>,
 ) -> Result<legacy::get_media_config::v3::Response> {
     Ok(legacy::get_media_config::v3::Response::new(MAX_UPLOAD_SIZE.try_into().unwrap_or_default()))
@@ -91,12 +79,12 @@ async fn legacy_config(
 
 /// `POST /_matrix/media/v3/upload`
 async fn upload(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
+    _: Vec<String>,
 ) -> Result<http::Response<Body>> {
+    let session = admit::<ClientApi, legacy::create_content::v3::Request>(server, &request).await?;
     let (head, body) = split(request);
-    let session = AccessToken::authenticate(server, &head).await?;
-    admit::<legacy::create_content::v3::Request>(server, Some(&session))?;
     let asked = parse::<legacy::create_content::v3::Request>(&head, &[], &[])?;
     let content = body.into_blob();
     let uri =
@@ -107,13 +95,13 @@ async fn upload(
 
 /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`
 async fn upload_to(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
+    let session =
+        admit::<ClientApi, legacy::create_content_async::v3::Request>(server, &request).await?;
     let (head, body) = split(request);
-    let session = AccessToken::authenticate(server, &head).await?;
-    admit::<legacy::create_content_async::v3::Request>(server, Some(&session))?;
     let asked = parse::<legacy::create_content_async::v3::Request>(&head, &[], &args)?;
     server
         .media
@@ -136,7 +124,7 @@ async fn upload_to(
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` with or without a file name,
 /// and its deprecated forms.
 async fn download(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     mut args: Vec<String>,
 ) -> Result<http::Response<Body>> {
@@ -144,7 +132,7 @@ async fn download(
     may_read(server, &head).await?;
     let filename = (args.len() > 2).then(|| args.remove(2));
     let asked = parse::<media::get_content::v1::Request>(&head, &[], &args)?;
-    let caller = incoming::caller(&head);
+    let caller = caller(&head);
     let (mut file, content) = server
         .media
         .download(&asked.server_name, &asked.media_id, asked.timeout_ms, &caller)
@@ -155,7 +143,7 @@ async fn download(
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` and its deprecated form.
 async fn thumbnail(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
@@ -163,7 +151,7 @@ async fn thumbnail(
     may_read(server, &head).await?;
     let asked = parse::<media::get_content_thumbnail::v1::Request>(&head, &[], &args)?;
     let size = ThumbnailRequest::new(asked.width, asked.height, asked.method);
-    let caller = incoming::caller(&head);
+    let caller = caller(&head);
     let (file, content) = server
         .media
         .thumbnail(&asked.server_name, &asked.media_id, size, asked.timeout_ms, &caller)
@@ -173,11 +161,11 @@ async fn thumbnail(
 
 /// Lets in who has an access token, and media elements of our own origin. The deprecated
 /// endpoints are frozen for everybody else: no media here is older than the freeze.
-async fn may_read(server: &Homeserver, head: &http::Request<()>) -> Result<()> {
+async fn may_read(server: &Services, head: &http::Request<()>) -> Result<()> {
     if head.headers().contains_key(SAME_ORIGIN_MEDIA) {
         return Ok(());
     }
-    let authenticated = AccessToken::authenticate(server, head).await;
+    let authenticated = api::sender(server, head).await;
     if authenticated.is_err() && head.uri().path().starts_with("/_matrix/media/") {
         return Err(Error::not_found("Media is served by /_matrix/client/v1/media only"));
     }

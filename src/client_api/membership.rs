@@ -1,8 +1,5 @@
 //! spec: client-server §Room membership
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use http::StatusCode;
 use ruma::{
     OwnedRoomId, RoomOrAliasId, UserId,
@@ -21,33 +18,30 @@ use ruma::{
 };
 use serde_json::json;
 
-use super::{Body, Incoming, Router, endpoint::read, guests, json_response};
+use super::{Incoming, Routes, guests};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, Sent, json_response},
     rooms::{NewEvent, Profile},
     users::Session,
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_joined_rooms);
-    router.add(invite);
-    router.add_raw_for::<join_room_by_id::v3::Request>(|server, request, args| {
-        join(server, request, args).boxed_local()
-    });
-    router.add_raw_for::<join_room_by_id_or_alias::v3::Request>(|server, request, args| {
-        join_by_id_or_alias(server, request, args).boxed_local()
-    });
-    router.add(knock);
-    router.add(leave);
-    router.add(forget);
-    router.add(kick);
-    router.add(ban);
-    router.add(unban);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_joined_rooms);
+    routes.add(invite);
+    routes.add_with_sent(join);
+    routes.add_with_sent(join_by_id_or_alias);
+    routes.add(knock);
+    routes.add(leave);
+    routes.add(forget);
+    routes.add(kick);
+    routes.add(ban);
+    routes.add(unban);
 }
 
 /// `GET /_matrix/client/v3/joined_rooms`
 async fn get_joined_rooms(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<joined_rooms::v3::Request>,
 ) -> Result<joined_rooms::v3::Response> {
     let joined = server.rooms.joined_rooms(&request.auth.user_id).await?;
@@ -56,7 +50,7 @@ async fn get_joined_rooms(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/invite`
 async fn invite(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<invite_user::v3::Request>,
 ) -> Result<invite_user::v3::Response> {
     let invite_user::v3::InvitationRecipient::UserId(invited) = &request.recipient else {
@@ -71,26 +65,23 @@ async fn invite(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/join`
 async fn join(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<join_room_by_id::v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, body) = read::<join_room_by_id::v3::Request>(server, request, args).await?;
     let room_id = &request.room_id;
-    join_room(server, &request.auth, room_id, request.reason.clone(), extra(&body)).await?;
+    join_room(server, &request.auth, room_id, request.reason.clone(), extra(&sent.body)).await?;
     json_response(&json!({ "room_id": room_id }))
 }
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
 async fn join_by_id_or_alias(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<join_room_by_id_or_alias::v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, body) =
-        read::<join_room_by_id_or_alias::v3::Request>(server, request, args).await?;
     let room_id = resolve(server, &request.room_id_or_alias).await?;
-    join_room(server, &request.auth, &room_id, request.reason.clone(), extra(&body)).await?;
+    join_room(server, &request.auth, &room_id, request.reason.clone(), extra(&sent.body)).await?;
     json_response(&json!({ "room_id": room_id }))
 }
 
@@ -102,7 +93,7 @@ fn extra(body: &[u8]) -> JsonObject {
 
 /// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`
 async fn knock(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<knock_room::v3::Request>,
 ) -> Result<knock_room::v3::Response> {
     let room_id = resolve(server, &request.room_id_or_alias).await?;
@@ -114,7 +105,7 @@ async fn knock(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/leave`
 async fn leave(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<leave_room::v3::Request>,
 ) -> Result<leave_room::v3::Response> {
     let reason = request.reason.clone();
@@ -124,7 +115,7 @@ async fn leave(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/forget`
 async fn forget(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<forget_room::v3::Request>,
 ) -> Result<forget_room::v3::Response> {
     server.rooms.forget(&request.auth.user_id, &request.room_id).await?;
@@ -133,7 +124,7 @@ async fn forget(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/kick`
 async fn kick(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<kick_user::v3::Request>,
 ) -> Result<kick_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
@@ -143,7 +134,7 @@ async fn kick(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/ban`
 async fn ban(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<ban_user::v3::Request>,
 ) -> Result<ban_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
@@ -153,7 +144,7 @@ async fn ban(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/unban`
 async fn unban(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<unban_user::v3::Request>,
 ) -> Result<unban_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
@@ -162,7 +153,7 @@ async fn unban(
 }
 
 async fn join_room(
-    server: &Homeserver,
+    server: &Services,
     sender: &Session,
     room_id: &ruma::RoomId,
     reason: Option<String>,
@@ -176,7 +167,7 @@ async fn join_room(
 }
 
 /// Spares one who wants no invites all of them. spec: client-server §Invite permission
-pub(super) async fn check_invited(server: &Homeserver, user_id: &UserId) -> Result<()> {
+pub(super) async fn check_invited(server: &Services, user_id: &UserId) -> Result<()> {
     if server.users.blocks_invites(user_id).await? {
         let message = format!("{user_id} does not want to be invited");
         return Err(Error::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, message));
@@ -185,7 +176,7 @@ pub(super) async fn check_invited(server: &Homeserver, user_id: &UserId) -> Resu
 }
 
 /// The same where the invite is sent as a state event.
-pub(super) async fn check_invite(server: &Homeserver, event: &NewEvent) -> Result<()> {
+pub(super) async fn check_invite(server: &Services, event: &NewEvent) -> Result<()> {
     match event.membership() {
         Some((user_id, MembershipState::Invite)) => check_invited(server, user_id).await,
         _ => Ok(()),
@@ -193,7 +184,7 @@ pub(super) async fn check_invite(server: &Homeserver, event: &NewEvent) -> Resul
 }
 
 /// What a user's membership events tell of them.
-pub(super) async fn member_profile(server: &Homeserver, user_id: &UserId) -> Result<Profile> {
+pub(super) async fn member_profile(server: &Services, user_id: &UserId) -> Result<Profile> {
     let profile = server.users.profile(user_id).await?;
     Ok(Profile {
         displayname: profile.display_name().map(ToOwned::to_owned),
@@ -202,7 +193,7 @@ pub(super) async fn member_profile(server: &Homeserver, user_id: &UserId) -> Res
 }
 
 /// The room that an id or alias names.
-pub(super) async fn resolve(server: &Homeserver, name: &RoomOrAliasId) -> Result<OwnedRoomId> {
+pub(super) async fn resolve(server: &Services, name: &RoomOrAliasId) -> Result<OwnedRoomId> {
     match <&ruma::RoomId>::try_from(name) {
         Ok(room_id) => Ok(room_id.to_owned()),
         Err(alias) => server

@@ -20,12 +20,12 @@ use ruma::{
     events::{TimelineEventType, room::member::MembershipState},
 };
 
-use crate::{Error, Homeserver, Result, rooms::NewEvent, users::Session};
+use crate::{Error, Result, Services, rooms::NewEvent, users::Session};
 
 /// Refuses one who is locked out everything but to log out.
-pub(crate) fn check_lock(session: &Session, request: &http::Request<()>) -> Result<()> {
+pub(super) fn check_lock(session: &Session, path: &str) -> Result<()> {
     // `/_matrix/client/v3/logout`, as the specification's versions spell it.
-    let mut path = request.uri().path().split('/').skip(4);
+    let mut path = path.split('/').skip(4);
     match (path.next(), path.next(), path.next()) {
         (Some("logout"), None | Some("all"), None) => Ok(()),
         _ => session.standing.check_lock(),
@@ -33,7 +33,7 @@ pub(crate) fn check_lock(session: &Session, request: &http::Request<()>) -> Resu
 }
 
 /// Whether one who is suspended may send requests of this type. Events are looked at one by one.
-pub(crate) fn suspended_may_use(request: TypeId) -> bool {
+pub(super) fn suspended_may_use(request: TypeId) -> bool {
     let forbidden = [
         TypeId::of::<join_room_by_id::v3::Request>(),
         TypeId::of::<join_room_by_id_or_alias::v3::Request>(),
@@ -51,14 +51,14 @@ pub(crate) fn suspended_may_use(request: TypeId) -> bool {
 }
 
 /// 403 `M_USER_SUSPENDED`
-pub(crate) fn suspended() -> Error {
+pub(super) fn suspended() -> Error {
     let message = "You cannot do this while your account is suspended";
     Error::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, message)
 }
 
 /// Lets one who is suspended leave and take back what they said, and send nothing else.
-pub(crate) async fn check_event(
-    server: &Homeserver,
+pub(super) async fn check_event(
+    server: &Services,
     session: &Session,
     room_id: &RoomId,
     event: &NewEvent,

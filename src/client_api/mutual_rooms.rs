@@ -7,18 +7,18 @@ use ruma::{
     api::client::membership::get_mutual_rooms::v1::{Request, Response},
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_mutual_rooms);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_mutual_rooms);
 }
 
 /// How many rooms are told at once.
 const PAGE: usize = 100;
 
 /// `GET /_matrix/client/v1/mutual_rooms`; a page begins behind the room that its token names.
-async fn get_mutual_rooms(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn get_mutual_rooms(server: &Services, request: Incoming<Request>) -> Result<Response> {
     let own = &request.auth.user_id;
     if *own == request.user_id {
         return Err(Error::invalid_param("You share every room with yourself"));

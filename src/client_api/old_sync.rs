@@ -1,15 +1,13 @@
 //! What clients used before there was `/sync`, and to look into rooms that they are not in.
 //! spec: client-server §Syncing, §Room previews
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
-use futures::FutureExt;
 use http::Method;
 use ruma::{
     EventId, OwnedRoomId, RoomId,
     api::{
         Metadata,
-        auth_scheme::AccessToken,
         client::{
             filter::{FilterDefinition, RoomEventFilter, RoomFilter},
             peeking::{get_current_state, listen_to_new_events},
@@ -25,16 +23,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Authenticate, Body, Router,
-    endpoint::parse,
-    guests, incoming, json_response,
+    Incoming, Routes,
+    api::{self, ClientApi},
+    guests,
     pagination::Token,
-    query::parameter,
     readable::{self, Readable},
     timeline::{self, Span},
 };
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, Sent, admit, caller, json_response, parameter},
     rooms::{Format, UserRoom, unless_damaged},
     store::Direction,
     sync::SyncRequest,
@@ -46,23 +44,15 @@ const DEFAULT_LIMIT: usize = 10;
 /// How long a client waits for events, when it does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn routes(router: &mut Router) {
+pub(super) fn routes(routes: &mut Routes) {
     for path in listen_to_new_events::v3::Request::PATH_BUILDER.all_paths() {
-        router.add_raw(Method::GET, path, |server, request, _| {
-            get_events(server, request).boxed_local()
-        });
+        routes.add_raw(Method::GET, path, get_events);
         let one = format!("{path}/{{eventId}}");
-        router.add_raw(Method::GET, &one, |server, request, args| {
-            get_one_event(server, request, args).boxed_local()
-        });
+        routes.add_raw(Method::GET, &one, get_one_event);
         let all = path.replace("/events", "/initialSync");
-        router.add_raw(Method::GET, &all, |server, request, _| {
-            initial_sync(server, request).boxed_local()
-        });
+        routes.add_raw(Method::GET, &all, initial_sync);
     }
-    router.add_raw_for::<get_current_state::v3::Request>(|server, request, args| {
-        room_initial_sync(server, request, args).boxed_local()
-    });
+    routes.add_with_sent(room_initial_sync);
 }
 
 /// One room, as these endpoints tell it.
@@ -90,11 +80,12 @@ struct Messages {
 
 /// `GET /_matrix/client/v3/events`, of all rooms of the user, or of one that they may read.
 async fn get_events(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
+    _: Vec<String>,
 ) -> Result<http::Response<Body>> {
+    let session = admit::<ClientApi, listen_to_new_events::v3::Request>(server, &request).await?;
     let head = request.map(|_| ());
-    let session = AccessToken::authenticate(server, &head).await?;
     let room = query(&head, "room_id").map(OwnedRoomId::try_from).transpose();
     let room = room.map_err(|_| Error::invalid_param("room_id is not the id of a room"))?;
     match &room {
@@ -107,7 +98,7 @@ async fn get_events(
         None => server.feed.current(),
     };
     let timeout = number(&head, "timeout")?.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
-    let caller = incoming::caller(&head);
+    let caller = caller(&head);
     let stream = server.sync.events(&session, room.as_deref(), from, timeout, &caller).await?;
     json_response(&json!({
         "start": Token(from).to_string(),
@@ -118,7 +109,7 @@ async fn get_events(
 
 /// `GET /_matrix/client/v3/events/{eventId}`: no room is named, so all those of the user are asked.
 async fn get_one_event(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
@@ -136,7 +127,7 @@ async fn get_one_event(
 
 /// An event of a room, if it has that one and the user may see it.
 async fn event_in(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     room_id: &RoomId,
     event_id: &EventId,
@@ -152,8 +143,9 @@ async fn event_in(
 
 /// `GET /_matrix/client/v3/initialSync`
 async fn initial_sync(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
+    _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let head = request.map(|_| ());
     let session = member(server, &head).await?;
@@ -191,25 +183,23 @@ async fn initial_sync(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/initialSync`
 async fn room_initial_sync(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<get_current_state::v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let head = request.map(|_| ());
-    let session = AccessToken::authenticate(server, &head).await?;
-    let asked: get_current_state::v3::Request = parse(&head, &[], &args)?;
+    let Incoming { request: asked, auth: session, .. } = request;
     let readable = readable::room(server, &session, &asked.room_id).await?;
     let mut info = info(server, &session, &asked.room_id).await?;
     let own = server.rooms.membership(&session.user_id, &asked.room_id).await?;
     info.membership = own.filter(|own| !own.forgotten).map(|own| own.membership);
-    let limit = number(&head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
+    let limit = number(&sent.head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
     fill(&mut info, &readable, limit).await?;
     json_response(&info)
 }
 
 /// A room that a user has to do with.
 async fn own_room(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     own: &UserRoom,
     limit: usize,
@@ -234,7 +224,7 @@ async fn own_room(
 }
 
 /// What is told of a room to somebody who may not read it.
-async fn info(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<RoomInfo> {
+async fn info(server: &Services, session: &Session, room_id: &RoomId) -> Result<RoomInfo> {
     let account_data = server.users.all_account_data(&session.user_id, Some(room_id)).await?;
     let public = server.rooms.is_published(room_id).await?;
     Ok(RoomInfo {
@@ -269,8 +259,8 @@ async fn fill(info: &mut RoomInfo, readable: &Readable, limit: usize) -> Result<
 }
 
 /// The session of a request, if it is no guest's.
-async fn member(server: &Homeserver, head: &http::Request<()>) -> Result<Session> {
-    let session = AccessToken::authenticate(server, head).await?;
+async fn member(server: &Services, head: &http::Request<()>) -> Result<Session> {
+    let session = api::sender(server, head).await?;
     match session.guest {
         true => Err(guests::forbidden()),
         false => Ok(session),

@@ -1,8 +1,5 @@
 //! spec: client-server §OpenID; server-server §OpenID
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use http::{Method, StatusCode};
 use ruma::{
     api::{
@@ -13,17 +10,21 @@ use ruma::{
 };
 use serde_json::json;
 
-use super::{Body, Incoming, Router, json_response, query::parameter};
-use crate::{Error, Homeserver, Result, users::OPENID_TOKEN_LIFETIME};
+use super::{Incoming, Routes};
+use crate::{
+    Error, Result, Services,
+    http::{Body, json_response, parameter},
+    users::OPENID_TOKEN_LIFETIME,
+};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(request_token);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(request_token);
     let path = "/_matrix/federation/v1/openid/userinfo";
-    router.add_raw(Method::GET, path, |server, request, _| get_user(server, request).boxed_local());
+    routes.add_raw(Method::GET, path, get_user);
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/openid/request_token`
-async fn request_token(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn request_token(server: &Services, request: Incoming<Request>) -> Result<Response> {
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The token would be somebody else's"));
     }
@@ -34,8 +35,9 @@ async fn request_token(server: &Homeserver, request: Incoming<Request>) -> Resul
 
 /// `GET /_matrix/federation/v1/openid/userinfo`: whom a token that was given out here speaks for.
 async fn get_user(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
+    _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let query = request.uri().query().unwrap_or_default();
     let token = parameter(query.as_bytes(), "access_token").ok_or_else(Error::missing_token)?;

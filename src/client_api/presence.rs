@@ -5,12 +5,12 @@ use ruma::{
     presence::PresenceState,
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, lengths};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services, lengths};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get);
-    router.add(set);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get);
+    routes.add(set);
 }
 
 /// Refuses states that the specification does not know, which others would be told of.
@@ -23,7 +23,7 @@ pub(super) fn check_state(state: &PresenceState) -> Result<()> {
 
 /// `GET /_matrix/client/v3/presence/{userId}/status`
 async fn get(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_presence::v3::Request>,
 ) -> Result<get_presence::v3::Response> {
     let (own, user_id) = (&request.auth.user_id, &request.user_id);
@@ -43,7 +43,7 @@ async fn get(
 
 /// `PUT /_matrix/client/v3/presence/{userId}/status`
 async fn set(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_presence::v3::Request>,
 ) -> Result<set_presence::v3::Response> {
     if request.auth.user_id != request.user_id {

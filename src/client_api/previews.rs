@@ -6,18 +6,18 @@ use ruma::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Incoming, Router, limits::Limit};
-use crate::{Error, Homeserver, Result, platform::Caller};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services, http::Limit, platform::Caller};
 
 #[allow(deprecated, reason = "older clients ask at the older path")]
-pub(super) fn routes(router: &mut Router) {
-    router.add(preview);
-    router.add(legacy_preview);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(preview);
+    routes.add(legacy_preview);
 }
 
 /// `GET /_matrix/client/v1/media/preview_url`
 async fn preview(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_media_preview::v1::Request>,
 ) -> Result<get_media_preview::v1::Response> {
     let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
@@ -27,7 +27,7 @@ async fn preview(
 /// `GET /_matrix/media/v3/preview_url`
 #[allow(deprecated, reason = "older clients ask at the older path")]
 async fn legacy_preview(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<legacy::v3::Request>,
 ) -> Result<legacy::v3::Response> {
     let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
@@ -36,13 +36,13 @@ async fn legacy_preview(
 
 /// A page is asked for the newest that it says: nothing older is kept for those who ask for it.
 async fn data(
-    server: &Homeserver,
+    server: &Services,
     user_id: &UserId,
     url: &str,
     caller: &Caller,
 ) -> Result<Box<RawValue>> {
     // It asks others, though it only reads.
-    server.limits.take(Limit::Changes, Some(user_id))?;
+    server.limits.take(Limit::Changes, Some(user_id.as_str()))?;
     let data = server.media.preview(user_id, url, caller).await?;
     to_raw_value(&data).map_err(Error::internal)
 }

@@ -1,34 +1,25 @@
 //! spec: client-server §Profiles
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use ruma::{
     UserId,
-    api::{
-        auth_scheme::AccessToken,
-        client::profile::{
-            delete_profile_field, get_profile, get_profile_field, set_profile_field,
-        },
+    api::client::profile::{
+        delete_profile_field, get_profile, get_profile_field, set_profile_field,
     },
 };
 use serde_json::{Value, json};
 
-use super::{Authenticate, Body, Incoming, Router, bodies, endpoint::admit, guests, json_response};
+use super::{Incoming, Routes, api::ClientApi, guests};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, admit, bodies, json_response},
     users::{Profile, Session},
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_profile);
-    router.add_raw_for::<get_profile_field::v3::Request>(|server, _, args| {
-        get_field(server, args).boxed_local()
-    });
-    router.add_raw_for::<set_profile_field::v3::Request>(|server, request, args| {
-        set_field(server, request, args).boxed_local()
-    });
-    router.add(delete_field);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_profile);
+    routes.add_raw_for::<get_profile_field::v3::Request>(get_field);
+    routes.add_raw_for::<set_profile_field::v3::Request>(set_field);
+    routes.add(delete_field);
 }
 
 fn no_profile() -> Error {
@@ -36,21 +27,25 @@ fn no_profile() -> Error {
 }
 
 /// The profile of somebody who has or had an account here.
-async fn profile(server: &Homeserver, user_id: &UserId) -> Result<Profile> {
+async fn profile(server: &Services, user_id: &UserId) -> Result<Profile> {
     server.users.account(user_id).await?.ok_or_else(no_profile)?;
     server.users.profile(user_id).await
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}`
 async fn get_profile(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_profile::v3::Request>,
 ) -> Result<get_profile::v3::Response> {
     Ok(profile(server, &request.user_id).await?.into_fields().collect())
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
-async fn get_field(server: &Rc<Homeserver>, args: Vec<String>) -> Result<http::Response<Body>> {
+async fn get_field(
+    server: &Services,
+    _: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
     let (user_id, field) = path(&args)?;
     let profile = profile(server, user_id).await?;
     let value = profile.get(field).ok_or_else(no_profile)?;
@@ -60,17 +55,14 @@ async fn get_field(server: &Rc<Homeserver>, args: Vec<String>) -> Result<http::R
 /// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`; ruma's type takes no `null`, by which
 /// older clients remove a name.
 async fn set_field(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let (parts, body) = request.into_parts();
-    let head = http::Request::from_parts(parts, ());
-    let sender = AccessToken::authenticate(server, &head).await?;
-    admit::<set_profile_field::v3::Request>(server, Some(&sender))?;
+    let sender = admit::<ClientApi, set_profile_field::v3::Request>(server, &request).await?;
     let (user_id, field) = path(&args)?;
     check_owner(&sender, user_id, field)?;
-    let body: Value = serde_json::from_slice(&bodies::read(body).await?)
+    let body: Value = serde_json::from_slice(&bodies::read(request.body()).await?)
         .map_err(|cause| Error::not_json(cause.to_string()))?;
     let Value::Object(mut body) = body else {
         return Err(Error::bad_json("The body is not an object"));
@@ -83,7 +75,7 @@ async fn set_field(
 
 /// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
 async fn delete_field(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_profile_field::v3::Request>,
 ) -> Result<delete_profile_field::v3::Response> {
     check_owner(&request.auth, &request.user_id, request.field.as_str())?;
@@ -103,12 +95,7 @@ fn check_owner(sender: &Session, user_id: &UserId, field: &str) -> Result<()> {
 }
 
 /// Sets a field, and shows a new name or avatar in the user's rooms.
-async fn set(
-    server: &Homeserver,
-    user_id: &UserId,
-    field: &str,
-    value: Option<Value>,
-) -> Result<()> {
+async fn set(server: &Services, user_id: &UserId, field: &str, value: Option<Value>) -> Result<()> {
     match server.users.set_profile_field(user_id, field, value).await? {
         Some(rest) => server.follow_up(rest).await,
         None => Ok(()),

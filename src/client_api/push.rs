@@ -9,22 +9,22 @@ use ruma::{
 };
 use serde_json::Value;
 
-use super::{Incoming, Router, readable};
-use crate::{Error, Homeserver, Result, feed::Position, rooms::Format};
+use super::{Incoming, Routes, readable};
+use crate::{Error, Result, Services, feed::Position, rooms::Format};
 
 /// How many notifications are told at once, unless asked for, and at most.
 const NOTIFICATIONS: u64 = 50;
 const MAX_NOTIFICATIONS: u64 = 200;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(notifications);
-    router.add(pushers);
-    router.add_completed(set_pusher, check_members);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(notifications);
+    routes.add(pushers);
+    routes.add_completed(set_pusher, check_members);
 }
 
 /// `GET /_matrix/client/v3/notifications`
 async fn notifications(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_notifications::v3::Request>,
 ) -> Result<get_notifications::v3::Response> {
     let user_id = &request.auth.user_id;
@@ -62,7 +62,7 @@ async fn notifications(
 
 /// `GET /_matrix/client/v3/pushers`
 async fn pushers(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushers::v3::Request>,
 ) -> Result<get_pushers::v3::Response> {
     let pushers = server.users.pushers(&request.auth.user_id).await?;
@@ -98,7 +98,7 @@ fn check_members(body: &mut JsonObject) -> Result<()> {
 
 /// `POST /_matrix/client/v3/pushers/set`
 async fn set_pusher(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_pusher::v3::Request>,
 ) -> Result<set_pusher::v3::Response> {
     let users = &server.users;

@@ -14,23 +14,23 @@ use ruma::{
 };
 use serde_json::json;
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result, push::Push};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services, push::Push};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_all);
-    router.add(get_global);
-    router.add(get);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_all);
+    routes.add(get_global);
+    routes.add(get);
     // A rule without conditions always matches.
-    router.add_completed(set, |body| {
+    routes.add_completed(set, |body| {
         body.entry("conditions").or_insert_with(|| json!([]));
         Ok(())
     });
-    router.add(delete);
-    router.add(get_enabled);
-    router.add(set_enabled);
-    router.add(get_actions);
-    router.add(set_actions);
+    routes.add(delete);
+    routes.add(get_enabled);
+    routes.add(set_enabled);
+    routes.add(get_actions);
+    routes.add(set_actions);
 }
 
 fn missing() -> Error {
@@ -43,7 +43,7 @@ fn find<'a>(rules: &'a Ruleset, kind: &RuleKind, rule_id: &str) -> Result<AnyPus
 
 /// `GET /_matrix/client/v3/pushrules/`
 async fn get_all(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushrules_all::v3::Request>,
 ) -> Result<get_pushrules_all::v3::Response> {
     let rules = server.push.rules(&request.auth.user_id).await?;
@@ -52,7 +52,7 @@ async fn get_all(
 
 /// `GET /_matrix/client/v3/pushrules/global/`
 async fn get_global(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushrules_global_scope::v3::Request>,
 ) -> Result<get_pushrules_global_scope::v3::Response> {
     let rules = server.push.rules(&request.auth.user_id).await?;
@@ -61,7 +61,7 @@ async fn get_global(
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn get(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushrule::v3::Request>,
 ) -> Result<get_pushrule::v3::Response> {
     let rules = server.push.rules(&request.auth.user_id).await?;
@@ -71,7 +71,7 @@ async fn get(
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn set(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_pushrule::v3::Request>,
 ) -> Result<set_pushrule::v3::Response> {
     let user_id = &request.auth.user_id;
@@ -118,7 +118,7 @@ fn insert(
 
 /// `DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn delete(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_pushrule::v3::Request>,
 ) -> Result<delete_pushrule::v3::Response> {
     server
@@ -135,7 +135,7 @@ async fn delete(
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
 async fn get_enabled(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushrule_enabled::v3::Request>,
 ) -> Result<get_pushrule_enabled::v3::Response> {
     let rules = server.push.rules(&request.auth.user_id).await?;
@@ -145,7 +145,7 @@ async fn get_enabled(
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
 async fn set_enabled(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_pushrule_enabled::v3::Request>,
 ) -> Result<set_pushrule_enabled::v3::Response> {
     server
@@ -161,7 +161,7 @@ async fn set_enabled(
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
 async fn get_actions(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_pushrule_actions::v3::Request>,
 ) -> Result<get_pushrule_actions::v3::Response> {
     let rules = server.push.rules(&request.auth.user_id).await?;
@@ -171,7 +171,7 @@ async fn get_actions(
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
 async fn set_actions(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_pushrule_actions::v3::Request>,
 ) -> Result<set_pushrule_actions::v3::Response> {
     let actions = request.actions.clone();

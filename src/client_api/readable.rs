@@ -9,7 +9,7 @@ use ruma::{
 };
 
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     feed::Position,
     rooms::{Format, Pdu, Room, StateId, StateMap, Viewer},
     users::Session,
@@ -50,7 +50,7 @@ impl Readable {
 }
 
 /// How the user of a session sees a room.
-pub(super) async fn viewer(server: &Homeserver, session: &Session, room: &Room) -> Result<Viewer> {
+pub(super) async fn viewer(server: &Services, session: &Session, room: &Room) -> Result<Viewer> {
     let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
     Ok(viewer.ignoring(server.users.ignored_users(&session.user_id).await?))
 }
@@ -60,7 +60,7 @@ pub(super) async fn viewer(server: &Homeserver, session: &Session, room: &Room) 
 /// # Errors
 /// 403 `M_FORBIDDEN`, also for a room that is not known, so that nobody can find out which are.
 pub(super) async fn room(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     room_id: &RoomId,
 ) -> Result<Readable> {
@@ -79,14 +79,14 @@ pub(super) async fn room(
 
 /// Whether the user forgot a room, after which its history is no longer theirs to read.
 /// spec: client-server §Leaving rooms
-async fn is_forgotten(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<bool> {
+async fn is_forgotten(server: &Services, session: &Session, room_id: &RoomId) -> Result<bool> {
     let membership = server.rooms.membership(&session.user_id, room_id).await?;
     Ok(membership.is_some_and(|membership| membership.forgotten))
 }
 
 /// Whether a user may see single events of a room: not of one that they forgot, unless everybody
 /// may read it.
-pub(super) async fn is_open(server: &Homeserver, session: &Session, room: &Room) -> Result<bool> {
+pub(super) async fn is_open(server: &Services, session: &Session, room: &Room) -> Result<bool> {
     Ok(!is_forgotten(server, session, room.id()).await? || room.is_world_readable().await?)
 }
 

@@ -13,22 +13,22 @@ use ruma::{
 };
 use serde_json::value::to_raw_value;
 
-use super::{Incoming, Router};
+use super::{Incoming, Routes};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     rooms::{Event, Room},
     store::Batch,
     users::Session,
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(post_receipt);
-    router.add(post_read_markers);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(post_receipt);
+    routes.add(post_read_markers);
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}`
 async fn post_receipt(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<create_receipt::v3::Request>,
 ) -> Result<create_receipt::v3::Response> {
     let room = joined(server, &request.auth, &request.room_id).await?;
@@ -59,7 +59,7 @@ async fn post_receipt(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/read_markers`
 async fn post_read_markers(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_read_marker::v3::Request>,
 ) -> Result<set_read_marker::v3::Response> {
     let room = joined(server, &request.auth, &request.room_id).await?;
@@ -81,7 +81,7 @@ async fn post_read_markers(
     Ok(set_read_marker::v3::Response::new())
 }
 
-async fn joined(server: &Homeserver, session: &Session, room_id: &RoomId) -> Result<Room> {
+async fn joined(server: &Services, session: &Session, room_id: &RoomId) -> Result<Room> {
     let forbidden = || Error::forbidden("You are not in this room");
     let room = server.rooms.room(room_id).await.map_err(|_| forbidden())?;
     match room.is_joined(&session.user_id).await? {
@@ -104,7 +104,7 @@ async fn event(room: &Room, thread: &ReceiptThread, event_id: &EventId) -> Resul
 }
 
 async fn set(
-    server: &Homeserver,
+    server: &Services,
     batch: Batch,
     session: &Session,
     room: &Room,
@@ -116,7 +116,7 @@ async fn set(
 
 /// The read marker is account data of the room. spec: client-server §Fully read markers
 fn fully_read(
-    server: &Homeserver,
+    server: &Services,
     batch: &mut Batch,
     session: &Session,
     room: &Room,

@@ -8,22 +8,22 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Router, uia};
+use super::{Incoming, Routes, uia};
 use crate::{
-    Error, Homeserver, Result,
-    homeserver::Registration,
+    Error, Result, Services,
+    config::Registration,
     users::{Login, NewAccount, NewDevice},
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(register);
-    router.add(get_availability);
-    router.add(get_token_validity);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(register);
+    routes.add(get_availability);
+    routes.add(get_token_validity);
 }
 
 /// `POST /_matrix/client/v3/register`
 async fn register(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<register::v3::Request>,
 ) -> Result<register::v3::Response> {
     let request = request.request;
@@ -78,7 +78,7 @@ async fn register(
 
 /// Whose account becomes a user's: the guest's who has the token, under the name that they have.
 /// spec: client-server §Guest Access
-async fn guest(server: &Homeserver, token: &str, username: Option<&str>) -> Result<OwnedUserId> {
+async fn guest(server: &Services, token: &str, username: Option<&str>) -> Result<OwnedUserId> {
     let username = username
         .ok_or_else(|| Error::missing_param("The username is that of the guest's user id"))?;
     match server.users.session(token).await {
@@ -104,7 +104,7 @@ fn answer(user_id: OwnedUserId, login: Option<Login>) -> register::v3::Response 
 
 /// `GET /_matrix/client/v3/register/available`
 async fn get_availability(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_username_availability::v3::Request>,
 ) -> Result<get_username_availability::v3::Response> {
     if server.config.registration == Registration::Closed {
@@ -116,7 +116,7 @@ async fn get_availability(
 
 /// `GET /_matrix/client/v1/register/m.login.registration_token/validity`
 async fn get_token_validity(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<check_registration_token_validity::v1::Request>,
 ) -> Result<check_registration_token_validity::v1::Response> {
     if server.config.registration == Registration::Closed {

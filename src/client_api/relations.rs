@@ -14,13 +14,13 @@ use ruma::{
 };
 
 use super::{
-    Incoming, Router,
+    Incoming, Routes,
     pagination::Token,
     readable,
     timeline::{limit, visible_event},
 };
 use crate::{
-    Homeserver, Result,
+    Result, Services,
     feed::Position,
     rooms::{Format, Related, RelationFilter, Room},
     store::Direction,
@@ -32,11 +32,11 @@ const RECURSION_DEPTH: u32 = 3;
 /// How many events are answered when the client does not say.
 const DEFAULT_LIMIT: u32 = 20;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_relations);
-    router.add(get_relations_of_type);
-    router.add(get_relations_of_types);
-    router.add(get_room_threads);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_relations);
+    routes.add(get_relations_of_type);
+    routes.add(get_relations_of_types);
+    routes.add(get_room_threads);
 }
 
 /// Answers one of the three endpoints for relations, whose types differ in name alone.
@@ -63,7 +63,7 @@ macro_rules! answer {
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`
 async fn get_relations(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_relating_events::v1::Request>,
 ) -> Result<get_relating_events::v1::Response> {
     answer!(server, request, get_relating_events, RelationFilter::default())
@@ -71,7 +71,7 @@ async fn get_relations(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
 async fn get_relations_of_type(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_relating_events_with_rel_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type::v1::Response> {
     let filter = RelationFilter { rel_type: Some(request.rel_type.to_string()), kind: None };
@@ -80,7 +80,7 @@ async fn get_relations_of_type(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
 async fn get_relations_of_types(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_relating_events_with_rel_type_and_event_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type_and_event_type::v1::Response> {
     let filter = RelationFilter {
@@ -92,7 +92,7 @@ async fn get_relations_of_types(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/threads`
 async fn get_room_threads(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_threads::v1::Request>,
 ) -> Result<get_threads::v1::Response> {
     let viewer = readable::room(server, &request.auth, &request.room_id).await?.viewer;
@@ -147,7 +147,7 @@ struct Found {
     recursion_depth: Option<UInt>,
 }
 
-async fn related(server: &Homeserver, session: &Session, asked: Asked<'_>) -> Result<Found> {
+async fn related(server: &Services, session: &Session, asked: Asked<'_>) -> Result<Found> {
     let viewer = readable::room(server, session, asked.room_id).await?.viewer;
     let room = viewer.room();
     visible_event(&viewer, asked.parent).await?;

@@ -8,18 +8,18 @@ use ruma::api::client::{
     room::{report_content, report_room},
 };
 
-use super::{Incoming, Router, readable, timeline::visible_event};
-use crate::{Error, Homeserver, Result, feed::Position};
+use super::{Incoming, Routes, readable, timeline::visible_event};
+use crate::{Error, Result, Services, feed::Position};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(report_event);
-    router.add(report_a_room);
-    router.add(report_a_user);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(report_event);
+    routes.add(report_a_room);
+    routes.add(report_a_user);
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/report/{eventId}`
 async fn report_event(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<report_content::v3::Request>,
 ) -> Result<report_content::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
@@ -38,7 +38,7 @@ async fn report_event(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/report`
 async fn report_a_room(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<report_room::v3::Request>,
 ) -> Result<report_room::v3::Response> {
     server.rooms.room(&request.room_id).await?;
@@ -49,7 +49,7 @@ async fn report_a_room(
 
 /// `POST /_matrix/client/v3/users/{userId}/report`: whether there is such a user is not told.
 async fn report_a_user(
-    _: &Homeserver,
+    _: &Services,
     request: Incoming<report_user::v3::Request>,
 ) -> Result<report_user::v3::Response> {
     let (reporter, user_id, reason) = (&request.auth.user_id, &request.user_id, &request.reason);

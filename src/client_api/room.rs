@@ -13,39 +13,39 @@ use ruma::{
 };
 
 use super::{
-    Incoming, Router,
+    Incoming, Routes,
     membership::{check_invite, check_invited, member_profile},
     readable,
     timeline::limit,
 };
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     rooms::{CreateRoom, DirectoryFilter},
 };
 
 /// How many rooms a page of the directory has, when the client does not say.
 const DEFAULT_LIMIT: u32 = 100;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(create);
-    router.add(upgrade);
-    router.add(put_alias);
-    router.add(get_room_of_alias);
-    router.add(remove_alias);
-    router.add(get_aliases);
-    router.add(get_visibility);
-    router.add_completed(set_visibility, |body| {
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(create);
+    routes.add(upgrade);
+    routes.add(put_alias);
+    routes.add(get_room_of_alias);
+    routes.add(remove_alias);
+    routes.add(get_aliases);
+    routes.add(get_visibility);
+    routes.add_completed(set_visibility, |body| {
         // spec: client-server §PUT directory/list/room, "Defaults to `public`"
         body.entry("visibility").or_insert("public".into());
         Ok(())
     });
-    router.add(public_rooms);
-    router.add(public_rooms_filtered);
+    routes.add(public_rooms);
+    routes.add(public_rooms_filtered);
 }
 
 /// `POST /_matrix/client/v3/createRoom`
 async fn create(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<create_room::v3::Request>,
 ) -> Result<create_room::v3::Response> {
     let Incoming { request, auth, .. } = request;
@@ -69,7 +69,7 @@ async fn create(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/upgrade`
 async fn upgrade(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<upgrade_room::v3::Request>,
 ) -> Result<upgrade_room::v3::Response> {
     let Incoming { request, auth, .. } = request;
@@ -89,7 +89,7 @@ async fn upgrade(
 
 /// `PUT /_matrix/client/v3/directory/room/{roomAlias}`
 async fn put_alias(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<create_alias::v3::Request>,
 ) -> Result<create_alias::v3::Response> {
     let user_id = &request.auth.user_id;
@@ -99,7 +99,7 @@ async fn put_alias(
 
 /// `GET /_matrix/client/v3/directory/room/{roomAlias}`
 async fn get_room_of_alias(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_alias::v3::Request>,
 ) -> Result<get_alias::v3::Response> {
     let alias = &request.room_alias;
@@ -110,7 +110,7 @@ async fn get_room_of_alias(
 
 /// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`
 async fn remove_alias(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_alias::v3::Request>,
 ) -> Result<delete_alias::v3::Response> {
     let rest = server.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
@@ -120,7 +120,7 @@ async fn remove_alias(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/aliases`
 async fn get_aliases(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<aliases::v3::Request>,
 ) -> Result<aliases::v3::Response> {
     readable::room(server, &request.auth, &request.room_id).await?;
@@ -129,7 +129,7 @@ async fn get_aliases(
 
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}`
 async fn get_visibility(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_room_visibility::v3::Request>,
 ) -> Result<get_room_visibility::v3::Response> {
     server.rooms.room(&request.room_id).await?;
@@ -143,7 +143,7 @@ async fn get_visibility(
 /// `PUT /_matrix/client/v3/directory/list/room/{roomId}`: for those who may set the room's
 /// canonical alias.
 async fn set_visibility(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<set_room_visibility::v3::Request>,
 ) -> Result<set_room_visibility::v3::Response> {
     let room = server.rooms.room(&request.room_id).await?;
@@ -160,7 +160,7 @@ async fn set_visibility(
 
 /// `GET /_matrix/client/v3/publicRooms`
 async fn public_rooms(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_public_rooms::v3::Request>,
 ) -> Result<get_public_rooms::v3::Response> {
     let mut filtered = get_public_rooms_filtered::v3::Request::new();
@@ -177,14 +177,14 @@ async fn public_rooms(
 
 /// `POST /_matrix/client/v3/publicRooms`
 async fn public_rooms_filtered(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_public_rooms_filtered::v3::Request>,
 ) -> Result<get_public_rooms_filtered::v3::Response> {
     directory(server, &request).await
 }
 
 async fn directory(
-    server: &Homeserver,
+    server: &Services,
     request: &get_public_rooms_filtered::v3::Request,
 ) -> Result<get_public_rooms_filtered::v3::Response> {
     if request.server.as_ref().is_some_and(|name| *name != server.config.server_name) {

@@ -15,9 +15,9 @@ use ruma::{
     events::{StateEventType, room::member::RoomMemberEventContent},
 };
 
-use super::{Incoming, Router, pagination::Token, readable};
+use super::{Incoming, Routes, pagination::Token, readable};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     feed::Position,
     rooms::{Event, Format, Room, Viewer},
     search::{Hit, SearchKey},
@@ -32,12 +32,12 @@ const MAX_RESULTS: u64 = 100;
 /// How many events are told before or after a result at most.
 const MAX_CONTEXT: u64 = 50;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(search);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(search);
 }
 
 /// `POST /_matrix/client/v3/search`
-async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn search(server: &Services, request: Incoming<Request>) -> Result<Response> {
     let mut categories = v3::ResultCategories::new();
     if let Some(criteria) = &request.search_categories.room_events {
         let from = match &request.next_batch {
@@ -77,7 +77,7 @@ fn key(key: &SearchKeys) -> Option<SearchKey> {
 }
 
 async fn room_events(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     criteria: &Criteria,
     from: Place,
@@ -120,7 +120,7 @@ async fn room_events(
 
 /// What matches in the rooms that the user is or was in, in the order that was asked for.
 async fn hits(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     criteria: &Criteria,
     last: Position,

@@ -1,8 +1,5 @@
 //! spec: client-server §Legacy API, login
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use http::StatusCode;
 use ruma::{
     OwnedUserId,
@@ -16,31 +13,25 @@ use ruma::{
 };
 use serde_json::Value;
 
-use super::{
-    Body, Incoming, Router, bodies,
-    endpoint::{parse, respond},
-    limits::Limit,
-    uia,
-};
+use super::{Incoming, Routes, api::ClientApi, uia};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, Limit, admit, bodies, parse, respond},
     users::{LOGIN_TOKEN_LIFETIME, NewDevice},
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_flows);
-    router.add_raw_for::<login::v3::Request>(|server, request, _| {
-        parse_login(server, request).boxed_local()
-    });
-    router.add(refresh);
-    router.add(logout);
-    router.add(logout_all);
-    router.add(get_token);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_flows);
+    routes.add_raw_for::<login::v3::Request>(parse_login);
+    routes.add(refresh);
+    routes.add(logout);
+    routes.add(logout_all);
+    routes.add(get_token);
 }
 
 /// `GET /_matrix/client/v3/login`
 async fn get_flows(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_login_types::v3::Request>,
 ) -> Result<get_login_types::v3::Response> {
     use get_login_types::v3::{LoginType, PasswordLoginType, Response, TokenLoginType};
@@ -51,12 +42,12 @@ async fn get_flows(
 
 /// Ruma's type takes for granted that a login has a type: a request without is answered here.
 async fn parse_login(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
+    _: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    server.limits.take(Limit::Anonymous, None)?;
-    let (parts, body) = request.into_parts();
-    let body = bodies::read(body).await?;
+    admit::<ClientApi, login::v3::Request>(server, &request).await?;
+    let body = bodies::read(request.body()).await?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
     match value.get("type") {
@@ -64,13 +55,12 @@ async fn parse_login(
         Some(_) => return Err(Error::bad_json("The type of a login is a string")),
         None => return Err(Error::missing_param("A login has a type")),
     }
-    let head = http::Request::from_parts(parts, ());
-    let response = login(server, parse(&head, &body, &[])?).await?;
+    let response = login(server, parse(&request.map(|_| ()), &body, &[])?).await?;
     respond(response)
 }
 
 /// `POST /_matrix/client/v3/login`
-async fn login(server: &Homeserver, request: login::v3::Request) -> Result<login::v3::Response> {
+async fn login(server: &Services, request: login::v3::Request) -> Result<login::v3::Response> {
     let device = NewDevice {
         device_id: request.device_id,
         display_name: request.initial_device_display_name,
@@ -102,7 +92,7 @@ async fn login(server: &Homeserver, request: login::v3::Request) -> Result<login
 
 /// Who a login with a password is; anything wrong with it is told in the same words, so that
 /// nobody learns who has an account.
-async fn with_password(server: &Homeserver, given: login::v3::Password) -> Result<OwnedUserId> {
+async fn with_password(server: &Services, given: login::v3::Password) -> Result<OwnedUserId> {
     #[allow(deprecated, reason = "older clients name the user there")]
     let name = match (given.identifier, given.user) {
         (Some(UserIdentifier::Matrix(named)), _) => Some(named.user),
@@ -112,7 +102,7 @@ async fn with_password(server: &Homeserver, given: login::v3::Password) -> Resul
     };
     let refused = || Error::forbidden("Invalid username or password");
     let user_id = name.and_then(|name| server.users.user_id(&name)).ok_or_else(refused)?;
-    server.limits.take(Limit::Passwords, Some(&user_id))?;
+    server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
     if server.users.check_password(&user_id, &given.password).await? {
         Ok(user_id)
     } else {
@@ -122,7 +112,7 @@ async fn with_password(server: &Homeserver, given: login::v3::Password) -> Resul
 
 /// `POST /_matrix/client/v3/refresh`
 async fn refresh(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<refresh_token::v3::Request>,
 ) -> Result<refresh_token::v3::Response> {
     let login = server.users.refresh(&request.refresh_token).await?;
@@ -134,7 +124,7 @@ async fn refresh(
 
 /// `POST /_matrix/client/v3/logout`: the device goes too.
 async fn logout(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<logout::v3::Request>,
 ) -> Result<logout::v3::Response> {
     let sender = &request.auth;
@@ -144,7 +134,7 @@ async fn logout(
 
 /// `POST /_matrix/client/v3/logout/all`
 async fn logout_all(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<logout_all::v3::Request>,
 ) -> Result<logout_all::v3::Response> {
     server.users.delete_other_devices(&request.auth.user_id, None).await?;
@@ -153,7 +143,7 @@ async fn logout_all(
 
 /// `POST /_matrix/client/v1/login/get_token`
 async fn get_token(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_login_token::v1::Request>,
 ) -> Result<get_login_token::v1::Response> {
     let sender = &request.auth;

@@ -17,22 +17,22 @@ use ruma::{
     serde::Raw,
 };
 
-use super::{Incoming, Router, membership::resolve};
-use crate::{Error, Homeserver, Result, rooms::Room, users::Session};
+use super::{Incoming, Routes, membership::resolve};
+use crate::{Error, Result, Services, rooms::Room, users::Session};
 
 /// The most rooms of one answer.
 const MAX_LIMIT: usize = 50;
 /// The deepest that a walk goes, whatever the client asks.
 const MAX_DEPTH: u64 = 16;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(summary);
-    router.add(hierarchy);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(summary);
+    routes.add(hierarchy);
 }
 
 /// `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}`
 async fn summary(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_summary::v1::Request>,
 ) -> Result<get_summary::v1::Response> {
     let missing = || Error::not_found("There is no such room, or you may not see it");
@@ -52,7 +52,7 @@ async fn summary(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/hierarchy`
 async fn hierarchy(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_hierarchy::v1::Request>,
 ) -> Result<get_hierarchy::v1::Response> {
     let forbidden = || Error::forbidden("There is no such room, or you may not see it");
@@ -87,7 +87,7 @@ async fn hierarchy(
 
 /// A walk through a space, depth first, each room once.
 struct Walk<'a> {
-    server: &'a Homeserver,
+    server: &'a Services,
     session: &'a Session,
     suggested_only: bool,
     max_depth: u64,
@@ -168,7 +168,7 @@ struct Child {
 
 /// Whether somebody may know that a room is there: who is in it or invited, who could join it or
 /// knock, or everybody, if its history is for everybody.
-async fn may_see(server: &Homeserver, session: Option<&Session>, room: &Room) -> Result<bool> {
+async fn may_see(server: &Services, session: Option<&Session>, room: &Room) -> Result<bool> {
     if room.is_world_readable().await? {
         return Ok(true);
     }

@@ -1,17 +1,13 @@
 //! spec: client-server §Getting events for a room: its state and members
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
-use futures::FutureExt;
 use ruma::{
-    api::{
-        auth_scheme::AccessToken,
-        client::{
-            membership::{get_member_events, joined_members},
-            state::{
-                get_state_event_for_key::{self, v3::StateEventFormat},
-                get_state_events,
-            },
+    api::client::{
+        membership::{get_member_events, joined_members},
+        state::{
+            get_state_event_for_key::{self, v3::StateEventFormat},
+            get_state_events,
         },
     },
     events::{AnyStateEvent, StateEventType, room::member::MembershipState},
@@ -19,28 +15,24 @@ use ruma::{
 
 use serde_json::json;
 
-use super::{
-    Authenticate, Body, Incoming, Router,
-    endpoint::{admit, parse},
-    json_response,
-    pagination::Token,
-    readable,
+use super::{Incoming, Routes, pagination::Token, readable};
+use crate::{
+    Error, Result, Services,
+    http::{Body, Sent, json_response},
+    rooms::Format,
 };
-use crate::{Error, Homeserver, Result, rooms::Format};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_state);
-    router.add(get_state_event);
-    router.add_with_empty_state_key(get_state_event);
-    router.add(get_members);
-    router.add_raw_for::<joined_members::v3::Request>(|server, request, args| {
-        get_joined_members(server, request, args).boxed_local()
-    });
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_state);
+    routes.add(get_state_event);
+    routes.add_with_empty_state_key(get_state_event);
+    routes.add(get_members);
+    routes.add_with_sent(get_joined_members);
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state`
 async fn get_state(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_state_events::v3::Request>,
 ) -> Result<get_state_events::v3::Response> {
     let readable = readable::room(server, &request.auth, &request.room_id).await?;
@@ -49,7 +41,7 @@ async fn get_state(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 async fn get_state_event(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_state_event_for_key::v3::Request>,
 ) -> Result<get_state_event_for_key::v3::Response> {
     let readable = readable::room(server, &request.auth, &request.room_id).await?;
@@ -68,7 +60,7 @@ async fn get_state_event(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/members`
 async fn get_members(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_member_events::v3::Request>,
 ) -> Result<get_member_events::v3::Response> {
     let readable = readable::room(server, &request.auth, &request.room_id).await?;
@@ -106,17 +98,13 @@ async fn get_members(
 /// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`. Ruma leaves out what is null, which
 /// clients count on.
 async fn get_joined_members(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<joined_members::v3::Request>,
+    _: Sent,
 ) -> Result<http::Response<Body>> {
-    let head = request.map(|_| ());
-    let session = AccessToken::authenticate(server, &head).await?;
-    admit::<joined_members::v3::Request>(server, Some(&session))?;
-    let asked: joined_members::v3::Request = parse(&head, &[], &args)?;
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = server.rooms.room(&asked.room_id).await.map_err(|_| forbidden())?;
-    if !room.is_joined(&session.user_id).await? {
+    let room = server.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    if !room.is_joined(&request.auth.user_id).await? {
         return Err(forbidden());
     }
     let members = room.members().await?;

@@ -1,43 +1,35 @@
 //! spec: client-server §Syncing
 
-use std::rc::Rc;
-
-use futures::FutureExt;
-use ruma::api::{
-    auth_scheme::AccessToken,
-    client::{
-        filter::FilterDefinition,
-        sync::sync_events::v3::{self, Filter},
-    },
+use ruma::api::client::{
+    filter::FilterDefinition,
+    sync::sync_events::v3::{self, Filter},
 };
 
-use super::{
-    Authenticate, Body, Router, endpoint::parse, incoming, json_response, pagination::Token,
-    presence, query::parameter,
-};
+use super::{Incoming, Routes, pagination::Token, presence};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
+    http::{Body, Sent, json_response, parameter},
     sync::{StateForm, SyncRequest},
     users::Session,
 };
 
-pub(super) fn routes(router: &mut Router) {
-    router.add_raw_for::<v3::Request>(|server, request, _| get_sync(server, request).boxed_local());
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add_with_sent(get_sync);
 }
 
 /// `GET /_matrix/client/v3/sync`
 async fn get_sync(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
+    server: &Services,
+    request: Incoming<v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let (parts, _) = request.into_parts();
-    let head = http::Request::from_parts(parts, ());
-    let session = AccessToken::authenticate(server, &head).await?;
-    let asked = parse::<v3::Request>(&head, &[], &[])?;
+    let Incoming { request: asked, auth: session, caller } = request;
     presence::check_state(&asked.set_presence)?;
     let state_form = match () {
         // matrix-js-sdk asks by the name of MSC4222 alone.
-        () if has_flag(&head, "org.matrix.msc4222.use_state_after") => StateForm::UnstableAfter,
+        () if has_flag(&sent.head, "org.matrix.msc4222.use_state_after") => {
+            StateForm::UnstableAfter
+        }
         () if asked.use_state_after => StateForm::After,
         () => StateForm::Before,
     };
@@ -48,7 +40,7 @@ async fn get_sync(
         timeout: asked.timeout.unwrap_or_default(),
         state_form,
         set_presence: asked.set_presence,
-        caller: incoming::caller(&head),
+        caller,
     };
     let response = server.sync.sync(&session, &request).await?;
     json_response(&response)
@@ -56,7 +48,7 @@ async fn get_sync(
 
 /// The filter that a request names or holds.
 async fn filter(
-    server: &Homeserver,
+    server: &Services,
     session: &Session,
     asked: Option<Filter>,
 ) -> Result<FilterDefinition> {

@@ -3,31 +3,29 @@
 //! Tags are edited as they were sent: what clients keep beside the order of a room stays, and the
 //! order in its own form of a number.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
-use futures::FutureExt;
 use ruma::api::client::tag::{create_tag, delete_tag, get_tags};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
 };
 
-use super::{Body, Incoming, Router, account_data::own, endpoint::read, json_response};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes, account_data::own};
+use crate::{
+    Error, Result, Services,
+    http::{Body, Sent, json_response},
+};
 
 /// The type of the account data that holds a room's tags.
 const TAGS: &str = "m.tag";
 
 type RawObject = BTreeMap<String, Box<RawValue>>;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add_raw_for::<get_tags::v3::Request>(|server, request, args| {
-        get(server, request, args).boxed_local()
-    });
-    router.add_raw_for::<create_tag::v3::Request>(|server, request, args| {
-        create(server, request, args).boxed_local()
-    });
-    router.add(delete);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add_with_sent(get);
+    routes.add_with_sent(create);
+    routes.add(delete);
 }
 
 /// An object member by member; what is none has none.
@@ -49,11 +47,10 @@ fn changed(
 
 /// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags`
 async fn get(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<get_tags::v3::Request>,
+    _: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, _) = read::<get_tags::v3::Request>(server, request, args).await?;
     own(&request.auth, &request.user_id)?;
     let content = server.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
     let tags = object(object(content.as_deref()).get("tags").map(|tags| &**tags));
@@ -62,14 +59,13 @@ async fn get(
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
 async fn create(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
-    args: Vec<String>,
+    server: &Services,
+    request: Incoming<create_tag::v3::Request>,
+    sent: Sent,
 ) -> Result<http::Response<Body>> {
-    let (request, body) = read::<create_tag::v3::Request>(server, request, args).await?;
     own(&request.auth, &request.user_id)?;
     let info: Box<RawValue> =
-        serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
+        serde_json::from_slice(&sent.body).map_err(|cause| Error::not_json(cause.to_string()))?;
     let create_tag::v3::Request { user_id, room_id, tag, .. } = request.request;
     let users = &server.users;
     users
@@ -82,7 +78,7 @@ async fn create(
 
 /// `DELETE /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
 async fn delete(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<delete_tag::v3::Request>,
 ) -> Result<delete_tag::v3::Response> {
     own(&request.auth, &request.user_id)?;

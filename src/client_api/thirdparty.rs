@@ -5,16 +5,16 @@ use ruma::api::client::thirdparty::{
     get_user_for_protocol, get_user_for_user_id,
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_protocols);
-    router.add(get_protocol);
-    router.add(get_location);
-    router.add(get_location_of_alias);
-    router.add(get_user);
-    router.add(get_user_of_id);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_protocols);
+    routes.add(get_protocol);
+    routes.add(get_location);
+    routes.add(get_location_of_alias);
+    routes.add(get_user);
+    routes.add(get_user_of_id);
 }
 
 fn no_protocol() -> Error {
@@ -23,7 +23,7 @@ fn no_protocol() -> Error {
 
 /// `GET /_matrix/client/v3/thirdparty/protocols`
 async fn get_protocols(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_protocols::v3::Request>,
 ) -> Result<get_protocols::v3::Response> {
     Ok(get_protocols::v3::Response::new(Default::default()))
@@ -31,7 +31,7 @@ async fn get_protocols(
 
 /// `GET /_matrix/client/v3/thirdparty/protocol/{protocol}`
 async fn get_protocol(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_protocol::v3::Request>,
 ) -> Result<get_protocol::v3::Response> {
     Err(no_protocol())
@@ -39,7 +39,7 @@ async fn get_protocol(
 
 /// `GET /_matrix/client/v3/thirdparty/location/{protocol}`
 async fn get_location(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_location_for_protocol::v3::Request>,
 ) -> Result<get_location_for_protocol::v3::Response> {
     Err(no_protocol())
@@ -47,7 +47,7 @@ async fn get_location(
 
 /// `GET /_matrix/client/v3/thirdparty/location`
 async fn get_location_of_alias(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_location_for_room_alias::v3::Request>,
 ) -> Result<get_location_for_room_alias::v3::Response> {
     Err(Error::not_found("The alias is no portal to another network"))
@@ -55,7 +55,7 @@ async fn get_location_of_alias(
 
 /// `GET /_matrix/client/v3/thirdparty/user/{protocol}`
 async fn get_user(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_user_for_protocol::v3::Request>,
 ) -> Result<get_user_for_protocol::v3::Response> {
     Err(no_protocol())
@@ -63,7 +63,7 @@ async fn get_user(
 
 /// `GET /_matrix/client/v3/thirdparty/user`
 async fn get_user_of_id(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_user_for_user_id::v3::Request>,
 ) -> Result<get_user_for_user_id::v3::Response> {
     Err(Error::not_found("The user is of no other network"))

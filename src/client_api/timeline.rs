@@ -14,9 +14,9 @@ use ruma::{
     serde::Raw,
 };
 
-use super::{Incoming, Router, pagination::Token, readable};
+use super::{Incoming, Routes, pagination::Token, readable};
 use crate::{
-    Error, Homeserver, Result,
+    Error, Result, Services,
     feed::Position,
     rooms::{Event, Format, StateId, Viewer},
     store::Direction,
@@ -26,16 +26,16 @@ use crate::{
 /// The most events of one answer.
 const MAX_LIMIT: usize = 1000;
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_messages);
-    router.add(get_event_context);
-    router.add(get_event);
-    router.add(get_event_at_time);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_messages);
+    routes.add(get_event_context);
+    routes.add(get_event);
+    routes.add(get_event_at_time);
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/messages`
 async fn get_messages(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_message_events::v3::Request>,
 ) -> Result<get_message_events::v3::Response> {
     let session = &request.auth;
@@ -62,7 +62,7 @@ async fn get_messages(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}`
 async fn get_event_context(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_context::v3::Request>,
 ) -> Result<get_context::v3::Response> {
     let session = &request.auth;
@@ -92,7 +92,7 @@ async fn get_event_context(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`
 async fn get_event(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_room_event::v3::Request>,
 ) -> Result<get_room_event::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
@@ -108,7 +108,7 @@ async fn get_event(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event`
 async fn get_event_at_time(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<get_event_by_timestamp::v1::Request>,
 ) -> Result<get_event_by_timestamp::v1::Response> {
     let viewer = readable::room(server, &request.auth, &request.room_id).await?.viewer;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ruma::api::client::typing::create_typing_event::{self, v3::Typing};
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services};
 
 /// How long somebody types who does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn routes(router: &mut Router) {
-    router.add_completed(put_typing, |body| {
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add_completed(put_typing, |body| {
         // Ruma wants the timeout that the specification lets clients leave out.
         body.entry("timeout").or_insert(0.into());
         Ok(())
@@ -20,7 +20,7 @@ pub(super) fn routes(router: &mut Router) {
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/typing/{userId}`
 async fn put_typing(
-    server: &Homeserver,
+    server: &Services,
     request: Incoming<create_typing_event::v3::Request>,
 ) -> Result<create_typing_event::v3::Response> {
     let user_id = &request.auth.user_id;

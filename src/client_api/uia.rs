@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 
-use super::limits::Limit;
 use crate::{
-    Error, Homeserver, Result,
-    homeserver::Registration,
+    Error, Result, Services,
+    config::Registration,
+    http::Limit,
     users::{Purpose, Session},
 };
 
@@ -34,7 +34,7 @@ fn purpose(sender: Option<&Session>, endpoint: &str, asked: &impl Serialize) -> 
 /// 401 with what is missing; 403 `M_FORBIDDEN` when the session is somebody else's or for another
 /// request, or somebody else's password is given.
 pub(super) async fn confirm(
-    server: &Homeserver,
+    server: &Services,
     sender: &Session,
     endpoint: &str,
     asked: &impl Serialize,
@@ -53,7 +53,7 @@ pub(super) async fn confirm(
 ///
 /// # Errors
 /// 401 with what is missing; 403 `M_FORBIDDEN` when nobody may register.
-pub(super) async fn registration(server: &Homeserver, auth: Option<&AuthData>) -> Result<()> {
+pub(super) async fn registration(server: &Services, auth: Option<&AuthData>) -> Result<()> {
     let stage = match server.config.registration {
         Registration::Open => AuthType::Dummy,
         Registration::Token(_) => AuthType::RegistrationToken,
@@ -64,7 +64,7 @@ pub(super) async fn registration(server: &Homeserver, auth: Option<&AuthData>) -
 }
 
 async fn authenticate(
-    server: &Homeserver,
+    server: &Services,
     purpose: Purpose,
     flows: Vec<AuthFlow>,
     auth: Option<&AuthData>,
@@ -113,7 +113,7 @@ pub(super) type Attempt = Result<(), (ErrorKind, &'static str)>;
 /// # Errors
 /// 403 `M_FORBIDDEN` when the password would be that of another than `user_id`.
 pub(super) async fn attempt(
-    server: &Homeserver,
+    server: &Services,
     user_id: Option<&UserId>,
     flows: &[AuthFlow],
     auth: &AuthData,
@@ -136,7 +136,7 @@ pub(super) async fn attempt(
             };
             let right = match (user_id, named) {
                 (Some(user_id), Some(named)) if named == user_id => {
-                    server.limits.take(Limit::Passwords, Some(user_id))?;
+                    server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
                     server.users.check_password(user_id, &given.password).await?
                 }
                 // Whether there is such a user and what their password is, is not looked at.
@@ -150,7 +150,7 @@ pub(super) async fn attempt(
 }
 
 /// Whether a token lets somebody register. The hashes are compared, so that the time tells nothing.
-pub(super) fn is_registration_token(server: &Homeserver, token: &str) -> bool {
+pub(super) fn is_registration_token(server: &Services, token: &str) -> bool {
     match &server.config.registration {
         Registration::Token(valid) => Sha256::digest(valid) == Sha256::digest(token),
         Registration::Open | Registration::Closed => false,

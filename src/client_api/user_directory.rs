@@ -9,11 +9,11 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Router};
-use crate::{Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(search);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(search);
 }
 
 /// The most results that are given.
@@ -21,7 +21,7 @@ const MAX_LIMIT: usize = 100;
 
 /// `POST /_matrix/client/v3/user_directory/search`: among those who share a room with the sender
 /// or are in a public room.
-async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Response> {
+async fn search(server: &Services, request: Incoming<Request>) -> Result<Response> {
     let own = &request.auth.user_id;
     let limit = usize::try_from(request.limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
     let mut results = Vec::new();
@@ -43,7 +43,7 @@ async fn search(server: &Homeserver, request: Incoming<Request>) -> Result<Respo
     Ok(Response::new(results, false))
 }
 
-async fn is_visible(server: &Homeserver, own: &UserId, user_id: &UserId) -> Result<bool> {
+async fn is_visible(server: &Services, own: &UserId, user_id: &UserId) -> Result<bool> {
     // Oneself is found as by others.
     if user_id != own && server.rooms.shares_room(own, user_id).await? {
         return Ok(true);

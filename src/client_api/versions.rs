@@ -2,11 +2,11 @@
 
 use ruma::api::client::discovery::get_supported_versions;
 
-use super::{Incoming, Router};
-use crate::{Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_versions);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_versions);
 }
 
 /// The newest version of the specification whose Client-Server API is all here.
@@ -22,7 +22,7 @@ const FEATURES: [&str; 3] = [
 /// `GET /_matrix/client/versions`: what clients may rely on, exactly; they switch on what they read
 /// here. A later version implies no earlier one to them, so each is told.
 async fn get_versions(
-    _: &Homeserver,
+    _: &Services,
     _: Incoming<get_supported_versions::Request>,
 ) -> Result<get_supported_versions::Response> {
     let versions = (1..=NEWEST_MINOR).map(|minor| format!("v1.{minor}")).collect();

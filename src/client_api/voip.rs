@@ -1,26 +1,24 @@
 //! spec: client-server §Voice over IP
 
-use std::rc::Rc;
-
-use futures::FutureExt;
-use ruma::api::{auth_scheme::AccessToken, client::voip::get_turn_server_info::v3::Request};
+use ruma::api::client::voip::get_turn_server_info::v3::Request;
 use serde_json::json;
 
-use super::{Authenticate, Body, Router, json_response};
-use crate::{Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{
+    Result, Services,
+    http::{Body, Sent, json_response},
+};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add_raw_for::<Request>(|server, request, _| {
-        get_turn_server(server, request).boxed_local()
-    });
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add_with_sent(get_turn_server);
 }
 
 /// `GET /_matrix/client/v3/voip/turnServer`: there is none. Browsers refuse to call with a TURN
 /// server that has no address, so the answer has no list of them and not an empty one.
 async fn get_turn_server(
-    server: &Rc<Homeserver>,
-    request: http::Request<Body>,
+    _: &Services,
+    _: Incoming<Request>,
+    _: Sent,
 ) -> Result<http::Response<Body>> {
-    AccessToken::authenticate(server, &request.map(|_| ())).await?;
     json_response(&json!({}))
 }

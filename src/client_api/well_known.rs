@@ -5,17 +5,17 @@ use ruma::api::client::discovery::{
     discover_support,
 };
 
-use super::{Incoming, Router};
-use crate::{Error, Homeserver, Result};
+use super::{Incoming, Routes};
+use crate::{Error, Result, Services};
 
-pub(super) fn routes(router: &mut Router) {
-    router.add(get_client);
-    router.add(get_support);
+pub(super) fn routes(routes: &mut Routes) {
+    routes.add(get_client);
+    routes.add(get_support);
 }
 
 /// `GET /.well-known/matrix/client`
 async fn get_client(
-    server: &Homeserver,
+    server: &Services,
     _: Incoming<discover_homeserver::Request>,
 ) -> Result<discover_homeserver::Response> {
     let homeserver = HomeserverInfo::new(server.config.base_url.clone());
@@ -24,7 +24,7 @@ async fn get_client(
 
 /// `GET /.well-known/matrix/support`
 async fn get_support(
-    server: &Homeserver,
+    server: &Services,
     _: Incoming<discover_support::Request>,
 ) -> Result<discover_support::Response> {
     let support = server.config.support.as_ref();

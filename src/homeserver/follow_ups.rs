@@ -1,13 +1,7 @@
-//! Does what follows a commit: within the request, or where that was ended, afterwards.
-
-use ruma::{RoomId, UserId, events::room::member::MembershipState};
+//! Does what was left to do where a request was ended before its follow-ups.
 
 use super::Homeserver;
-use crate::{
-    Error, Result,
-    follow_ups::{self, FollowUp, Recorded},
-    rooms,
-};
+use crate::{Result, follow_ups};
 
 impl Homeserver {
     /// Does everything that was left to do.
@@ -26,73 +20,6 @@ impl Homeserver {
     pub(super) async fn finish_follow_ups_or_warn(&self) {
         if let Err(cause) = self.finish_follow_ups().await {
             tracing::warn!("what was left to do can't be done: {cause}");
-        }
-    }
-
-    /// Does what follows a commit, and takes it off.
-    pub(crate) async fn follow_up(&self, recorded: Recorded) -> Result<()> {
-        match &recorded.follow_up {
-            FollowUp::LeaveRooms { user_id } => self.leave_rooms(user_id).await?,
-            FollowUp::ShowProfile { user_id } => self.show_profile(user_id).await?,
-            FollowUp::TurnGuestsOut { room_id } => self.turn_guests_out(room_id).await?,
-            FollowUp::DropAlias { user_id, room_id, alias } => {
-                self.rooms.drop_alias(user_id, room_id, alias).await?;
-            }
-        }
-        Ok(recorded.done(&self.store).await?)
-    }
-
-    /// Leaves every room that a user is in and rejects every invite; a room that can't be left
-    /// keeps them. spec: client-server §POST /account/deactivate
-    async fn leave_rooms(&self, user_id: &UserId) -> Result<()> {
-        for room in self.rooms.memberships(user_id).await?.values() {
-            let inside = [MembershipState::Join, MembershipState::Invite, MembershipState::Knock];
-            if inside.contains(&room.membership) {
-                self.leave_if_allowed(user_id, &room.room_id, None).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Shows a name and avatar in the user's rooms and with their presence. spec: client-server
-    /// §Events on Change of Profile Information
-    async fn show_profile(&self, user_id: &UserId) -> Result<()> {
-        let profile = self.users.profile(user_id).await?;
-        let shown = rooms::Profile {
-            displayname: profile.display_name().map(str::to_owned),
-            avatar_url: profile.avatar_url(),
-        };
-        self.rooms.update_profile(user_id, &shown).await?;
-        Ok(self.sync.presence().renamed(user_id).await?)
-    }
-
-    /// Makes the guests of a room leave it, if it does not let guests in. spec: client-server
-    /// §Guest Access
-    async fn turn_guests_out(&self, room_id: &RoomId) -> Result<()> {
-        let room = self.rooms.room(room_id).await?;
-        if room.lets_guests_in().await? {
-            return Ok(());
-        }
-        for user_id in room.joined_members().await? {
-            let account = self.users.account(&user_id).await?;
-            if account.is_some_and(|account| account.guest) {
-                let reason = "The room no longer lets guests in".to_owned();
-                self.leave_if_allowed(&user_id, room_id, Some(reason)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn leave_if_allowed(
-        &self,
-        user_id: &UserId,
-        room_id: &RoomId,
-        reason: Option<String>,
-    ) -> Result<()> {
-        match self.rooms.leave(user_id, room_id, reason).await {
-            // Such as one who was banned meanwhile.
-            Err(Error::Matrix(error)) if error.status_code.is_client_error() => Ok(()),
-            outcome => outcome,
         }
     }
 }

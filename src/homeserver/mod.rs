@@ -4,52 +4,41 @@ mod expiry;
 mod follow_ups;
 mod status;
 
-use std::{future::Future, rc::Rc};
+use std::{future::Future, ops::Deref, rc::Rc};
 
 use futures::channel::oneshot;
 use ruma::{OwnedServerName, ServerName};
 
 pub use self::status::Status;
-pub use crate::config::{Config, Registration, Support};
 use crate::{
-    Error, Result,
-    client_api::{self, Body, RateLimits, Router},
+    Error, Result, client_api,
+    config::Config,
     feed::Feed,
+    http::{Body, RateLimits, Router, refusal},
     media::Media,
     platform::{self, Caller},
     push::Push,
     queue::Queue,
     rooms::{ROOM_EVENTS, Rooms},
     search::Search,
+    services::Services,
     store::{self, Batch, Key, Store, Table},
     sync::Sync,
     users::Users,
 };
 
-/// A homeserver over one store.
+/// A homeserver over one store. Derefs to its parts.
 pub struct Homeserver {
-    /// Its options.
-    pub config: Config,
-    /// Where everything is kept.
-    pub store: Store,
-    /// The order of everything that clients see.
-    pub feed: Feed,
-    /// Streams and consumers.
-    pub queue: Queue,
-    /// Rooms and their events.
-    pub rooms: Rooms,
-    /// Accounts and what belongs to them.
-    pub users: Users,
-    /// Uploads, downloads, thumbnails.
-    pub media: Media,
-    /// Push rules, notifications, unread counts.
-    pub push: Push,
-    /// The words of messages.
-    pub search: Search,
-    /// What changed for whom.
-    pub sync: Sync,
-    pub(crate) limits: RateLimits,
-    router: Router,
+    services: Services,
+    router: Router<Services>,
+}
+
+impl Deref for Homeserver {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
 }
 
 impl Homeserver {
@@ -77,8 +66,7 @@ impl Homeserver {
         let sync =
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);
-        let router = client_api::router();
-        let server = Rc::new(Self {
+        let services = Services {
             config,
             store,
             feed,
@@ -90,8 +78,9 @@ impl Homeserver {
             search,
             sync,
             limits,
-            router,
-        });
+        };
+        let router = Router::builder().add(client_api::routes()).finish()?;
+        let server = Rc::new(Self { services, router });
         server.finish_follow_ups_or_warn().await;
         server.keep_expiring();
         tracing::info!("the homeserver {} is open", server.config.server_name);
@@ -126,9 +115,7 @@ impl Homeserver {
             // The receiver is gone when nobody waits any longer.
             let _ = answering.send(answer.await);
         });
-        answered.await.unwrap_or_else(|_| {
-            client_api::refusal(Error::internal("what the request did panicked"))
-        })
+        answered.await.unwrap_or_else(|_| refusal(Error::internal("what the request did panicked")))
     }
 
     /// The work on a request, for a task of its own: it must not be dropped before its end, which
@@ -140,6 +127,6 @@ impl Homeserver {
     ) -> impl Future<Output = http::Response<Body>> + use<> {
         request.extensions_mut().insert(caller);
         let server = self.clone();
-        async move { server.router.answer(&server, request).await }
+        async move { server.router.answer(&server.services, request).await }
     }
 }

@@ -1,12 +1,8 @@
 //! The body of a request or response.
 
 use bytes::Bytes;
-use serde::Serialize;
 
-use crate::{
-    Error, Result,
-    store::{self, Blob},
-};
+use crate::store::{self, Blob};
 
 /// Bytes at hand, or a blob that the browser keeps.
 #[derive(Clone, Debug)]
@@ -63,16 +59,4 @@ impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::Bytes(bytes)
     }
-}
-
-/// A success with a body of JSON, for what ruma has no type for.
-///
-/// # Errors
-/// When the body has no JSON form.
-pub(crate) fn json_response(body: &impl Serialize) -> Result<http::Response<Body>> {
-    let body = serde_json::to_vec(body).map_err(Error::internal)?;
-    let mut response = http::Response::new(Body::from(body));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    Ok(response)
 }

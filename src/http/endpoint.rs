@@ -1,35 +1,36 @@
-//! A request on its way to its handler, and the response on its way back.
+//! What is known of an endpoint without the types of its requests and responses, and what it does
+//! with a request before these come in.
 //!
-//! Each of ruma's request types is an endpoint, so what is generic here is compiled more than a
-//! hundred times: generic functions do what needs the type, and nothing else.
+//! Each of ruma's request types is an endpoint, so what is generic over them is compiled more than
+//! a hundred times: generic functions do what needs the type, and nothing else.
 
 use std::{any::TypeId, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use http::{HeaderValue, Method, header};
-use ruma::{
-    api::{
-        IncomingRequest, OutgoingBody, OutgoingResponse,
-        error::{DeserializationError, IntoHttpError},
-    },
-    serde::JsonObject,
-};
+use http::Method;
+use ruma::{api::IncomingRequest, serde::JsonObject};
 
 use super::{
-    Authenticate, Body, Incoming, bodies,
-    incoming::{self, Scheme},
-    limits::Limit,
+    Api, Authenticate, Body, Incoming, Scheme, Sent, bodies,
+    request::{caller, parse},
+    response::respond,
 };
-use crate::{
-    Error, Homeserver, Result,
-    client_api::{guests, moderation},
-    users::Session,
-};
+use crate::{Error, Result};
+
+/// What comes of a request.
+pub(super) type Answer<'a> = LocalBoxFuture<'a, Result<http::Response<Body>>>;
+
+/// Answers a request as it came; the last argument has the variables of its path.
+pub(super) type Handler<S> = dyn for<'a> Fn(&'a S, http::Request<Body>, Vec<String>) -> Answer<'a>;
+
+/// Parses a request that was let in and passes it on.
+pub(super) type ParsedHandler<A> =
+    dyn for<'a> Fn(&'a <A as Api>::Services, Received<A>) -> Result<Answer<'a>>;
 
 /// What a request may leave out that ruma's types need.
 #[derive(Clone, Copy)]
-pub(crate) enum LeftOut {
+pub(super) enum LeftOut {
     Nothing,
     /// Members of the body: this adds them, or tells what is missing where the specification wants
     /// that to be told.
@@ -38,14 +39,8 @@ pub(crate) enum LeftOut {
     StateKey,
 }
 
-/// What comes of a request.
-pub(crate) type Answer<'a> = LocalBoxFuture<'a, Result<http::Response<Body>>>;
-
-/// Parses a request and passes it to its handler.
-pub(crate) type ParsedHandler = dyn for<'a> Fn(&'a Homeserver, Received) -> Result<Answer<'a>>;
-
-/// What is known of an endpoint without the types of its requests and responses.
-pub(crate) struct Endpoint {
+/// What is known of an endpoint.
+pub struct Endpoint {
     request: TypeId,
     method: Method,
     scheme: Scheme,
@@ -53,10 +48,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// The endpoint that requests of this type are for.
-    pub(crate) fn of<R>() -> &'static Self
+    pub(super) fn of<A, R>() -> &'static Self
     where
+        A: Api,
         R: IncomingRequest + 'static,
-        R::Authentication: Authenticate,
+        R::Authentication: Authenticate<A>,
     {
         const {
             &Self {
@@ -67,24 +63,47 @@ impl Endpoint {
         }
     }
 
+    /// The type of its requests.
+    pub fn request(&self) -> TypeId {
+        self.request
+    }
+
     /// Its method.
-    pub(crate) fn method(&self) -> &Method {
+    pub fn method(&self) -> &Method {
         &self.method
     }
 
+    /// Who has to authenticate.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Its handler, of which only the parsing knows the type of the request.
+    pub(super) fn handler<A: Api>(
+        &'static self,
+        left_out: LeftOut,
+        parsed: Rc<ParsedHandler<A>>,
+    ) -> Rc<Handler<A::Services>> {
+        Rc::new(move |services, request, args| {
+            let parsed = parsed.clone();
+            Box::pin(async move {
+                let received = self.receive::<A>(services, request, args, left_out).await?;
+                parsed(services, received)?.await
+            })
+        })
+    }
+
     /// Lets a request in, and reads its body.
-    pub(crate) async fn receive(
+    async fn receive<A: Api>(
         &self,
-        server: &Homeserver,
+        services: &A::Services,
         request: http::Request<Body>,
         mut args: Vec<String>,
         left_out: LeftOut,
-    ) -> Result<Received> {
-        let (parts, body) = request.into_parts();
-        let head = http::Request::from_parts(parts, ());
-        let session = incoming::session(server, &head, self.scheme).await?;
-        self.admit(server, session.as_ref())?;
-        let mut body = bodies::read_for(self.request, body).await?;
+    ) -> Result<Received<A>> {
+        let sender = A::admit(services, self, &request).await?;
+        let mut body = bodies::read(request.body()).await?;
+        let head = request.map(|_| ());
         // What is put somewhere is never nothing: the specification requires the body of each PUT,
         // where many a POST can do without.
         if body.is_empty() && self.method == Method::PUT {
@@ -95,25 +114,7 @@ impl Endpoint {
             LeftOut::Members(add) => body = completed(body, add)?,
             LeftOut::StateKey => args.push(String::new()),
         }
-        Ok(Received { head, body, args, session })
-    }
-
-    /// Keeps out whom an endpoint is not for, and who asks for too much.
-    fn admit(&self, server: &Homeserver, sender: Option<&Session>) -> Result<()> {
-        if sender.is_some_and(|sender| sender.guest) && !guests::may_use(self.request) {
-            return Err(guests::forbidden());
-        }
-        if sender.is_some_and(|sender| sender.standing.suspended)
-            && !moderation::suspended_may_use(self.request)
-        {
-            return Err(moderation::suspended());
-        }
-        match sender {
-            // What only reads is bounded by how fast the client reads.
-            _ if self.method == Method::GET => Ok(()),
-            Some(sender) => server.limits.take(Limit::Changes, Some(&sender.user_id)),
-            None => server.limits.take(Limit::Anonymous, None),
-        }
+        Ok(Received { sent: Sent { head, body }, args, sender })
     }
 }
 
@@ -125,119 +126,76 @@ fn completed(body: Bytes, add: fn(&mut JsonObject) -> Result<()>) -> Result<Byte
 }
 
 /// A request that was let in: what is left to do is to parse it.
-pub(crate) struct Received {
-    head: http::Request<()>,
-    body: Bytes,
+pub(super) struct Received<A: Api> {
+    sent: Sent,
     args: Vec<String>,
-    session: Option<Session>,
+    sender: A::Sender,
 }
 
-impl Received {
+impl<A: Api> Received<A> {
     /// The request as its handler gets it.
-    fn into_incoming<R>(self) -> Result<Incoming<R>>
+    fn into_incoming<R>(self) -> Result<(Incoming<A, R>, Sent)>
     where
         R: IncomingRequest,
-        R::Authentication: Authenticate,
+        R::Authentication: Authenticate<A>,
     {
-        let request = parse(&self.head, &self.body, &self.args)?;
-        let caller = incoming::caller(&self.head);
-        Ok(Incoming { request, auth: R::Authentication::sender(self.session)?, caller })
+        let request = parse(&self.sent.head, &self.sent.body, &self.args)?;
+        let auth = R::Authentication::sender(self.sender)?;
+        Ok((Incoming { request, auth, caller: caller(&self.sent.head) }, self.sent))
     }
 }
 
 /// What parses a request of this type, passes it to `handler` and writes the response.
-pub(crate) fn parsed<R, H>(handler: H) -> Rc<ParsedHandler>
+pub(super) fn parsed<A, R, H>(handler: H) -> Rc<ParsedHandler<A>>
 where
+    A: Api,
     R: IncomingRequest + 'static,
-    R::Authentication: Authenticate,
-    H: AsyncFn(&Homeserver, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
+    R::Authentication: Authenticate<A>,
+    H: AsyncFn(&A::Services, Incoming<A, R>) -> Result<R::OutgoingResponse> + Copy + 'static,
 {
-    Rc::new(move |server, received| {
-        let request = received.into_incoming()?;
-        Ok(Box::pin(async move { respond(handler(server, request).await?) }))
+    Rc::new(move |services, received| {
+        let (request, _) = received.into_incoming()?;
+        Ok(Box::pin(async move { respond(handler(services, request).await?) }))
     })
 }
 
-/// Reads a request, with its body as it was sent: for handlers that keep what ruma does not know
-/// of it.
-pub(crate) async fn read<R>(
-    server: &Homeserver,
-    request: http::Request<Body>,
-    args: Vec<String>,
-) -> Result<(Incoming<R>, Bytes)>
+/// The same of a handler that looks at the request as it was sent too, and writes the response.
+pub(super) fn parsed_with_sent<A, R, H>(handler: H) -> Rc<ParsedHandler<A>>
 where
+    A: Api,
     R: IncomingRequest + 'static,
-    R::Authentication: Authenticate,
+    R::Authentication: Authenticate<A>,
+    H: AsyncFn(&A::Services, Incoming<A, R>, Sent) -> Result<http::Response<Body>> + Copy + 'static,
 {
-    let received = Endpoint::of::<R>().receive(server, request, args, LeftOut::Nothing).await?;
-    let body = received.body.clone();
-    Ok((received.into_incoming()?, body))
+    Rc::new(move |services, received| {
+        let (request, sent) = received.into_incoming()?;
+        Ok(Box::pin(async move { handler(services, request, sent).await }))
+    })
 }
 
-/// Keeps out whom the endpoint of this type of request is not for, and who asks for too much.
-pub(crate) fn admit<R>(server: &Homeserver, sender: Option<&Session>) -> Result<()>
+/// A handler that does all itself.
+pub(super) fn raw<S: 'static>(
+    handler: impl AsyncFn(&S, http::Request<Body>, Vec<String>) -> Result<http::Response<Body>>
+    + Copy
+    + 'static,
+) -> Rc<Handler<S>> {
+    Rc::new(move |services, request, args| {
+        Box::pin(async move { handler(services, request, args).await })
+    })
+}
+
+/// Lets in a request that its handler reads itself, by the type that ruma has for it; the sender.
+///
+/// # Errors
+/// As [`Api::admit`].
+pub async fn admit<A, R>(
+    services: &A::Services,
+    request: &http::Request<Body>,
+) -> Result<<R::Authentication as Authenticate<A>>::Sender>
 where
+    A: Api,
     R: IncomingRequest + 'static,
-    R::Authentication: Authenticate,
+    R::Authentication: Authenticate<A>,
 {
-    Endpoint::of::<R>().admit(server, sender)
-}
-
-/// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
-/// `M_INVALID_PARAM`.
-pub(crate) fn parse<R: IncomingRequest>(
-    head: &http::Request<()>,
-    body: &[u8],
-    args: &[String],
-) -> Result<R> {
-    let (request, args) = to_parse(&R::METHOD, head, body, args);
-    R::try_from_http_request_inner(request, &args).map_err(unparsable)
-}
-
-/// A request in the form that ruma parses.
-fn to_parse<'a>(
-    method: &Method,
-    head: &http::Request<()>,
-    body: &'a [u8],
-    args: &'a [String],
-) -> (http::Request<&'a [u8]>, Vec<&'a str>) {
-    // Clients leave out empty bodies, where the specification says an empty object.
-    let body = if body.is_empty() && *method != Method::GET { b"{}" } else { body };
-    let mut request = http::Request::new(body);
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = head.uri().clone();
-    *request.headers_mut() = head.headers().clone();
-    (request, args.iter().map(String::as_str).collect())
-}
-
-fn unparsable(cause: DeserializationError) -> Error {
-    match cause {
-        DeserializationError::Json(cause) if cause.is_data() => Error::bad_json(cause),
-        DeserializationError::Json(cause) => Error::not_json(cause.to_string()),
-        cause => Error::invalid_param(cause.to_string()),
-    }
-}
-
-/// Writes a response.
-pub(crate) fn respond<T: OutgoingResponse>(response: T) -> Result<http::Response<Body>> {
-    let (parts, body) = response.try_into_http_response_inner().map_err(unwritable)?.into_parts();
-    let content_type = body.content_type();
-    let body: Vec<u8> = body.try_into_buf().map_err(|cause| unwritable(cause.into()))?;
-    Ok(written(parts, content_type, body))
-}
-
-fn written(
-    parts: http::response::Parts,
-    content_type: Option<HeaderValue>,
-    body: Vec<u8>,
-) -> http::Response<Body> {
-    let mut response = http::Response::from_parts(parts, Body::from(body));
-    if let Some(content_type) = content_type {
-        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(content_type);
-    }
-    response
-}
-
-fn unwritable(cause: IntoHttpError) -> Error {
-    Error::internal(cause)
+    R::Authentication::sender(A::admit(services, Endpoint::of::<A, R>(), request).await?)
 }

@@ -37,20 +37,15 @@ const MEDIA: Table<3> = [
 ];
 
 /// Gives a response the headers that every response has.
-pub(crate) fn complete(mut response: Response<Body>) -> Response<Body> {
+pub fn complete(mut response: Response<Body>) -> Response<Body> {
     for (name, value) in EVERY {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// The response to a request that came to nothing.
-pub(crate) fn refusal(error: Error) -> Response<Body> {
-    complete(error.into_response().map(Body::from))
-}
-
 /// The headers of a file.
-pub(crate) fn of_media() -> HeaderMap {
+pub fn of_media() -> HeaderMap {
     MEDIA.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect()
 }
 
@@ -58,7 +53,7 @@ pub(crate) fn of_media() -> HeaderMap {
 ///
 /// # Errors
 /// When the nonce can't be in a header.
-pub(crate) fn of_page(nonce: &str) -> Result<HeaderMap> {
+pub fn of_page(nonce: &str) -> Result<HeaderMap> {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -3,10 +3,7 @@
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use http::StatusCode;
-use ruma::{
-    UserId,
-    api::error::{ErrorKind, LimitExceededErrorData, RetryAfter},
-};
+use ruma::api::error::{ErrorKind, LimitExceededErrorData, RetryAfter};
 use web_time::Instant;
 
 use crate::{Error, Result};
@@ -16,7 +13,7 @@ const BUCKETS: usize = 10_000;
 
 /// What is limited, with how much of it may come at once and how much a second after that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Limit {
+pub enum Limit {
     /// Requests of one user that change something.
     Changes,
     /// Such requests of everybody who is not logged in: nothing here tells them apart.
@@ -37,7 +34,7 @@ impl Limit {
 
 /// A token bucket for each client and limit.
 #[derive(Default)]
-pub(crate) struct RateLimits {
+pub struct RateLimits {
     disabled: bool,
     buckets: RefCell<HashMap<(Limit, String), Bucket>>,
 }
@@ -49,15 +46,15 @@ struct Bucket {
 
 impl RateLimits {
     /// Limits that hold, or none.
-    pub(crate) fn new(enabled: bool) -> Self {
+    pub fn new(enabled: bool) -> Self {
         Self { disabled: !enabled, buckets: RefCell::default() }
     }
 
-    /// Takes one from the bucket of a user, or of everybody.
+    /// Takes one from the bucket of a sender, or of everybody who is not known.
     ///
     /// # Errors
     /// 429 `M_LIMIT_EXCEEDED` when it is empty, with the time until it is not.
-    pub(crate) fn take(&self, limit: Limit, user_id: Option<&UserId>) -> Result<()> {
+    pub fn take(&self, limit: Limit, sender: Option<&str>) -> Result<()> {
         if self.disabled {
             return Ok(());
         }
@@ -71,7 +68,7 @@ impl RateLimits {
                 bucket.tokens + now.duration_since(bucket.filled).as_secs_f64() * rate < burst
             });
         }
-        let client = user_id.map(|user_id| user_id.as_str().to_owned()).unwrap_or_default();
+        let client = sender.map(ToOwned::to_owned).unwrap_or_default();
         let full = || Bucket { tokens: burst, filled: now };
         let bucket = buckets.entry((limit, client)).or_insert_with(full);
         let filled = now.duration_since(bucket.filled).as_secs_f64() * rate;
@@ -94,14 +91,12 @@ impl RateLimits {
 
 #[cfg(test)]
 mod tests {
-    use ruma::user_id;
-
     use super::*;
 
     #[test]
     fn a_bucket_runs_empty_for_its_user_only_and_says_when_it_fills() {
         let limits = RateLimits::new(true);
-        let (alice, bob) = (user_id!("@alice:a.test"), user_id!("@bob:a.test"));
+        let (alice, bob) = ("@alice:a.test", "@bob:a.test");
         for _ in 0..30 {
             limits.take(Limit::Passwords, Some(alice)).unwrap();
         }

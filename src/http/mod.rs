@@ -1,17 +1,24 @@
-//! HTTP: requests, bodies, authentication, headers, limits and the router.
+//! HTTP, for all APIs of the homeserver alike: requests, bodies, how requests are authenticated and
+//! errors told, headers, limits, and the router.
 
-pub(crate) mod bodies;
+mod api;
+pub mod bodies;
 mod body;
-pub(crate) mod endpoint;
-pub(crate) mod headers;
-pub(crate) mod incoming;
-pub(crate) mod limits;
-pub(crate) mod query;
+mod endpoint;
+pub mod headers;
+mod limits;
+mod request;
+mod response;
 mod router;
+mod routes;
 
-pub(crate) use self::body::json_response;
 pub use self::{
+    api::{Api, Authenticate, Scheme},
     body::Body,
-    incoming::{Authenticate, Incoming},
-    router::Router,
+    endpoint::{Endpoint, admit},
+    limits::{Limit, RateLimits},
+    request::{Incoming, Sent, caller, parameter, parse},
+    response::{json_response, refusal, respond},
+    router::{Builder, Router},
+    routes::Routes,
 };

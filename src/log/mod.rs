@@ -19,9 +19,10 @@ pub use self::{
 
 /// The parts that log; `ruma` are the crates of that name. `worker/shared/log.ts` has the same list.
 #[cfg(feature = "homeserver")]
-pub const PARTS: [&str; 11] = [
+pub const PARTS: [&str; 12] = [
     "client_api",
     "homeserver",
+    "http",
     "media",
     "push",
     "queue",

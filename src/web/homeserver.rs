@@ -13,7 +13,7 @@ use super::{
     request,
     storage::Storage,
 };
-use crate::{client_api::refusal, queue::protocol::Server};
+use crate::{http::refusal, queue::protocol::Server};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"

@@ -5,10 +5,7 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use super::{errors::config_error, storage::Storage};
-use crate::{
-    Config,
-    homeserver::{Registration, Support},
-};
+use crate::config::{Config, Registration, Support};
 
 /// `Config` of `worker/shared/messages.ts`.
 #[derive(Deserialize)]

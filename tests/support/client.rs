@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use neurite::{
     Config, Homeserver,
-    client_api::Body,
+    http::Body,
     store::Store,
     users::{NewAccount, NewDevice},
 };

@@ -75,7 +75,7 @@ inEachBrowser((name) => {
       const quiet = await open(browser, origin, "off");
       await report(quiet, alice, "second");
       await quiet.evaluate(() => neurite.stop());
-      const loud = await open(browser, origin, { levels: { default: "error", client_api: "debug" } });
+      const loud = await open(browser, origin, { levels: { default: "error", client_api: "warn", http: "debug" } });
       await report(loud, alice, "third");
       for (const page of [quiet, loud]) await comes(page, told, "status=200");
       assert.deepEqual(await told(quiet), await told(loud));
@@ -87,7 +87,7 @@ inEachBrowser((name) => {
 
   test(`${name}: leader and follower hear what they want, whoever leads`, () =>
     inBrowser(async (browser, origin) => {
-      const levels = { default: "off", homeserver: "info", client_api: "debug" };
+      const levels = { default: "off", homeserver: "info", client_api: "warn", http: "debug" };
       const leader = await open(browser, origin, { levels }, true);
       const follower = await open(browser, origin, { levels: { default: "off", client_api: "warn" } }, true);
       await comes(leader, records, "is open");
@@ -103,7 +103,7 @@ inEachBrowser((name) => {
       await comes(follower, records, "rude");
       const fields = { status: 200 };
       const [, registered, warned, reported] = (await records(leader)).map(({ at, ...record }) => record);
-      const debug = { level: "debug", part: "client_api", fields };
+      const debug = { level: "debug", part: "http", fields };
       assert.deepEqual(registered, { ...debug, message: "POST /_matrix/client/v3/register" });
       assert.deepEqual(reported, { ...debug, message: "POST /_matrix/client/v3/users/{user_id}/report" });
       assert.deepEqual(
@@ -137,7 +137,7 @@ inEachBrowser((name) => {
       const page = await open(browser, origin, "off");
       const heard = await page.evaluate(async () => {
         const { port1, port2 } = new MessageChannel();
-        const log = { levels: { client_api: "debug" }, spans: false };
+        const log = { levels: { http: "debug" }, spans: false };
         const heard = [];
         let pong;
         let welcome;
@@ -181,9 +181,9 @@ inEachBrowser((name) => {
       await send(page, "GET", `/v3/sync?access_token=${token}`);
       await send(page, "GET", `/v3/rooms/${encodeURIComponent(room)}/state`, undefined, token);
       const expected = [
-        ["client_api", /^request method=POST path=\/_matrix\/client\/v3\/register$/],
-        ["client_api", /^request method=GET path=\/_matrix\/client\/v3\/sync$/],
-        ["client_api", /^request method=GET path=\/_matrix\/client\/v3\/rooms\/\{room_id\}\/state$/],
+        ["http", /^request method=POST path=\/_matrix\/client\/v3\/register$/],
+        ["http", /^request method=GET path=\/_matrix\/client\/v3\/sync$/],
+        ["http", /^request method=GET path=\/_matrix\/client\/v3\/rooms\/\{room_id\}\/state$/],
         ["store", /^commit batches=\d+$/],
         ["sync", /^sync$/],
         ["queue", /^work consumer=search messages=\d+$/],

@@ -10,6 +10,7 @@ export const PARTS = [
   ...QUEUE_PARTS,
   "client_api",
   "homeserver",
+  "http",
   "media",
   "push",
   "rooms",

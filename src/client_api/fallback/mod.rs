@@ -7,12 +7,16 @@ mod stages;
 
 use http::Response;
 
-use super::{Body, Router, headers};
-use crate::{Result, platform};
+use super::Routes;
+use crate::{
+    Result,
+    http::{Body, headers},
+    platform,
+};
 
-pub(super) fn routes(router: &mut Router) {
-    login::routes(router);
-    stages::routes(router);
+pub(super) fn routes(routes: &mut Routes) {
+    login::routes(routes);
+    stages::routes(routes);
 }
 
 /// A page with a heading, some HTML, and a script that runs when all is there.

@@ -1,9 +1,6 @@
 //! A page for each stage of User-Interactive Authentication that is asked for here.
 //! spec: client-server §User-Interactive Authentication API: Fallback
 
-use std::rc::Rc;
-
-use futures::FutureExt;
 use http::{Method, Response, StatusCode};
 use ruma::{
     UserId,
@@ -16,23 +13,23 @@ use ruma::{
 };
 
 use super::{
-    super::{Body, Router, bodies, limits::Limit, query::parameter, uia},
+    super::{Routes, uia},
     escaped, page,
 };
-use crate::{Error, Homeserver, Result, users::Stages};
+use crate::{
+    Error, Result, Services,
+    http::{Body, Limit, bodies, parameter},
+    users::Stages,
+};
 
 const PATH: &str = "/_matrix/client/v3/auth/{authType}/fallback/web";
 /// Where clients of old look for it.
 const OLD_PATH: &str = "/_matrix/client/r0/auth/{authType}/fallback/web";
 
-pub(super) fn routes(router: &mut Router) {
+pub(super) fn routes(routes: &mut Routes) {
     for path in [PATH, OLD_PATH] {
-        router.add_raw(Method::GET, path, |server, request, args| {
-            async move { Asked::read(server, &request, &args)?.page(None) }.boxed_local()
-        });
-        router.add_raw(Method::POST, path, |server, request, args| {
-            complete(server, request, args).boxed_local()
-        });
+        routes.add_raw(Method::GET, path, get_page);
+        routes.add_raw(Method::POST, path, complete);
     }
 }
 
@@ -47,7 +44,7 @@ impl Asked {
     /// # Errors
     /// 400 `M_MISSING_PARAM` without a session, 404 `M_NOT_FOUND` for one that is not known, 404
     /// `M_UNRECOGNIZED` for a type that it has no need of.
-    fn read(server: &Homeserver, request: &http::Request<Body>, args: &[String]) -> Result<Self> {
+    fn read(server: &Services, request: &http::Request<Body>, args: &[String]) -> Result<Self> {
         let query = request.uri().query().unwrap_or_default();
         let session = parameter(query.as_bytes(), "session")
             .ok_or_else(|| Error::missing_param("The query names no session"))?;
@@ -120,15 +117,24 @@ impl Asked {
     }
 }
 
+/// `GET` of a page.
+async fn get_page(
+    server: &Services,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<Response<Body>> {
+    Asked::read(server, &request, &args)?.page(None)
+}
+
 /// `POST` of a page's form: completes the stage, or shows the page again.
 async fn complete(
-    server: &Rc<Homeserver>,
+    server: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<Response<Body>> {
     server.limits.take(Limit::Anonymous, None)?;
     let mut asked = Asked::read(server, &request, &args)?;
-    let form = bodies::read(request.into_body()).await?;
+    let form = bodies::read(request.body()).await?;
     let Some(auth) = asked.auth(&form) else { return asked.page(None) };
     let stages = &asked.stages;
     match uia::attempt(server, stages.purpose.user_id(), &stages.flows, &auth).await? {
