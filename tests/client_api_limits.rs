@@ -2,6 +2,7 @@
 
 mod support;
 
+use neurite::media::MAX_UPLOAD_SIZE;
 use serde_json::{Value, json};
 use support::client::{Client, password_login, server};
 
@@ -125,6 +126,41 @@ tests! {
         alice.put(&format!("{send}/2"), to_device(65_536, 1)).await.fails(413, "M_TOO_LARGE");
         // What was kept is told.
         alice.get("/v3/sync").await.ok();
+    }
+
+    async fn a_body_has_so_many_bytes_as_its_endpoint_takes() {
+        const MIB: usize = 1 << 20;
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let nobody = Client::anonymous(&server);
+        let send = async |of: &Client, method: &str, path: &str, size: usize| {
+            let sent = of.send(method, &format!("/_matrix/{path}"), Some(vec![0; size])).await;
+            sent.status
+        };
+        // Everything that reads a body by itself, or none, has the same limit as all others.
+        for (method, path, most) in [
+            ("PUT", "client/v3/sendToDevice/m.x/1", 24 * MIB),
+            ("POST", "client/v3/keys/upload", 24 * MIB),
+            ("POST", "client/v3/keys/query", 24 * MIB),
+            ("PUT", "client/v3/room_keys/keys?version=1", 24 * MIB),
+            ("PUT", "client/v3/room_keys/keys/!a:b.test?version=1", 24 * MIB),
+            ("POST", "client/v3/keys/claim", MIB),
+            ("POST", "client/v3/account/3pid", MIB),
+            ("POST", "client/v3/login", MIB),
+            ("POST", "client/v3/join/!a:b.test", MIB),
+            ("POST", "client/v3/auth/m.login.dummy/fallback/web?session=a", MIB),
+            ("PUT", "client/v3/profile/@a:b.test/org.a", MIB),
+            ("GET", "client/v3/sync", MIB),
+            ("GET", "client/versions", MIB),
+            ("PUT", "media/v3/upload/b.test/a", MAX_UPLOAD_SIZE as usize),
+            ("POST", "media/v3/upload", MAX_UPLOAD_SIZE as usize),
+        ] {
+            assert_eq!(send(&alice, method, path, most + 1).await, 413, "{path}");
+            assert_eq!(send(&nobody, method, path, most + 1).await, 413, "{path}");
+            if most <= MIB {
+                assert_ne!(send(&alice, method, path, most).await, 413, "{path}");
+            }
+        }
     }
 
     async fn names_and_ids_are_so_long_at_most() {
