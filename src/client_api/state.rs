@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ruma::{
+    OwnedMxcUri, OwnedUserId,
     api::client::{
         membership::{get_member_events, joined_members},
         state::{
@@ -12,8 +13,7 @@ use ruma::{
     },
     events::{AnyStateEvent, StateEventType, room::member::MembershipState},
 };
-
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Incoming, Routes, pagination::Token, readable};
 use crate::{
@@ -95,6 +95,18 @@ async fn get_members(
     Ok(get_member_events::v3::Response::new(chunk))
 }
 
+/// The body of an answer, which may be long.
+#[derive(Serialize)]
+struct JoinedMembers<'a> {
+    joined: BTreeMap<&'a OwnedUserId, JoinedMember<'a>>,
+}
+
+#[derive(Serialize)]
+struct JoinedMember<'a> {
+    display_name: &'a Option<String>,
+    avatar_url: &'a Option<OwnedMxcUri>,
+}
+
 /// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`. Ruma leaves out what is null, which
 /// clients count on.
 async fn get_joined_members(
@@ -108,14 +120,12 @@ async fn get_joined_members(
         return Err(forbidden());
     }
     let members = room.members().await?;
-    let joined: BTreeMap<_, _> = members
-        .iter()
-        .filter(|(_, member)| member.membership == MembershipState::Join)
+    let joined = members.iter().filter(|(_, member)| member.membership == MembershipState::Join);
+    let joined = joined
         .map(|(user_id, member)| {
-            let shown =
-                json!({ "display_name": member.displayname, "avatar_url": member.avatar_url });
-            (user_id, shown)
+            let (display_name, avatar_url) = (&member.displayname, &member.avatar_url);
+            (user_id, JoinedMember { display_name, avatar_url })
         })
         .collect();
-    json_response(&json!({ "joined": joined }))
+    json_response(&JoinedMembers { joined })
 }

@@ -67,7 +67,7 @@ impl Push {
         let joined = members.values().filter(|member| member.membership == MembershipState::Join);
         let member_count = joined.count();
         let power_levels = power_levels(room).await?;
-        for (user_id, member) in &*members {
+        for (user_id, member) in members.iter() {
             // Someone who is invited is told of the invite.
             let concerned = match member.membership {
                 MembershipState::Join => true,

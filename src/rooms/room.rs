@@ -227,7 +227,7 @@ impl Room {
     /// # Errors
     /// When the store can't be read.
     pub async fn membership_of(&self, user_id: &UserId) -> Result<Option<Member>> {
-        Ok(self.members().await?.get(user_id).cloned())
+        self.rooms.member(&self.live, user_id).await
     }
 
     /// Whether a user is joined.

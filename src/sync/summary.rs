@@ -1,10 +1,7 @@
 //! What a sync tells of a room's members for the room's name.
 //! spec: client-server §Calculating the display name for a room
 
-use ruma::{
-    OwnedUserId,
-    events::{StateEventType, room::member::MembershipState},
-};
+use ruma::{OwnedUserId, events::StateEventType};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,29 +57,12 @@ impl Sync {
 
     /// From what a client makes the room's name.
     pub(super) async fn summary(&self, room: &Room, user_id: &OwnedUserId) -> Result<Summary> {
-        let members = room.members().await?;
-        let count = |of: MembershipState| members.values().filter(|m| m.membership == of).count();
         let named = self.is_named(room).await?;
-        let heroes = || {
-            let others = || members.iter().filter(|(of, _)| *of != user_id);
-            let here = others().filter(|(_, member)| {
-                matches!(member.membership, MembershipState::Join | MembershipState::Invite)
-            });
-            let mut heroes: Vec<_> = here.collect();
-            if heroes.is_empty() {
-                heroes = others()
-                    .filter(|(_, member)| {
-                        matches!(member.membership, MembershipState::Leave | MembershipState::Ban)
-                    })
-                    .collect();
-            }
-            heroes.sort_by_key(|(_, member)| member.position);
-            heroes.into_iter().take(HEROES).map(|(user_id, _)| user_id.clone()).collect()
-        };
+        let members = room.members().await?;
         Ok(Summary {
-            heroes: (!named).then(heroes),
-            joined: count(MembershipState::Join),
-            invited: count(MembershipState::Invite),
+            heroes: (!named).then(|| members.heroes(user_id, HEROES)),
+            joined: members.joined_count(),
+            invited: members.invited_count(),
         })
     }
 }

@@ -7,7 +7,7 @@ use ruma::{
         AnyStrippedStateEvent, StateEventType,
         room::{
             guest_access::GuestAccess, history_visibility::HistoryVisibility,
-            join_rules::RoomJoinRulesEventContent, member::MembershipState,
+            join_rules::RoomJoinRulesEventContent,
         },
     },
     room::{JoinRuleSummary, RoomSummary, RoomType},
@@ -55,8 +55,7 @@ impl Room {
     /// # Errors
     /// When the store can't be read.
     pub async fn summary(&self) -> Result<RoomSummary> {
-        let members = self.members().await?;
-        let joined = members.values().filter(|m| m.membership == MembershipState::Join).count();
+        let joined = self.members().await?.joined_count();
         let join_rule = self
             .state_content::<RoomJoinRulesEventContent>(&StateEventType::RoomJoinRules, "")
             .await?

@@ -142,10 +142,7 @@ impl LiveRoom {
         let mut members = self.members.borrow_mut();
         let Some(members) = members.as_mut().map(Rc::make_mut) else { return };
         for (user_id, member) in changes {
-            match member {
-                Some((member, _)) => members.insert(user_id, member),
-                None => members.remove(&user_id),
-            };
+            members.set(user_id, member.map(|(member, _)| member));
         }
     }
 

@@ -1,5 +1,5 @@
-//! Who is in which room: derived from the state, one row each, so that a question about members
-//! reads no events.
+//! A member of a room, and a user's rooms: derived from the state, one row each, so that a question
+//! about members reads no events.
 
 use std::{collections::BTreeMap, ops::Deref};
 
@@ -116,9 +116,6 @@ impl Deref for UserRooms {
         &self.0
     }
 }
-
-/// The users whom a room's current state names, with what it says of them.
-pub type Members = BTreeMap<OwnedUserId, Member>;
 
 /// New rows of members with the membership before; `None` where the state names them no longer.
 pub(in crate::rooms) type MemberChanges =

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use super::{Members, UserRoom, UserRooms};
+use super::{Member, Members, UserRoom, UserRooms};
 use crate::{
     Result,
     rooms::{Rooms, graph::LiveRoom},
@@ -113,13 +113,13 @@ impl Rooms {
                 .store
                 .scan(Table::RoomMembers, range, Direction::Forward, usize::MAX)
                 .await?;
-            let mut members = Members::new();
+            let mut members = Members::default();
             for (key, row) in rows {
                 let mut key = KeyReader::new(&key);
                 let user_id = key.str().and_then(|_| key.str()).and_then(|id| id.try_into().ok());
                 if let Some(user_id) = user_id {
                     let member = serde_json::from_slice(&row).map_err(store::Error::encoding)?;
-                    members.insert(user_id, member);
+                    members.set(user_id, Some(member));
                 }
             }
             if changes == live.members_changes.get() {
@@ -128,5 +128,18 @@ impl Rooms {
                 return Ok(members);
             }
         }
+    }
+
+    /// What a room's current state says of a user: one row, unless the members are in memory.
+    pub(in crate::rooms) async fn member(
+        &self,
+        live: &LiveRoom,
+        user_id: &UserId,
+    ) -> Result<Option<Member>> {
+        if let Some(members) = &*live.members.borrow() {
+            return Ok(members.get(user_id).cloned());
+        }
+        let row = Key::new().str(&live.room_id).str(user_id);
+        Ok(self.inner.store.get_json(Table::RoomMembers, row).await?)
     }
 }

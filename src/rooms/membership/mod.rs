@@ -3,9 +3,11 @@
 mod change;
 mod member;
 mod members;
+mod roster;
 
 pub(super) use self::{change::MemberContent, member::MemberChanges};
 pub use self::{
     change::Profile,
-    member::{Member, Members, UserRoom, UserRooms},
+    member::{Member, UserRoom, UserRooms},
+    roster::Members,
 };
