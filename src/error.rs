@@ -6,7 +6,7 @@ use ruma::api::{
     error::{ErrorBody, ErrorKind, StandardErrorBody},
 };
 
-use crate::store;
+use crate::{platform::UnreadableBlob, store};
 
 /// An answer other than success, in the form that the specification gives it.
 #[derive(Clone, Debug)]
@@ -121,5 +121,11 @@ impl From<store::Error> for Error {
             store::Error::Corrupt(_) | store::Error::Encoding(_) => Self::Damaged(cause),
             cause => Self::internal(cause),
         }
+    }
+}
+
+impl From<UnreadableBlob> for Error {
+    fn from(cause: UnreadableBlob) -> Self {
+        Self::internal(cause)
     }
 }

@@ -1,8 +1,6 @@
 //! Neurite: a Matrix homeserver that lives in a browser tab.
 //!
-//! Modules from the ground up; each uses those above it in this list, never those below:
-//! [`log`], [`platform`], [`json`], [`store`], [`feed`], [`follow_ups`], [`queue`], [`rooms`], [`users`],
-//! [`media`], [`sync`], [`client_api`], [`homeserver`] and, in a browser, `web`.
+//! `docs/architecture.md` says what the modules are, and which may use which.
 //!
 //! Without the feature `homeserver` there are only the log, the platform, the store and the queue.
 //!

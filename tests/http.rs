@@ -11,7 +11,7 @@ use neurite::{
     http::{
         Api, Authenticate, Body, Endpoint, Incoming, Router, Routes, Scheme, bodies, json_response,
     },
-    store::Blob,
+    platform::Blob,
 };
 use ruma::api::{
     auth_scheme::{AccessToken, NoAccessToken},
@@ -47,7 +47,7 @@ impl Api for Signed {
         endpoint: &Endpoint,
         request: &Request<Body>,
     ) -> Result<Option<String>> {
-        if endpoint.scheme() == Scheme::Anyone {
+        if endpoint.scheme == Scheme::Anyone {
             return Ok(None);
         }
         let body = bodies::read(request.body()).await?;

@@ -36,24 +36,23 @@ impl Api for ClientApi {
         endpoint: &Endpoint,
         request: &http::Request<Body>,
     ) -> Result<Option<Session>> {
-        let sender = match endpoint.scheme() {
+        let sender = match endpoint.scheme {
             Scheme::Anyone => None,
             Scheme::Optional => session(services, request).await?,
             Scheme::Required => Some(sender(services, request).await?),
         };
-        if sender.as_ref().is_some_and(|sender| sender.guest)
-            && !guests::may_use(endpoint.request())
+        if sender.as_ref().is_some_and(|sender| sender.guest) && !guests::may_use(endpoint.request)
         {
             return Err(guests::forbidden());
         }
         if sender.as_ref().is_some_and(|sender| sender.standing.suspended)
-            && !moderation::suspended_may_use(endpoint.request())
+            && !moderation::suspended_may_use(endpoint.request)
         {
             return Err(moderation::suspended());
         }
         match &sender {
             // What only reads is bounded by how fast the client reads.
-            _ if endpoint.method() == Method::GET => {}
+            _ if endpoint.method == Method::GET => {}
             Some(sender) => {
                 services.limits.take(Limit::Changes, Some(sender.user_id.as_str()))?;
             }

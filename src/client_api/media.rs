@@ -18,7 +18,7 @@ use crate::{
     Error, Result, Services,
     http::{Body, admit, caller, headers, parse, respond},
     media::{File, MAX_UPLOAD_SIZE, ThumbnailRequest},
-    store::Blob,
+    platform::Blob,
 };
 
 /// Set by the face of the homeserver, which takes it from every request that comes in with it: a

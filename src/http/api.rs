@@ -4,7 +4,7 @@ use std::{any::TypeId, future::Future};
 
 use ruma::api::auth_scheme::AuthScheme;
 
-use super::{Body, Endpoint};
+use super::{Body, Endpoint, Scheme};
 use crate::Result;
 
 /// One of the APIs of the homeserver: how it finds out who sends a request, and whom it lets in.
@@ -30,17 +30,6 @@ pub trait Api: Sized + 'static {
         endpoint: &Endpoint,
         request: &http::Request<Body>,
     ) -> impl Future<Output = Result<Self::Sender>>;
-}
-
-/// Who has to authenticate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Nobody.
-    Anyone,
-    /// Those who want to.
-    Optional,
-    /// Everybody.
-    Required,
 }
 
 /// One of ruma's authentication schemes, as an API has it.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::store::{self, Blob};
+use crate::platform::{Blob, UnreadableBlob};
 
 /// Bytes at hand, or a blob that the browser keeps.
 #[derive(Clone, Debug)]
@@ -33,7 +33,10 @@ impl Body {
     }
 
     /// All of it in memory.
-    pub async fn bytes(&self) -> store::Result<Bytes> {
+    ///
+    /// # Errors
+    /// When it is a blob that the browser has lost.
+    pub async fn bytes(&self) -> Result<Bytes, UnreadableBlob> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.clone()),
             Self::Blob(blob) => blob.bytes().await,

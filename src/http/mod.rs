@@ -5,6 +5,7 @@ mod api;
 pub mod bodies;
 mod body;
 mod endpoint;
+mod handler;
 pub mod headers;
 mod limits;
 mod request;
@@ -13,9 +14,10 @@ mod router;
 mod routes;
 
 pub use self::{
-    api::{Api, Authenticate, Scheme},
+    api::{Api, Authenticate},
     body::Body,
-    endpoint::{Endpoint, admit},
+    endpoint::{Endpoint, Scheme},
+    handler::admit,
     limits::{Limit, RateLimits},
     request::{Incoming, Sent, caller, parameter, parse},
     response::{json_response, refusal, respond},

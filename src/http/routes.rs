@@ -9,8 +9,8 @@ use ruma::{
 };
 
 use super::{
-    Api, Authenticate, Body, Incoming, Sent,
-    endpoint::{Endpoint, Handler, LeftOut, ParsedHandler, parsed, parsed_with_sent, raw},
+    Api, Authenticate, Body, Endpoint, Incoming, Sent,
+    handler::{self, Handler, LeftOut, ParsedHandler, endpoint, parsed, parsed_with_sent, raw},
 };
 use crate::Result;
 
@@ -47,7 +47,7 @@ impl<A: Api> Routes<A> {
         H: AsyncFn(&A::Services, Incoming<A, R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
         let paths = paths(&R::PATH_BUILDER);
-        self.add_parsed(&paths, Endpoint::of::<A, R>(), LeftOut::Nothing, parsed(handler));
+        self.add_parsed(&paths, endpoint::<A, R>(), LeftOut::Nothing, parsed(handler));
     }
 
     /// Registers a handler as [`Routes::add`] does, which gets the request as it was sent too and
@@ -61,12 +61,7 @@ impl<A: Api> Routes<A> {
             + 'static,
     {
         let paths = paths(&R::PATH_BUILDER);
-        self.add_parsed(
-            &paths,
-            Endpoint::of::<A, R>(),
-            LeftOut::Nothing,
-            parsed_with_sent(handler),
-        );
+        self.add_parsed(&paths, endpoint::<A, R>(), LeftOut::Nothing, parsed_with_sent(handler));
     }
 
     /// Registers a handler as [`Routes::add`] does, of requests whose bodies are completed first.
@@ -77,7 +72,7 @@ impl<A: Api> Routes<A> {
         H: AsyncFn(&A::Services, Incoming<A, R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
         let (paths, left_out) = (paths(&R::PATH_BUILDER), LeftOut::Members(complete));
-        self.add_parsed(&paths, Endpoint::of::<A, R>(), left_out, parsed(handler));
+        self.add_parsed(&paths, endpoint::<A, R>(), left_out, parsed(handler));
     }
 
     /// Registers a handler of a state event under its paths without the state key, which is empty
@@ -89,7 +84,7 @@ impl<A: Api> Routes<A> {
         H: AsyncFn(&A::Services, Incoming<A, R>) -> Result<R::OutgoingResponse> + Copy + 'static,
     {
         let paths = without_state_key(paths(&R::PATH_BUILDER));
-        self.add_parsed(&paths, Endpoint::of::<A, R>(), LeftOut::StateKey, parsed(handler));
+        self.add_parsed(&paths, endpoint::<A, R>(), LeftOut::StateKey, parsed(handler));
     }
 
     fn add_parsed(
@@ -99,8 +94,9 @@ impl<A: Api> Routes<A> {
         left_out: LeftOut,
         handler: Rc<ParsedHandler<A>>,
     ) {
-        let handler = endpoint.handler(left_out, handler);
-        self.add_all(endpoint.method(), paths, A::max_body(Some(endpoint.request())), &handler);
+        let max_body = A::max_body(Some(endpoint.request));
+        let handler = handler::handler(endpoint, left_out, handler);
+        self.add_all(&endpoint.method, paths, max_body, &handler);
     }
 
     /// Registers a handler that authenticates and reads the request itself, under all paths of this

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    platform::{Caller, KeyedMutex},
-    store::{self, Batch, Blob, Direction, Key, KeyRange, KeyReader, Store, Table},
+    platform::{Blob, Caller, KeyedMutex},
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
 };
 
 pub use self::thumbnails::ThumbnailRequest;

@@ -8,10 +8,9 @@ use super::{File, Media, blob_id};
 use crate::{
     Error, Result,
     platform::{
-        Caller,
+        Blob, Caller,
         images::{self, Scaling},
     },
-    store::Blob,
 };
 
 /// The sizes that thumbnails are made in, smallest first, so that one file has few of them.

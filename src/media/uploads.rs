@@ -9,8 +9,8 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, ServerName, UserId, api::err
 use super::{File, MAX_UPLOAD_SIZE, Media, blob_id, file_key};
 use crate::{
     Error, Result,
-    platform::{self, Caller},
-    store::{Batch, Blob, Table},
+    platform::{self, Blob, Caller},
+    store::{Batch, Table},
 };
 
 /// How long an id may wait for its upload, in milliseconds: a day, as the specification recommends.

@@ -2,7 +2,7 @@
 //! origins are read as far as they allow it (CORS), no cookies go along, and plain HTTP is out of
 //! reach of a secure page. A native build has no client for it and reaches nobody.
 
-use crate::store::Blob;
+use super::Blob;
 
 /// What a server answered.
 #[derive(Clone, Debug)]

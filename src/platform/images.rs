@@ -50,12 +50,7 @@ fn plan(source: (u32, u32), width: u32, height: u32, scaling: Scaling) -> Option
 /// `blob` drawn smaller; `None` when it is small enough already or not
 /// a picture that can be drawn here. Natively nothing can be drawn.
 #[cfg(not(target_arch = "wasm32"))]
-pub async fn scale(
-    _: &crate::store::Blob,
-    _: u32,
-    _: u32,
-    _: Scaling,
-) -> Option<crate::store::Blob> {
+pub async fn scale(_: &super::Blob, _: u32, _: u32, _: Scaling) -> Option<super::Blob> {
     None
 }
 
@@ -63,11 +58,11 @@ pub async fn scale(
 /// a picture that can be drawn here.
 #[cfg(target_arch = "wasm32")]
 pub async fn scale(
-    blob: &crate::store::Blob,
+    blob: &super::Blob,
     width: u32,
     height: u32,
     scaling: Scaling,
-) -> Option<crate::store::Blob> {
+) -> Option<super::Blob> {
     use wasm_bindgen::JsCast;
     use wasm_bindgen_futures::JsFuture;
 

@@ -1,7 +1,9 @@
-//! What the machine below gives: clock, timers, tasks, who waits for them, randomness, locks.
+//! What the machine below gives: clock, timers, tasks, who waits for them, randomness, locks,
+//! large values.
 //!
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
+mod blob;
 #[cfg(feature = "homeserver")]
 mod caller;
 #[cfg(feature = "homeserver")]
@@ -14,6 +16,7 @@ mod native;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
+pub use blob::{Blob, UnreadableBlob};
 #[cfg(feature = "homeserver")]
 pub use caller::{Caller, Waiting};
 pub use keyed_mutex::{KeyedGuard, KeyedMutex};

@@ -1,6 +1,6 @@
 //! What can go wrong below the homeserver.
 
-use crate::log::without_values;
+use crate::{log::without_values, platform::UnreadableBlob};
 
 /// An error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,6 +48,12 @@ impl Error {
     /// A value could not be encoded or decoded; the value itself, which may be a secret, is not told.
     pub fn encoding(cause: impl std::fmt::Display) -> Self {
         Self::Encoding(without_values(&cause.to_string()).into_owned())
+    }
+}
+
+impl From<UnreadableBlob> for Error {
+    fn from(cause: UnreadableBlob) -> Self {
+        Self::Backend(cause.to_string())
     }
 }
 

@@ -5,7 +5,6 @@
 //! it may have been built on it.
 
 mod batch;
-mod blob;
 mod engine;
 mod error;
 #[cfg(target_arch = "wasm32")]
@@ -23,7 +22,6 @@ use serde::de::DeserializeOwned;
 
 pub use self::{
     batch::Batch,
-    blob::Blob,
     engine::Commit,
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
@@ -31,6 +29,7 @@ pub use self::{
     tables::Table,
 };
 use self::{engine::Engine, memory::Memory};
+use crate::platform::Blob;
 
 /// A handle to the one store of a homeserver; clones share it.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ mod pushers;
 mod remembered;
 mod sessions;
 mod signatures;
+mod standing;
 mod to_device;
 mod tokens;
 
@@ -41,12 +42,12 @@ pub use self::{
     directory::UserSearch,
     interactive::{Purpose, Stages},
     login_tokens::LOGIN_TOKEN_LIFETIME,
-    moderation::Standing,
     one_time_keys::{KeyCounts, KeysById},
     openid::OPENID_TOKEN_LIFETIME,
     profiles::Profile,
     sessions::{Login, NewDevice, Session},
     signatures::{SignatureFailure, SignedKey},
+    standing::Standing,
     to_device::Messages,
 };
 use self::{interactive::Interactive, one_time_keys::KeyCountCache, sessions::SessionCache};

@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::{Error, Result, http::Body, store::Blob};
+use crate::{Error, Result, http::Body, platform::Blob};
 
 #[wasm_bindgen]
 extern "C" {

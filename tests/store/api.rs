@@ -4,8 +4,8 @@ use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
 
 use futures::future::join_all;
 use neurite::{
-    platform::sleep,
-    store::{Batch, Blob, Direction, Error, KeyRange, Options},
+    platform::{Blob, sleep},
+    store::{Batch, Direction, Error, KeyRange, Options},
 };
 
 use crate::{

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use neurite::{
-    platform,
-    store::{Batch, Blob, Direction, Error, KeyRange, Options, Store, Table, memory::Disk},
+    platform::{self, Blob},
+    store::{Batch, Direction, Error, KeyRange, Options, Store, Table, memory::Disk},
 };
 
 use crate::{

@@ -4,9 +4,12 @@ use ruma::{server_name, user_id};
 use serde_json::json;
 
 use super::*;
-use crate::store::{
-    Blob, Options, Store,
-    memory::{Disk, Fault},
+use crate::{
+    platform::Blob,
+    store::{
+        Options, Store,
+        memory::{Disk, Fault},
+    },
 };
 
 const DAY: u64 = 24 * 60 * 60 * 1000;

@@ -10,22 +10,11 @@ use ruma::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Bundles, Viewer};
+use super::{Bundles, Format, Viewer};
 use crate::{
     Error, Result, platform,
     rooms::{Event, Pdu},
 };
-
-/// In which form a client wants events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Without the room's id, as in /sync.
-    Sync,
-    /// With the room's id, as everywhere else.
-    Timeline,
-    /// As servers exchange it.
-    Federation,
-}
 
 #[derive(Serialize)]
 struct ClientEvent<'a> {

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod client_event;
+mod format;
 mod relation;
 mod relations;
 mod stored;
@@ -11,7 +12,8 @@ mod visibility;
 
 use self::bundles::Bundles;
 pub use self::{
-    client_event::{Format, stripped},
+    client_event::stripped,
+    format::Format,
     relation::Relation,
     relations::{Related, RelationFilter},
     thread::{Thread, thread_root},

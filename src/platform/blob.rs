@@ -2,6 +2,11 @@
 
 use bytes::Bytes;
 
+/// Why the bytes of a blob can't be had.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a blob can't be read: {0}")]
+pub struct UnreadableBlob(String);
+
 /// A large immutable value: natively bytes, in a browser a `Blob`, which the browser may keep on
 /// disk. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -25,7 +30,10 @@ impl Blob {
     }
 
     /// Its bytes.
-    pub async fn bytes(&self) -> super::Result<Bytes> {
+    ///
+    /// # Errors
+    /// Never natively.
+    pub async fn bytes(&self) -> Result<Bytes, UnreadableBlob> {
         Ok(self.inner.clone())
     }
 
@@ -52,10 +60,13 @@ impl Blob {
     }
 
     /// Its bytes, copied into the wasm memory.
-    pub async fn bytes(&self) -> super::Result<Bytes> {
+    ///
+    /// # Errors
+    /// When the browser has lost them.
+    pub async fn bytes(&self) -> Result<Bytes, UnreadableBlob> {
         let buffer = wasm_bindgen_futures::JsFuture::from(self.inner.array_buffer())
             .await
-            .map_err(|cause| super::Error::Backend(format!("a blob can't be read: {cause:?}")))?;
+            .map_err(|cause| UnreadableBlob(format!("{cause:?}")))?;
         Ok(js_sys::Uint8Array::new(&buffer).to_vec().into())
     }
 
