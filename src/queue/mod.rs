@@ -4,6 +4,7 @@
 //! derived from the message: either all of it happens or nothing does. Sequence numbers are given
 //! at once; consumers see a message when its batch is durable. docs/queue.md says what is promised.
 
+mod advisory;
 mod api;
 mod broker;
 mod clock;
@@ -17,6 +18,7 @@ mod json;
 mod notify;
 pub mod protocol;
 mod reserved;
+mod server;
 mod stream;
 pub mod subject;
 mod summary;

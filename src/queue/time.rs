@@ -131,6 +131,17 @@ pub(super) fn date(days: u64) -> (u32, u32, u32) {
     (year as u32, month as u32, day as u32)
 }
 
+/// Writes a time that is missing as Go's zero time.
+pub(in crate::queue) fn or_zero<S: serde::Serializer>(
+    time: &Option<Timestamp>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => to.collect_str(time),
+        None => to.serialize_str("0001-01-01T00:00:00Z"),
+    }
+}
+
 /// A duration as Go writes it.
 pub(in crate::queue) fn go_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -142,6 +153,32 @@ pub(in crate::queue) fn go_duration(duration: Duration) -> String {
         (0, _) => format!("{minutes}m{seconds}s"),
         _ => format!("{hours}h{minutes}m{seconds}s"),
     }
+}
+
+/// Reads a duration as Go writes it, such as `1h30m` or `1.5s`, in milliseconds.
+pub(in crate::queue) fn parse_go_duration(text: &str) -> Option<f64> {
+    let (mut rest, mut millis) = (text.strip_prefix('+').unwrap_or(text), 0.0);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(number);
+        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let unit = match unit {
+            "ns" => 1e-6,
+            "us" | "µs" | "μs" => 1e-3,
+            "ms" => 1.0,
+            "s" => 1e3,
+            "m" => 60e3,
+            "h" => 3600e3,
+            _ => return None,
+        };
+        millis += number.parse::<f64>().ok()? * unit;
+        rest = after;
+    }
+    Some(millis)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Request, answer::Body};
-use crate::queue::{Queue, config::Storage, error::Result, protocol::API_LEVEL};
+use crate::queue::{Queue, config::Storage, error::Result, server::API_LEVEL};
 
 #[derive(Serialize)]
 struct AccountInfo {

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Request, advisory,
+    Request,
     answer::{Answer, Body, Kind, Page},
     stream::{INFOS, Missing, NAMES, note_server},
 };
 use crate::queue::{
-    ConsumerInfo, Queue,
+    ConsumerInfo, Queue, advisory,
     config::{ConsumerConfig, is_group_name},
     consumer::Action,
     error::{Error, Result},

@@ -2,12 +2,14 @@
 //! and answered. Nothing here decides anything that these do not.
 
 mod account;
-pub(super) mod advisory;
+mod ack;
 mod answer;
+mod audit;
 mod consumer;
 mod direct;
 mod ingest;
 mod message;
+mod pull;
 mod request;
 mod snapshot;
 mod stream;
@@ -17,17 +19,12 @@ use std::{
     rc::Rc,
 };
 
-pub(super) use self::request::is_known_level;
 use self::{
     answer::{Answer, Kind},
     ingest::Ingest,
     request::Request,
 };
-use super::{
-    CoreMessage, Queue, Subscription,
-    consumer::{serve_acks, serve_pulls},
-    stream::Stream,
-};
+use super::{CoreMessage, Queue, Subscription, stream::Stream};
 use crate::platform;
 
 /// What requests about the account, streams and consumers are published to. Pulls and direct gets
@@ -70,7 +67,7 @@ pub(super) fn serve(queue: &Queue) {
         }));
     }
     subscriptions.extend(direct::serve(queue));
-    subscriptions.extend([serve_pulls(queue), serve_acks(queue)]);
+    subscriptions.extend([pull::serve(queue), ack::serve(queue)]);
     *queue.inner.api.subscriptions.borrow_mut() = subscriptions;
 }
 
@@ -112,7 +109,7 @@ fn send(queue: &Queue, request: &Request, answer: &Answer) {
         queue.broker().publish(&CoreMessage::new(reply, json.clone()));
     }
     if answer.counts() {
-        advisory::audit(queue, request, &json);
+        audit::publish(queue, request, &json);
     }
 }
 

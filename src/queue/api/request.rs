@@ -6,7 +6,7 @@ use crate::queue::{
     CoreMessage, Headers,
     error::{Error, Result},
     json::Json,
-    protocol::API_LEVEL,
+    server::API_LEVEL,
 };
 
 /// The level of the API that the client needs. ADR-44

@@ -13,7 +13,7 @@ use crate::queue::{
     Purge, Queue, StreamInfo,
     config::StreamConfig,
     error::{Error, Result},
-    protocol::{API_LEVEL, NAME, VERSION},
+    server::{API_LEVEL, NAME, VERSION},
     subject,
 };
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     platform,
     queue::{
-        CoreMessage, Queue, Subscription,
+        broker::CoreMessage,
         config::{AckPolicy, Retention},
         error::Result,
         stream::{Stream, row::MessageRow},
@@ -29,28 +29,6 @@ pub(super) struct AckInbox {
     working: bool,
 }
 
-/// Takes acknowledgements for as long as there is a queue.
-pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
-    let inner = Rc::downgrade(&queue.inner);
-    queue.broker().subscribe_choosing("$JS.ACK.>", None, move |message| {
-        let queue = inner.upgrade().map(|inner| Queue { inner });
-        queue.is_some_and(|queue| receive(&queue, message))
-    })
-}
-
-/// Whether it is an acknowledgement to a consumer that takes them.
-fn receive(queue: &Queue, message: &CoreMessage) -> bool {
-    let Some(place) = AckSubject::read(&message.subject) else { return false };
-    let Ok(consumer) = queue.free_consumer(place.stream, place.consumer) else { return false };
-    if matches!(consumer.inner.config.borrow().ack_policy, AckPolicy::None | AckPolicy::FlowControl)
-    {
-        return false;
-    }
-    consumer.inner.active_at.set(consumer.stream.clock.now());
-    consumer.acknowledge(&place, message);
-    true
-}
-
 impl Inner {
     /// Tells that a message went before it was acknowledged.
     pub(in crate::queue) fn tell_deleted(&self, stream: &Stream, sequence: u64, pending: &Pending) {
@@ -61,8 +39,18 @@ impl Inner {
 }
 
 impl Consumer {
-    fn acknowledge(&self, place: &AckSubject<'_>, message: &CoreMessage) {
+    /// Takes what a client says of a delivery; false when the consumer takes no acknowledgements.
+    pub(in crate::queue) fn acknowledge(
+        &self,
+        place: &AckSubject<'_>,
+        message: &CoreMessage,
+    ) -> bool {
         let Self { stream, inner } = self;
+        let policy = inner.config.borrow().ack_policy;
+        if matches!(policy, AckPolicy::None | AckPolicy::FlowControl) {
+            return false;
+        }
+        inner.active_at.set(stream.clock.now());
         // What it was not delivered, as far as is known, it can't acknowledge: that comes again.
         let is_known = place.stream_sequence < inner.deliveries.borrow().cursor;
         let (sequence, reply) = (place.stream_sequence, message.reply.clone());
@@ -103,6 +91,7 @@ impl Consumer {
                 self.confirm(reply);
             }
         }
+        true
     }
 
     /// Tells how long an acknowledgement took, of as many as was asked for.

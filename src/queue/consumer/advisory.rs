@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::{Inner, Pause};
 use crate::queue::{
-    api::advisory::{self, publish},
-    stream::{Stream, or_zero},
-    time::Timestamp,
+    advisory::{self, publish},
+    stream::Stream,
+    time::{Timestamp, or_zero},
 };
 
 /// A message of a consumer.

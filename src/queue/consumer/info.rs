@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Inner;
 use crate::queue::{
     config::ConsumerConfig,
-    stream::{Stream, or_zero},
-    time::Timestamp,
+    stream::Stream,
+    time::{Timestamp, or_zero},
 };
 
 /// A place in a consumer's and in its stream's numbers.

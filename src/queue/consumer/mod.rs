@@ -36,10 +36,9 @@ use self::{
     acks::AckInbox, groups::Group, pull::Waiting, push::Flow, start::Selected, work::Progress,
 };
 pub(super) use self::{
-    acks::serve as serve_acks,
     deliveries::{Deliveries, Pending},
     manage::{Action, ConsumerRow},
-    pull::serve as serve_pulls,
+    request::{AckSubject, PullRequest},
 };
 pub use self::{
     fetch::Consumer,

@@ -5,10 +5,7 @@ use std::{collections::VecDeque, rc::Rc};
 use bytes::Bytes;
 
 use super::{Consumer, Inner, request::PullRequest, take::Taken};
-use crate::queue::{
-    CoreMessage, Queue, Subscription, api::is_known_level, config::PriorityPolicy, headers::Block,
-    stream::Stream,
-};
+use crate::queue::{broker::CoreMessage, config::PriorityPolicy, headers::Block, stream::Stream};
 
 const TOO_MANY: &str = "409 Exceeded MaxWaiting";
 
@@ -33,32 +30,6 @@ pub(super) struct Request {
     pub(super) heartbeat: u64,
     pub(super) beat_at: u64,
     pub(super) asked: PullRequest,
-}
-
-/// Takes pull requests for as long as there is a queue.
-pub(in crate::queue) fn serve(queue: &Queue) -> Subscription {
-    let inner = Rc::downgrade(&queue.inner);
-    queue.broker().subscribe_choosing("$JS.API.CONSUMER.MSG.NEXT.*.*", None, move |message| {
-        let queue = inner.upgrade().map(|inner| Queue { inner });
-        queue.is_some_and(|queue| receive(&queue, message))
-    })
-}
-
-/// Whether it is a request to a consumer that there is.
-fn receive(queue: &Queue, message: &CoreMessage) -> bool {
-    let mut names = message.subject.rsplit('.');
-    let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };
-    let Ok(consumer) = queue.free_consumer(stream, name) else { return false };
-    let Some(reply) = message.reply.clone() else { return true };
-    if !is_known_level(&message.headers) {
-        consumer.tell(&reply, "412 Required Api Level");
-        return true;
-    }
-    match PullRequest::read(&message.payload) {
-        Ok(request) => consumer.request(request, reply),
-        Err(cause) => consumer.refuse_request(&cause, &reply),
-    }
-    true
 }
 
 /// A subject that a message can be acknowledged to.
@@ -91,7 +62,7 @@ pub(super) fn ack_subject_size(
 
 impl Consumer {
     /// Sends a status to who asked.
-    pub(super) fn tell(&self, to: &str, status: &str) -> usize {
+    pub(in crate::queue) fn tell(&self, to: &str, status: &str) -> usize {
         let headers = Bytes::from(format!("NATS/1.0 {status}\r\n\r\n"));
         let message = CoreMessage { headers, ..CoreMessage::new(to, "") };
         self.stream.broker.publish(&message)
@@ -112,12 +83,12 @@ impl Consumer {
     }
 
     /// Refuses what is no pull request.
-    pub(super) fn refuse_request(&self, cause: &str, reply: &str) {
+    pub(in crate::queue) fn refuse_request(&self, cause: &str, reply: &str) {
         self.tell(reply, &format!("400 Bad Request - {cause}"));
     }
 
     /// Takes on a pull request, or refuses it.
-    pub(super) fn request(&self, asked: PullRequest, reply: Rc<str>) {
+    pub(in crate::queue) fn request(&self, asked: PullRequest, reply: Rc<str>) {
         let Self { stream, inner } = self;
         let now = stream.clock.now();
         inner.active_at.set(now);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::queue::{json, stream::duration};
+use crate::queue::{json, time::parse_go_duration};
 
 /// A pull request. ADR-13
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct PullRequest {
+pub(in crate::queue) struct PullRequest {
     /// How many messages are wanted; 0 is one.
     pub(super) batch: i64,
     /// How long it may wait, in nanoseconds; 0 is without limit, and less is over at once.
@@ -33,7 +33,7 @@ pub(super) struct PullRequest {
 
 impl PullRequest {
     /// Reads the payload of a request: nothing, a number of messages, or JSON.
-    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
+    pub(in crate::queue) fn read(payload: &[u8]) -> Result<Self, String> {
         let payload = payload.trim_ascii();
         if payload.first() == Some(&b'{') {
             return json::parse(payload).map_err(|cause| cause.to_string());
@@ -111,14 +111,14 @@ impl Ack {
 
 /// A duration as Go writes it.
 fn go_duration(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(duration(text)? / 1000.0).ok()
+    Duration::try_from_secs_f64(parse_go_duration(text)? / 1000.0).ok()
 }
 
 /// The numbers in the subject of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AckSubject<'a> {
-    pub(super) stream: &'a str,
-    pub(super) consumer: &'a str,
+pub(in crate::queue) struct AckSubject<'a> {
+    pub(in crate::queue) stream: &'a str,
+    pub(in crate::queue) consumer: &'a str,
     pub(super) deliveries: u64,
     pub(super) stream_sequence: u64,
     pub(super) consumer_sequence: u64,
@@ -127,7 +127,7 @@ pub(super) struct AckSubject<'a> {
 impl<'a> AckSubject<'a> {
     /// Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<time>.<pending>`, with or
     /// without the domain and the account before the stream. ADR-15
-    pub(super) fn read(subject: &'a str) -> Option<Self> {
+    pub(in crate::queue) fn read(subject: &'a str) -> Option<Self> {
         let rest: Vec<&str> = subject.strip_prefix("$JS.ACK.")?.split('.').collect();
         let rest = match rest.len() {
             7 => &rest[..],

@@ -7,8 +7,7 @@ use crate::{
     queue::{
         config::{ConsumerConfig, DeliverPolicy, LAST_SEQUENCE},
         error::{Error, Result},
-        stream::or_zero,
-        time::Timestamp,
+        time::{Timestamp, or_zero},
     },
     store::Batch,
 };

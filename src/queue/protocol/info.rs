@@ -4,17 +4,16 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::MAX_PAYLOAD;
-use crate::{platform, queue::time::Timestamp};
-
-/// The release of nats-server whose features are here; clients choose their requests by it.
-pub const VERSION: &str = "2.14.0";
-/// The level of JetStream's API that belongs to it. ADR-44
-pub const API_LEVEL: u32 = 4;
+use crate::{
+    platform,
+    queue::{
+        server::{API_LEVEL, NAME, VERSION},
+        time::Timestamp,
+    },
+};
 
 /// Where a client asks who it is.
 pub(super) const USER_INFO: &str = "$SYS.REQ.USER.INFO";
-
-pub(in crate::queue) const NAME: &str = "neurite";
 
 #[derive(Serialize)]
 struct Info<'a> {

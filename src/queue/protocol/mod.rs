@@ -15,12 +15,8 @@ use std::{
     rc::{Rc, Weak},
 };
 
-pub(super) use self::info::NAME;
-pub use self::{
-    connection::Connection,
-    error::Error,
-    info::{API_LEVEL, VERSION},
-};
+pub use self::{connection::Connection, error::Error};
+pub use super::server::{API_LEVEL, VERSION};
 use super::{Broker, Clock, CoreMessage, Queue, Subscription};
 
 /// How large headers and payload of a message may be together: nats-server's default.

@@ -19,11 +19,11 @@ use super::{
 use crate::{
     platform,
     queue::{
+        advisory,
         broker::CoreMessage,
         error::{Error, Result},
         headers::{Block, names},
         subject,
-        time::Timestamp,
     },
     store::Batch,
 };
@@ -58,9 +58,6 @@ pub(super) enum Staging {
 
 #[derive(Serialize)]
 struct Abandoned<'a> {
-    r#type: &'a str,
-    id: String,
-    timestamp: Timestamp,
     stream: &'a str,
     batch: &'a str,
     reason: &'a str,
@@ -193,18 +190,10 @@ impl Stream {
     }
 
     fn tell_abandoned(&self, batch: &str, reason: &str) {
-        let abandoned = Abandoned {
-            r#type: "io.nats.jetstream.advisory.v1.stream_batch_abandoned",
-            id: platform::random_string(22),
-            timestamp: Timestamp::from_millis(self.clock.now()),
-            stream: &self.name,
-            batch,
-            reason,
-        };
         let subject = format!("$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.{}", self.name);
-        // Strings have a JSON form.
-        let payload = serde_json::to_vec(&abandoned).unwrap_or_default();
-        self.broker.publish(&CoreMessage::new(&subject, payload));
+        let about = Abandoned { stream: &self.name, batch, reason };
+        let kind = "advisory.v1.stream_batch_abandoned";
+        advisory::publish(&self.broker, self.clock.now(), &subject, kind, about);
     }
 }
 

@@ -1,9 +1,8 @@
 //! When a schedule is due. ADR-51
 
-use super::expectations::duration;
 use crate::{
     platform,
-    queue::time::{Timestamp, date, days},
+    queue::time::{Timestamp, date, days, parse_go_duration},
 };
 
 const DAY: i64 = 86_400;
@@ -39,7 +38,7 @@ pub(super) fn due(pattern: &str, zone: Option<&str>, since: u64, now: u64) -> Re
         return Ok(Due { at: at.millis_up(), repeats: false });
     }
     if let Some(every) = pattern.strip_prefix("@every ") {
-        let every = duration(every).filter(|every| *every >= 1000.0 && zone.is_none());
+        let every = parse_go_duration(every).filter(|every| *every >= 1000.0 && zone.is_none());
         let every = every.ok_or(Wrong::Pattern)? as u64;
         let rounded = |at: u64| (at + 500) / 1000 * 1000;
         let mut at = rounded(since).saturating_add(every);

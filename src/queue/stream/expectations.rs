@@ -6,6 +6,7 @@ use crate::queue::{
     error::{Error, Result},
     headers::{Block, names},
     subject,
+    time::parse_go_duration,
 };
 
 /// The headers that mean something to a stream.
@@ -116,37 +117,11 @@ impl Ttl {
         if let Ok(seconds) = value.parse::<u64>() {
             return Some(if seconds > 0 { Self::Seconds(seconds) } else { Self::Invalid });
         }
-        match duration(value) {
+        match parse_go_duration(value) {
             Some(millis) if millis >= 1000.0 => Some(Self::Seconds((millis / 1000.0) as u64)),
             _ => Some(Self::Invalid),
         }
     }
-}
-
-/// A duration as Go writes it, such as `1h30m` or `1.5s`, in milliseconds.
-pub(in crate::queue) fn duration(text: &str) -> Option<f64> {
-    let (mut rest, mut millis) = (text.strip_prefix('+').unwrap_or(text), 0.0);
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(number);
-        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (unit, after) = after.split_at(unit);
-        let unit = match unit {
-            "ns" => 1e-6,
-            "us" | "µs" | "μs" => 1e-3,
-            "ms" => 1.0,
-            "s" => 1e3,
-            "m" => 60e3,
-            "h" => 3600e3,
-            _ => return None,
-        };
-        millis += number.parse::<f64>().ok()? * unit;
-        rest = after;
-    }
-    Some(millis)
 }
 
 impl Stream {

@@ -6,7 +6,12 @@ use serde::Serialize;
 
 use super::{Stream, copying::StreamSourceInfo, row::MessageRow};
 use crate::{
-    queue::{ConsumerInfo, Queue, config::StreamConfig, error::Result, time::Timestamp},
+    queue::{
+        ConsumerInfo, Queue,
+        config::StreamConfig,
+        error::Result,
+        time::{Timestamp, or_zero},
+    },
     store::Direction,
 };
 
@@ -88,17 +93,6 @@ pub struct LostState {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// Times that are not there are Go's zero.
-pub(in crate::queue) fn or_zero<S: serde::Serializer>(
-    time: &Option<Timestamp>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => to.collect_str(time),
-        None => to.serialize_str("0001-01-01T00:00:00Z"),
-    }
 }
 
 impl Queue {

@@ -9,7 +9,7 @@ use crate::{
     platform,
     queue::{
         Inner, Queue,
-        api::advisory::{self, Action},
+        advisory::{self, Action},
         config::{Checker, Storage, StreamConfig},
         configurations::{self, Offline},
         error::{Error, Result},
@@ -72,7 +72,7 @@ impl Queue {
         }
         self.check_overlap(&config)?;
         let stream = self.make_stream(config, Reserved::No).await?;
-        advisory::stream(self, stream.name(), Action::Create);
+        self.advise(stream.name(), Action::Create);
         stream.info().await
     }
 
@@ -106,6 +106,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn advise(&self, stream: &str, action: Action) {
+        advisory::stream(self.broker(), self.inner.clock.now(), stream, action);
+    }
+
     /// Changes the configuration of a stream.
     ///
     /// # Errors
@@ -130,7 +134,7 @@ impl Queue {
         stream.check_consumer_limits(&before, &config)?;
         self.check_overlap(&config)?;
         self.configure_stream(&stream, config).await?;
-        advisory::stream(self, stream.name(), Action::Modify);
+        self.advise(stream.name(), Action::Modify);
         stream.info().await
     }
 
@@ -195,7 +199,7 @@ impl Queue {
         stream.untidy.wake();
         self.inner.changed.wake();
         drop(_stream_admin);
-        advisory::stream(self, name, Action::Delete);
+        self.advise(name, Action::Delete);
         // Its messages may be many: they go bit by bit, after a restart too.
         self.start(stream);
         Ok(())

@@ -58,8 +58,6 @@ pub use self::{
 };
 pub(super) use self::{
     counts::Counts,
-    expectations::duration,
-    info::or_zero,
     manage::StreamRow,
     open::Parts,
     publish::Incoming,

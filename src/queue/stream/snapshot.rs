@@ -17,7 +17,7 @@ use crate::{
     platform,
     queue::{
         Queue,
-        api::advisory::{self, Action},
+        advisory::Action,
         config::{LAST_SEQUENCE, StreamConfig},
         configurations,
         error::{Error, Result},
@@ -338,7 +338,7 @@ impl Restore {
         let stream = Rc::new(Stream::open(queue.parts(&config), row).await?);
         stream.recount_consumers().await?;
         queue.start(stream.clone());
-        advisory::stream(&queue, &config.name, Action::Create);
+        queue.advise(&config.name, Action::Create);
         stream.info().await
     }
 }

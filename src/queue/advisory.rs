@@ -1,25 +1,24 @@
-//! What is told to whoever wants to know what happens to streams and consumers.
+//! Advisories: what happens to streams and consumers, published on `$JS.EVENT.>` for whoever wants to
+//! know.
 
 use serde::Serialize;
 
-use super::Request;
-use crate::{
-    platform,
-    queue::{Broker, CoreMessage, Queue, protocol::NAME, time::Timestamp},
+use super::{
+    broker::{Broker, CoreMessage},
+    time::Timestamp,
 };
-
-const AUDIT: &str = "$JS.EVENT.ADVISORY.API";
+use crate::platform;
 
 /// What was done to a stream or consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::queue) enum Action {
+pub(super) enum Action {
     Create,
     Modify,
     Delete,
 }
 
-/// What all of them begin with.
+/// The fields that all advisories begin with.
 #[derive(Serialize)]
 struct Event<T> {
     #[serde(rename = "type")]
@@ -28,23 +27,6 @@ struct Event<T> {
     timestamp: Timestamp,
     #[serde(flatten)]
     about: T,
-}
-
-#[derive(Serialize)]
-struct Audit<'a> {
-    server: &'a str,
-    client: Client<'a>,
-    subject: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    request: &'a str,
-    response: &'a str,
-}
-
-/// Everybody is in the one account.
-#[derive(Serialize)]
-struct Client<'a> {
-    acc: &'a str,
-    server: &'a str,
 }
 
 #[derive(Serialize)]
@@ -60,15 +42,9 @@ struct ConsumerAction<'a> {
     action: Action,
 }
 
-/// Tells of `about` on `subject`, if somebody listens. `kind` is its type, without what all types
-/// have in common.
-pub(in crate::queue) fn publish(
-    broker: &Broker,
-    now: u64,
-    subject: &str,
-    kind: &str,
-    about: impl Serialize,
-) {
+/// Publishes an advisory on `subject` if somebody listens there. `kind` is its type, without the
+/// prefix that all types have.
+pub(super) fn publish(broker: &Broker, now: u64, subject: &str, kind: &str, about: impl Serialize) {
     if !broker.has_interest(subject) {
         return;
     }
@@ -82,24 +58,12 @@ pub(in crate::queue) fn publish(
         Ok(json) => {
             broker.publish(&CoreMessage::new(subject, json));
         }
-        Err(cause) => tracing::error!("an advisory can't be told: {cause}"),
+        Err(cause) => tracing::error!("an advisory can't be written: {cause}"),
     }
 }
 
-/// Tells what was answered to a request.
-pub(super) fn audit(queue: &Queue, request: &Request, response: &str) {
-    let about = Audit {
-        server: NAME,
-        client: Client { acc: "$G", server: NAME },
-        subject: &request.message.subject,
-        request: &String::from_utf8_lossy(&request.message.payload),
-        response,
-    };
-    publish(queue.broker(), queue.now(), AUDIT, "advisory.v1.api_audit", about);
-}
-
-/// Tells what was done to a stream.
-pub(in crate::queue) fn stream(queue: &Queue, stream: &str, action: Action) {
+/// A stream was created, changed or deleted.
+pub(super) fn stream(broker: &Broker, now: u64, stream: &str, action: Action) {
     tracing::debug!(?action, "stream {stream}");
     let verb = match action {
         Action::Create => "CREATED",
@@ -108,11 +72,11 @@ pub(in crate::queue) fn stream(queue: &Queue, stream: &str, action: Action) {
     };
     let subject = format!("$JS.EVENT.ADVISORY.STREAM.{verb}.{stream}");
     let about = StreamAction { stream, action };
-    publish(queue.broker(), queue.now(), &subject, "advisory.v1.stream_action", about);
+    publish(broker, now, &subject, "advisory.v1.stream_action", about);
 }
 
-/// Tells that a consumer was made or deleted.
-pub(in crate::queue) fn consumer(
+/// A consumer was created or deleted.
+pub(super) fn consumer(
     broker: &Broker,
     now: u64,
     (stream, consumer): (&str, &str),

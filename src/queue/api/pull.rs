@@ -1,0 +1,33 @@
+//! Pull requests of clients. They have no answer of their own: the consumer delivers to their reply
+//! subject, or sends a status there.
+
+use std::rc::Rc;
+
+use super::request::is_known_level;
+use crate::queue::{CoreMessage, Queue, Subscription, consumer::PullRequest};
+
+/// Takes pull requests for as long as there is a queue.
+pub(super) fn serve(queue: &Queue) -> Subscription {
+    let inner = Rc::downgrade(&queue.inner);
+    queue.broker().subscribe_choosing("$JS.API.CONSUMER.MSG.NEXT.*.*", None, move |message| {
+        let queue = inner.upgrade().map(|inner| Queue { inner });
+        queue.is_some_and(|queue| receive(&queue, message))
+    })
+}
+
+/// Whether it is a request to a consumer that there is.
+fn receive(queue: &Queue, message: &CoreMessage) -> bool {
+    let mut names = message.subject.rsplit('.');
+    let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };
+    let Ok(consumer) = queue.free_consumer(stream, name) else { return false };
+    let Some(reply) = message.reply.clone() else { return true };
+    if !is_known_level(&message.headers) {
+        consumer.tell(&reply, "412 Required Api Level");
+        return true;
+    }
+    match PullRequest::read(&message.payload) {
+        Ok(request) => consumer.request(request, reply),
+        Err(cause) => consumer.refuse_request(&cause, &reply),
+    }
+    true
+}
