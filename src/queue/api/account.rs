@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Request, answer::Body};
-use crate::queue::{Queue, config::Storage, error::Result, server::API_LEVEL};
+use super::{answer::Body, request::Request, stats::Stats};
+use crate::queue::{config::Storage, error::Result, facade::Queue, server::API_LEVEL};
 
 #[derive(Serialize)]
 struct AccountInfo {
@@ -55,9 +55,8 @@ const UNLIMITED: Limits = Limits {
     max_bytes_required: false,
 };
 
-pub(super) async fn info(queue: &Queue, request: &Request) -> Result<Body> {
+pub(super) async fn info(queue: &Queue, stats: &Stats, request: &Request) -> Result<Body> {
     request.check_level()?;
-    let api = &queue.inner.api;
     let mut info = AccountInfo {
         memory: 0,
         storage: 0,
@@ -68,10 +67,10 @@ pub(super) async fn info(queue: &Queue, request: &Request) -> Result<Body> {
         limits: UNLIMITED,
         api: ApiStats {
             level: API_LEVEL,
-            total: api.total.get(),
-            errors: api.errors.get(),
-            // This one is answered as it is told.
-            inflight: api.under_way.get().saturating_sub(1),
+            total: stats.total.get(),
+            errors: stats.errors.get(),
+            // This request itself does not count.
+            inflight: stats.in_flight.get().saturating_sub(1),
         },
     };
     for stream in queue.status().await? {

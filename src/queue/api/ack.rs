@@ -1,15 +1,16 @@
 //! Acknowledgements of clients: messages to the subject that came with each delivery.
 
-use std::rc::Rc;
-
-use crate::queue::{CoreMessage, Queue, Subscription, consumer::AckSubject};
+use crate::queue::{
+    broker::{CoreMessage, Subscription},
+    consumer::AckSubject,
+    facade::Queue,
+};
 
 /// Takes acknowledgements for as long as there is a queue.
 pub(super) fn serve(queue: &Queue) -> Subscription {
-    let inner = Rc::downgrade(&queue.inner);
+    let weak = queue.downgrade();
     queue.broker().subscribe_choosing("$JS.ACK.>", None, move |message| {
-        let queue = inner.upgrade().map(|inner| Queue { inner });
-        queue.is_some_and(|queue| receive(&queue, message))
+        weak.upgrade().is_some_and(|queue| receive(&queue, message))
     })
 }
 
@@ -17,5 +18,5 @@ pub(super) fn serve(queue: &Queue) -> Subscription {
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(place) = AckSubject::read(&message.subject) else { return false };
     let Ok(consumer) = queue.free_consumer(place.stream, place.consumer) else { return false };
-    consumer.acknowledge(&place, message)
+    consumer.receive_ack(&place, message)
 }

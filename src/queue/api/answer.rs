@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::queue::{
-    Queue,
     error::{Error, Result},
+    facade::Queue,
 };
 
 /// A kind of response.
@@ -31,27 +31,6 @@ pub(super) struct Body {
 #[derive(Serialize)]
 struct Success {
     success: bool,
-}
-
-/// A page of a longer list.
-#[derive(Clone, Copy, Serialize)]
-pub(super) struct Page {
-    total: usize,
-    offset: usize,
-    limit: usize,
-}
-
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    code: u16,
-    #[serde(skip_serializing_if = "is_zero")]
-    err_code: u32,
-    description: &'a str,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 const fn kind(name: &'static str) -> Kind {
@@ -158,26 +137,11 @@ impl Answer {
             // The fields of an object, without its opening brace.
             Ok(Body { json, .. }) if json.len() > 2 => format!("{start},{}", &json[1..]),
             Ok(_) => format!("{start}}}"),
-            Err(Error { code, err_code, description }) => {
-                let error = ErrorBody { code: *code, err_code: *err_code, description };
+            Err(error) => {
                 // Numbers and text always have a JSON form.
-                let error = serde_json::to_string(&error).unwrap_or_default();
+                let error = serde_json::to_string(error).unwrap_or_default();
                 format!(r#"{start},"error":{error}{beside_error}}}"#)
             }
         }
-    }
-}
-
-impl Page {
-    /// Cuts the page that begins at `offset` out of `all`.
-    pub(super) fn cut<T>(all: Vec<T>, offset: i64, limit: usize) -> (Self, Vec<T>) {
-        let total = all.len();
-        let offset = usize::try_from(offset).unwrap_or(0).min(total);
-        let page = all.into_iter().skip(offset).take(limit).collect();
-        (Self { total, offset, limit }, page)
-    }
-
-    pub(super) fn new(total: usize, offset: usize, limit: usize) -> Self {
-        Self { total, offset, limit }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::request::Request;
-use crate::queue::{Queue, advisory, server::NAME};
+use crate::queue::{advisory, facade::Queue, server::NAME};
 
 const SUBJECT: &str = "$JS.EVENT.ADVISORY.API";
 

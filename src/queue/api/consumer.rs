@@ -3,15 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Request,
-    answer::{Answer, Body, Kind, Page},
-    stream::{INFOS, Missing, NAMES, note_server},
+    answer::{Answer, Body, Kind},
+    metadata::add_server,
+    page::{INFOS, Missing, NAMES, Page},
+    request::Request,
 };
 use crate::queue::{
-    ConsumerInfo, Queue, advisory,
+    advisory,
     config::{ConsumerConfig, is_group_name},
-    consumer::Action,
+    consumer::{Action, ConsumerInfo},
     error::{Error, Result},
+    facade::Queue,
     time::Timestamp,
 };
 
@@ -163,18 +165,18 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
     if config.num_replicas > 1 {
         return Err(Error::REPLICAS_NOT_SUPPORTED);
     }
-    let stream = queue.stream(place.stream)?;
+    let consumers = queue.consumers(place.stream)?;
     signs.check()?;
     if pedantic {
-        config.check_strictly(&stream.config())?;
+        config.check_strictly(&consumers.stream.config())?;
     }
-    let (consumer, is_new) = stream.create_consumer(config, action).await?;
+    let (consumer, is_new) = consumers.create(config, action).await?;
     let info = consumer.info();
     if is_new {
         advise(queue, place.stream, &info.name, advisory::Action::Create);
     }
     consumer.advise_pause();
-    Body::of(&told(info))
+    Body::of(&described(info))
 }
 
 /// The configuration with the name that the subject says.
@@ -206,23 +208,21 @@ fn named(mut config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig
     Ok(config)
 }
 
-/// With what the server adds to what it tells. ADR-44
-fn told(mut info: ConsumerInfo) -> ConsumerInfo {
-    note_server(&mut info.config.metadata);
+fn described(mut info: ConsumerInfo) -> ConsumerInfo {
+    add_server(&mut info.config.metadata);
     info
 }
 
 fn info(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {
     request.check_empty()?;
     request.check_level()?;
-    Body::of(&told(queue.consumer(stream, name)?.info()))
+    Body::of(&described(queue.consumer(stream, name)?.info()))
 }
 
 fn names(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
     request.check_level()?;
     let options = request.parse_options::<ListRequest>()?;
-    let stream = queue.stream(stream)?;
-    let names = stream.consumers.borrow().keys().cloned().collect();
+    let names = queue.consumers(stream)?.names();
     let (page, consumers) = Page::cut(names, options.offset, NAMES);
     Body::of(&Paged::<String> { page, consumers, missing: None })
 }
@@ -230,11 +230,10 @@ fn names(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
 fn list(queue: &Queue, request: &Request, stream: &str) -> Result<Body> {
     request.check_level()?;
     let options = request.parse_options::<ListRequest>()?;
-    let stream = queue.stream(stream)?;
-    let all = stream.consumers.borrow().values().cloned().collect();
-    let (page, consumers) = Page::cut(all, options.offset, INFOS);
-    let consumers = consumers.iter().map(|consumer| ConsumerInfo::of(&stream, consumer)).collect();
-    let missing = Some(Missing::of(stream.offline.borrow().clone()));
+    let all = queue.consumers(stream)?;
+    let missing = Some(Missing::of(all.offline()));
+    let (page, consumers) = Page::cut(all.all(), options.offset, INFOS);
+    let consumers = consumers.iter().map(|consumer| consumer.info()).collect();
     Body::of(&Paged::<ConsumerInfo> { page, consumers, missing })
 }
 
@@ -258,7 +257,7 @@ async fn reset(queue: &Queue, request: &Request, stream: &str, name: &str) -> Re
     let options = request.parse_options::<ResetRequest>()?;
     let consumer = queue.consumer(stream, name)?;
     let reset_seq = consumer.reset(options.seq).await?;
-    Body::of(&Reset { info: told(consumer.info()), reset_seq })
+    Body::of(&Reset { info: described(consumer.info()), reset_seq })
 }
 
 fn unpin(queue: &Queue, request: &Request, stream: &str, name: &str) -> Result<Body> {

@@ -1,11 +1,14 @@
 //! Direct gets: the answer is the message itself. ADR-31
 
-use std::rc::Rc;
-
-use super::Request;
+use super::request::Request;
 use crate::{
     platform,
-    queue::{CoreMessage, DirectReply, DirectRequest, Error, Queue, Subscription},
+    queue::{
+        broker::{CoreMessage, Subscription},
+        error::Error,
+        facade::Queue,
+        stream::{DirectReply, DirectRequest},
+    },
 };
 
 const PREFIX: &str = "$JS.API.DIRECT.GET.";
@@ -13,9 +16,9 @@ const PREFIX: &str = "$JS.API.DIRECT.GET.";
 /// Answers direct gets from streams that allow them.
 pub(super) fn serve(queue: &Queue) -> [Subscription; 2] {
     ["$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>"].map(|filter| {
-        let inner = Rc::downgrade(&queue.inner);
+        let weak = queue.downgrade();
         queue.broker().subscribe_choosing(filter, None, move |message| {
-            inner.upgrade().is_some_and(|inner| receive(&Queue { inner }, message))
+            weak.upgrade().is_some_and(|queue| receive(&queue, message))
         })
     })
 }
@@ -50,8 +53,8 @@ fn who_answers(queue: &Queue, name: &str) -> Option<String> {
     if queue.stream(name).is_ok_and(|stream| stream.config().allow_direct) {
         return Some(name.to_owned());
     }
-    let streams = queue.inner.streams.borrow();
-    let mirror = streams.values().map(|stream| stream.config()).find(|config| {
+    let streams = queue.inner.streams.configs();
+    let mirror = streams.into_iter().find(|config| {
         config.mirror_direct && config.mirror.as_ref().is_some_and(|of| of.name == name)
     });
     mirror.map(|mirror| mirror.name.clone())

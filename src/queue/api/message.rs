@@ -3,10 +3,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{Request, answer::Body};
+use super::{answer::Body, request::Request};
 use crate::queue::{
-    MessageRequest, Queue, StoredMessage,
     error::{Error, Result},
+    facade::Queue,
+    stream::{MessageRequest, StoredMessage},
     time::Timestamp,
 };
 

@@ -7,24 +7,26 @@ mod answer;
 mod audit;
 mod consumer;
 mod direct;
-mod ingest;
 mod message;
+mod metadata;
+mod page;
 mod pull;
 mod request;
 mod snapshot;
+mod stats;
 mod stream;
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use self::{
     answer::{Answer, Kind},
-    ingest::Ingest,
     request::Request,
+    stats::Stats,
 };
-use super::{CoreMessage, Queue, Subscription, stream::Stream};
+use super::{
+    broker::{CoreMessage, Subscription},
+    facade::Queue,
+};
 use crate::platform;
 
 /// What requests about the account, streams and consumers are published to. Pulls and direct gets
@@ -44,65 +46,52 @@ const REQUESTS: [&str; 12] = [
     "$JS.API.CONSUMER.LEADER.STEPDOWN.*.*",
 ];
 
-/// The API of one queue.
-#[derive(Default)]
-pub(super) struct Api {
-    /// How many requests were answered, how many of them with an error, and how many are not yet.
-    total: Cell<u64>,
-    errors: Cell<u64>,
-    under_way: Cell<u64>,
-    pub(super) ingest: Ingest,
-    subscriptions: RefCell<Vec<Subscription>>,
-}
-
-/// Answers requests to `queue` for as long as there is one.
-pub(super) fn serve(queue: &Queue) {
+/// Answers requests to `queue` for as long as the subscriptions are kept.
+pub(super) fn serve(queue: &Queue) -> Vec<Subscription> {
+    let stats = Rc::<Stats>::default();
     let mut subscriptions = Vec::new();
     for filter in REQUESTS {
-        let inner = Rc::downgrade(&queue.inner);
+        let (weak, stats) = (queue.downgrade(), stats.clone());
         subscriptions.push(queue.broker().subscribe(filter, None, move |message| {
-            if let Some(inner) = inner.upgrade() {
-                receive(Queue { inner }, message);
+            if let Some(queue) = weak.upgrade() {
+                receive(queue, stats.clone(), message);
             }
         }));
     }
     subscriptions.extend(direct::serve(queue));
     subscriptions.extend([pull::serve(queue), ack::serve(queue)]);
-    *queue.inner.api.subscriptions.borrow_mut() = subscriptions;
+    subscriptions
 }
 
-fn receive(queue: Queue, message: &CoreMessage) {
+fn receive(queue: Queue, stats: Rc<Stats>, message: &CoreMessage) {
     let request = Request::new(message);
-    let api = &queue.inner.api;
-    api.under_way.set(api.under_way.get() + 1);
+    stats.in_flight.set(stats.in_flight.get() + 1);
     platform::spawn(async move {
-        let answer = perform(&queue, &request).await;
-        let api = &queue.inner.api;
-        api.under_way.set(api.under_way.get() - 1);
+        let answer = perform(&queue, &stats, &request).await;
+        stats.in_flight.set(stats.in_flight.get() - 1);
         if let Some(answer) = answer {
-            send(&queue, &request, &answer);
+            send(&queue, &stats, &request, &answer);
         }
     });
 }
 
 /// Does what is requested. What nats-server does not know is not answered, as there.
-async fn perform(queue: &Queue, request: &Request) -> Option<Answer> {
+async fn perform(queue: &Queue, stats: &Stats, request: &Request) -> Option<Answer> {
     let tokens = request.tokens();
     Some(match *tokens.as_slice() {
-        ["INFO"] => Kind::ACCOUNT_INFO.answer(account::info(queue, request).await),
+        ["INFO"] => Kind::ACCOUNT_INFO.answer(account::info(queue, stats, request).await),
         ["STREAM", ref rest @ ..] => stream::perform(queue, request, rest).await?,
         ["CONSUMER", ref rest @ ..] => consumer::perform(queue, request, rest).await?,
         _ => return None,
     })
 }
 
-fn send(queue: &Queue, request: &Request, answer: &Answer) {
+fn send(queue: &Queue, stats: &Stats, request: &Request, answer: &Answer) {
     let json = answer.json();
     if answer.counts() {
-        let api = &queue.inner.api;
-        api.total.set(api.total.get() + 1);
+        stats.total.set(stats.total.get() + 1);
         if answer.is_error() {
-            api.errors.set(api.errors.get() + 1);
+            stats.errors.set(stats.errors.get() + 1);
         }
     }
     if let Some(reply) = &request.message.reply {
@@ -110,21 +99,5 @@ fn send(queue: &Queue, request: &Request, answer: &Answer) {
     }
     if answer.counts() {
         audit::publish(queue, request, &json);
-    }
-}
-
-impl Queue {
-    /// Takes in what is published to the subjects that a stream has now, unless it is the program's
-    /// own.
-    pub(super) fn listen(&self, stream: &Rc<Stream>) {
-        match stream.is_reserved() {
-            true => self.inner.api.ingest.leave(stream.name()),
-            false => self.inner.api.ingest.listen(self, stream),
-        }
-    }
-
-    /// What time it is.
-    fn now(&self) -> u64 {
-        self.inner.clock.now()
     }
 }

@@ -1,17 +1,18 @@
 //! Pull requests of clients. They have no answer of their own: the consumer delivers to their reply
 //! subject, or sends a status there.
 
-use std::rc::Rc;
-
 use super::request::is_known_level;
-use crate::queue::{CoreMessage, Queue, Subscription, consumer::PullRequest};
+use crate::queue::{
+    broker::{CoreMessage, Subscription},
+    consumer::PullRequest,
+    facade::Queue,
+};
 
 /// Takes pull requests for as long as there is a queue.
 pub(super) fn serve(queue: &Queue) -> Subscription {
-    let inner = Rc::downgrade(&queue.inner);
+    let weak = queue.downgrade();
     queue.broker().subscribe_choosing("$JS.API.CONSUMER.MSG.NEXT.*.*", None, move |message| {
-        let queue = inner.upgrade().map(|inner| Queue { inner });
-        queue.is_some_and(|queue| receive(&queue, message))
+        weak.upgrade().is_some_and(|queue| receive(&queue, message))
     })
 }
 

@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use crate::queue::{
-    CoreMessage, Headers,
+    broker::CoreMessage,
     error::{Error, Result},
+    headers::Headers,
     json::Json,
     server::API_LEVEL,
 };

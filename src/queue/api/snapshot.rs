@@ -8,19 +8,20 @@ use futures::{StreamExt, channel::mpsc, future::Either};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Request,
     answer::{Body, Kind},
-    stream::told,
+    metadata::described,
+    request::Request,
 };
 use crate::{
     platform,
     queue::{
-        Broker, CoreMessage, Queue, StreamInfo, StreamState,
+        broker::{Broker, CoreMessage},
         clock::Clock,
         config::StreamConfig,
         error::{Error, Result},
+        facade::{Queue, Restore, Snapshot, StreamInfo},
         notify::Notify,
-        stream::{Restore, Snapshot},
+        stream::StreamState,
         subject,
     },
 };
@@ -232,7 +233,7 @@ async fn receive(
         };
         let failed = if piece.payload.is_empty() {
             let outcome = restore.finish().await;
-            let body = outcome.and_then(|info| Body::of(&told(info)));
+            let body = outcome.and_then(|info| Body::of(&described(info)));
             let answer = Kind::STREAM_CREATE.answer(body).json();
             queue.broker().publish(&CoreMessage::new(&reply, answer));
             return;

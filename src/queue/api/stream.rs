@@ -5,21 +5,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Request,
-    answer::{Answer, Body, Kind, Page},
-    message, snapshot,
+    answer::{Answer, Body, Kind},
+    message,
+    metadata::described,
+    page::{INFOS, Missing, NAMES, Page},
+    request::Request,
+    snapshot,
 };
 use crate::queue::{
-    Purge, Queue, StreamInfo,
     config::StreamConfig,
     error::{Error, Result},
-    server::{API_LEVEL, NAME, VERSION},
+    facade::{Queue, StreamInfo},
+    server::NAME,
+    stream::Purge,
     subject,
 };
 
-/// How many entries a page has.
-pub(super) const NAMES: usize = 1024;
-pub(super) const INFOS: usize = 256;
+/// How many subjects a page has.
 const SUBJECTS: usize = 100_000;
 
 #[derive(Default, Deserialize)]
@@ -86,21 +88,6 @@ struct ListedStreams {
     missing: Missing,
 }
 
-/// What can't be listed since its configuration can't be read, and why.
-#[derive(Serialize)]
-pub(super) struct Missing {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    offline: BTreeMap<String, String>,
-}
-
-impl Missing {
-    pub(super) fn of(offline: BTreeMap<String, String>) -> Self {
-        Self { missing: offline.keys().cloned().collect(), offline }
-    }
-}
-
 #[derive(Serialize)]
 struct Purged {
     success: bool,
@@ -158,7 +145,7 @@ async fn create(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
         return Err(Error::STREAM_NAME_SEPARATORS);
     }
     let info = queue.create_stream_as(config, pedantic).await?;
-    Body::of(&Created { info: told(info), did_create: true })
+    Body::of(&Created { info: described(info), did_create: true })
 }
 
 async fn update(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
@@ -166,7 +153,7 @@ async fn update(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     let (config, pedantic) = request.parse_pedantic::<StreamConfig>()?;
     check_name(&config, name)?;
     check_times(request)?;
-    Body::of(&told(queue.update_stream_as(config, pedantic).await?))
+    Body::of(&described(queue.update_stream_as(config, pedantic).await?))
 }
 
 fn check_name(config: &StreamConfig, name: &str) -> Result<()> {
@@ -176,7 +163,7 @@ fn check_name(config: &StreamConfig, name: &str) -> Result<()> {
 async fn info(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     request.check_level()?;
     let options = request.parse_options::<InfoRequest>()?;
-    let mut info = told(queue.stream_info(name).await?);
+    let mut info = described(queue.stream_info(name).await?);
     if options.deleted_details {
         info.state.deleted = queue.stream_deleted(name).await?;
     }
@@ -193,26 +180,13 @@ async fn info(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     Body::of(&Paged { page, info: Informed { info, cluster: Cluster { leader: NAME } } })
 }
 
-/// With what the server adds to what it tells. ADR-44
-pub(super) fn told(mut info: StreamInfo) -> StreamInfo {
-    note_server(&mut info.config.metadata);
-    info
-}
-
-/// Says which server tells it.
-pub(super) fn note_server(metadata: &mut BTreeMap<String, String>) {
-    metadata.insert("_nats.ver".to_owned(), VERSION.to_owned());
-    metadata.insert("_nats.level".to_owned(), API_LEVEL.to_string());
-}
-
 /// The streams that take some subject that `filter` matches, by name.
 fn filtered(queue: &Queue, filter: &str) -> Vec<String> {
-    let streams = queue.inner.streams.borrow();
-    let fits = streams.iter().filter(|(_, stream)| {
-        let config = stream.config();
+    let all = queue.inner.streams.configs().into_iter();
+    let fits = all.filter(|config| {
         filter.is_empty() || config.subjects.iter().any(|own| subject::overlap(own, filter))
     });
-    fits.map(|(name, _)| name.clone()).collect()
+    fits.map(|config| config.name.clone()).collect()
 }
 
 fn names(queue: &Queue, request: &Request) -> Result<Body> {

@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{ClientId, CoreMessage};
+use super::message::{ClientId, CoreMessage};
 
 /// Takes a message, or not.
 type Deliver = Box<dyn Fn(&CoreMessage) -> bool>;

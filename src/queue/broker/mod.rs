@@ -4,6 +4,7 @@
 //! turn. Nothing is kept for who is not there.
 
 mod interest;
+mod message;
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,9 +14,8 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-
 use self::interest::{Interest, Listener, Matched};
+pub use self::message::{ClientId, CoreMessage};
 use super::{notify::Notify, subject};
 use crate::platform;
 
@@ -45,47 +45,11 @@ struct Inner {
     reserved: RefCell<BTreeSet<String>>,
 }
 
-/// A message as it is published and delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoreMessage {
-    /// Where it was published.
-    pub subject: Rc<str>,
-    /// Where an answer is awaited.
-    pub reply: Option<Rc<str>>,
-    /// The whole header block, from `NATS/1.0` to the empty line; empty when there are no headers.
-    pub headers: Bytes,
-    /// What it says.
-    pub payload: Bytes,
-}
-
 /// The interest of one listener; ends when dropped.
 #[must_use = "a subscription ends when it is dropped"]
 pub struct Subscription {
     broker: Weak<Inner>,
     listener: Rc<Listener>,
-}
-
-/// A client, to tell what it published itself from what others did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ClientId(u64);
-
-impl ClientId {
-    /// The number that the client is told.
-    pub fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl CoreMessage {
-    /// A message without headers and without a place for an answer.
-    pub fn new(subject: &str, payload: impl Into<Bytes>) -> Self {
-        Self {
-            subject: subject.into(),
-            reply: None,
-            headers: Bytes::new(),
-            payload: payload.into(),
-        }
-    }
 }
 
 impl Broker {
@@ -219,7 +183,7 @@ impl Broker {
     pub fn client_id(&self) -> ClientId {
         let id = self.inner.clients.get() + 1;
         self.inner.clients.set(id);
-        ClientId(id)
+        ClientId::new(id)
     }
 
     fn listen(&self, listener: Listener) -> Subscription {

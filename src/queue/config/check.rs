@@ -3,8 +3,8 @@
 use std::{rc::Rc, time::Duration};
 
 use super::{
-    LAST_SEQUENCE, MAX_NAME_LENGTH, is_name,
     stream::{Discard, PersistMode, Placement, Retention, Storage, StreamConfig},
+    values::{LAST_SEQUENCE, MAX_NAME_LENGTH, is_name},
 };
 use crate::queue::{
     error::{Error, Result},

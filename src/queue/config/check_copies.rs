@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     check::{Checker, refused},
-    is_name,
     stream::{StreamConfig, StreamSource, SubjectTransform},
+    values::is_name,
 };
 use crate::queue::{
     error::{Error, Result},

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{is_false, is_zero, nanoseconds};
+use super::json::{is_false, is_zero, nanoseconds};
 use crate::queue::{subject, time::Timestamp};
 
 /// Where a consumer starts.

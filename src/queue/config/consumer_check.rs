@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    MAX_NAME_LENGTH,
     consumer::{AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy},
-    is_name,
     stream::{Retention, StreamConfig},
+    values::{MAX_NAME_LENGTH, is_name},
 };
 use crate::queue::{
     error::{Error, Result},

@@ -1,6 +1,6 @@
 //! What of a consumer's configuration can be changed.
 
-use super::ConsumerConfig;
+use super::consumer::ConsumerConfig;
 use crate::queue::error::{Error, Result};
 
 impl ConsumerConfig {

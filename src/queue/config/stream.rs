@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{limit, nanoseconds};
+use super::{
+    json::{is_false, is_zero, nanoseconds},
+    values::limit,
+};
 use crate::queue::{subject, time::Timestamp};
 
 /// When a stream lets go of a message.
@@ -353,13 +356,4 @@ impl PersistMode {
     fn is_default(&self) -> bool {
         *self == Self::Default
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-pub(super) fn is_false(value: &bool) -> bool {
-    !value
-}
-
-pub(super) fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
-    *value == N::default()
 }

@@ -1,12 +1,10 @@
 //! Acknowledgements, which join a batch.
 
-use std::rc::Rc;
-
-use super::{Consumer, Inner};
+use super::handle::Consumer;
 use crate::{
     queue::{
         config::{AckPolicy, Retention},
-        stream::{Removal, Stage, Stream},
+        stream::{Removal, Stage},
     },
     store::Batch,
 };
@@ -26,8 +24,7 @@ pub(super) enum Outcome {
 
 /// An acknowledgement under way; takes itself back when its batch fails or is dropped.
 pub(super) struct Ack {
-    stream: Rc<Stream>,
-    consumer: Rc<Inner>,
+    consumer: Consumer,
     sequences: Vec<u64>,
     outcome: Outcome,
     /// Sequence number and size of what goes with it.
@@ -39,42 +36,40 @@ pub(super) struct Ack {
     stage: Stage,
 }
 
-/// Acknowledges those of `sequences` that are pending, with the batch.
-pub(super) fn acknowledge(
-    stream: &Rc<Stream>,
-    consumer: &Rc<Inner>,
-    batch: &mut Batch,
-    sequences: impl IntoIterator<Item = u64>,
-    outcome: Outcome,
-) {
-    let mut deliveries = consumer.deliveries.borrow_mut();
-    let mut held = Vec::new();
-    for sequence in sequences {
-        let free = deliveries.pending.get(&sequence).is_some_and(|pending| !pending.held);
-        if free {
-            deliveries.change(sequence, |pending| pending.held = true);
-            held.push(sequence);
-        }
-    }
-    drop(deliveries);
-    if held.is_empty() {
-        return;
-    }
-    let ack = Ack {
-        stream: stream.clone(),
-        consumer: consumer.clone(),
-        sequences: held,
-        outcome,
-        removed: Vec::new(),
-        removal: None,
-        without_room: false,
-        stage: Stage::Prepared,
-    };
-    batch.on_submit(move |batch| ack.submit(batch));
-}
-
 impl Consumer {
-    /// A batch for acknowledgements alone: what they let go of makes room, if they do.
+    /// Acknowledges those of `sequences` that are pending, with the batch.
+    pub(super) fn acknowledge(
+        &self,
+        batch: &mut Batch,
+        sequences: impl IntoIterator<Item = u64>,
+        outcome: Outcome,
+    ) {
+        let mut deliveries = self.inner.deliveries.borrow_mut();
+        let mut held = Vec::new();
+        for sequence in sequences {
+            let free = deliveries.pending.get(&sequence).is_some_and(|pending| !pending.held);
+            if free {
+                deliveries.change(sequence, |pending| pending.held = true);
+                held.push(sequence);
+            }
+        }
+        drop(deliveries);
+        if held.is_empty() {
+            return;
+        }
+        let ack = Ack {
+            consumer: self.clone(),
+            sequences: held,
+            outcome,
+            removed: Vec::new(),
+            removal: None,
+            without_room: false,
+            stage: Stage::Prepared,
+        };
+        batch.on_submit(move |batch| ack.submit(batch));
+    }
+
+    /// A batch for acknowledgements alone. Where messages go with them, they make room.
     pub(super) fn batch_of_acks(&self) -> Batch {
         let mut batch = Batch::new();
         if self.stream.config.borrow().retention != Retention::Limits {
@@ -87,16 +82,16 @@ impl Consumer {
 impl Ack {
     fn submit(mut self, batch: &mut Batch) {
         self.stage = Stage::Submitted;
-        self.without_room = self.stream.store.is_full();
+        let Consumer { stream, set, inner } = self.consumer.clone();
+        self.without_room = stream.store.is_full();
         self.take_earlier();
-        self.removal = self.stream.has_onlookers().then(|| Removal::new(&self.stream));
+        self.removal = set.has_onlookers(&stream).then(|| Removal::new(&stream));
         let mut unknown = false;
-        let (stream, consumer) = (self.stream.clone(), self.consumer.clone());
         let keeps = stream.config.borrow().retention == Retention::WorkQueue
             && self.outcome == Outcome::Exhausted;
-        consumer.deliveries.borrow_mut().acknowledged_at = stream.clock.now();
+        inner.deliveries.borrow_mut().acknowledged_at = stream.clock.now();
         for &sequence in &self.sequences {
-            let mut deliveries = consumer.deliveries.borrow_mut();
+            let mut deliveries = inner.deliveries.borrow_mut();
             let Some(pending) = deliveries.remove(sequence) else { continue };
             let about = pending.about.clone();
             deliveries.acking.insert(sequence, pending);
@@ -128,36 +123,43 @@ impl Ack {
         if unknown || !self.removed.is_empty() || self.removal.is_some() {
             stream.write_counts(batch);
         }
-        consumer.write(&stream, batch);
-        consumer.wake.wake();
+        inner.write(&stream, batch);
+        inner.wake.wake();
         batch.on_durable(move || self.durable());
     }
 
     /// Where an acknowledgement stands for all before it, these too.
     fn take_earlier(&mut self) {
-        let policy = self.consumer.config.borrow().ack_policy;
+        let policy = self.consumer.inner.config.borrow().ack_policy;
         let all = matches!(policy, AckPolicy::All | AckPolicy::FlowControl);
         if let (true, Outcome::Processed, Some(last)) =
             (all, self.outcome, self.sequences.iter().copied().max())
         {
-            self.sequences =
-                self.consumer.deliveries.borrow().pending.range(..=last).map(|(s, _)| *s).collect();
+            self.sequences = self
+                .consumer
+                .inner
+                .deliveries
+                .borrow()
+                .pending
+                .range(..=last)
+                .map(|(s, _)| *s)
+                .collect();
         }
     }
 
     fn durable(mut self) {
         self.stage = Stage::Durable;
-        let mut deliveries = self.consumer.deliveries.borrow_mut();
+        let mut deliveries = self.consumer.inner.deliveries.borrow_mut();
         for sequence in &self.sequences {
             deliveries.acking.remove(sequence);
         }
         drop(deliveries);
-        let mut counts = self.stream.counts.borrow_mut();
+        let mut counts = self.consumer.stream.counts.borrow_mut();
         for (sequence, _) in &self.removed {
             counts.removing.remove(sequence);
         }
         if counts.sweep {
-            self.stream.untidy.wake();
+            self.consumer.stream.untidy.wake();
         }
         drop(counts);
         if let Some(removal) = self.removal.take() {
@@ -168,7 +170,7 @@ impl Ack {
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        let mut deliveries = self.consumer.deliveries.borrow_mut();
+        let mut deliveries = self.consumer.inner.deliveries.borrow_mut();
         match self.stage {
             Stage::Durable => return,
             Stage::Prepared => {
@@ -177,7 +179,7 @@ impl Drop for Ack {
                 }
             }
             Stage::Submitted => {
-                let mut due = self.stream.clock.now();
+                let mut due = self.consumer.stream.clock.now();
                 if self.without_room {
                     // It would fail again at once, and again.
                     due += WITHOUT_ROOM;
@@ -189,17 +191,17 @@ impl Drop for Ack {
                         deliveries.insert(*sequence, pending);
                     }
                 }
-                let mut counts = self.stream.counts.borrow_mut();
+                let mut counts = self.consumer.stream.counts.borrow_mut();
                 for (sequence, size) in &self.removed {
                     counts.removing.remove(sequence);
                     counts.add(*sequence, *size);
                 }
                 if !self.removed.is_empty() {
-                    self.stream.look_up_again();
+                    self.consumer.stream.look_up_again();
                 }
             }
         }
         drop(deliveries);
-        self.consumer.wake.wake();
+        self.consumer.inner.wake.wake();
     }
 }

@@ -3,9 +3,9 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{
-    Consumer, Inner, Pending,
-    ack::{self, Outcome},
+    ack::Outcome,
     advisory,
+    handle::Consumer,
     request::{Ack, AckSubject},
 };
 use crate::{
@@ -14,38 +14,18 @@ use crate::{
         broker::CoreMessage,
         config::{AckPolicy, Retention},
         error::Result,
-        stream::{Stream, row::MessageRow},
+        stream::row::MessageRow,
     },
 };
 
-/// Acknowledgements that are not in a batch yet: what comes while one becomes durable shares the
-/// next.
-#[derive(Default)]
-pub(super) struct AckInbox {
-    sequences: Vec<u64>,
-    /// Who wants to know when they are durable.
-    replies: Vec<Rc<str>>,
-    /// Whether somebody takes them out.
-    working: bool,
-}
-
-impl Inner {
-    /// Tells that a message went before it was acknowledged.
-    pub(in crate::queue) fn tell_deleted(&self, stream: &Stream, sequence: u64, pending: &Pending) {
-        let delivery = (pending.consumer_sequence, pending.deliveries);
-        let reason = "Unacknowledged message was deleted";
-        advisory::terminated(stream, self, sequence, delivery, reason);
-    }
-}
-
 impl Consumer {
     /// Takes what a client says of a delivery; false when the consumer takes no acknowledgements.
-    pub(in crate::queue) fn acknowledge(
+    pub(in crate::queue) fn receive_ack(
         &self,
         place: &AckSubject<'_>,
         message: &CoreMessage,
     ) -> bool {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let policy = inner.config.borrow().ack_policy;
         if matches!(policy, AckPolicy::None | AckPolicy::FlowControl) {
             return false;
@@ -162,7 +142,7 @@ impl Consumer {
                 tracing::error!("acknowledged messages can't be read: {cause}");
             }
             let mut batch = self.batch_of_acks();
-            ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
+            self.acknowledge(&mut batch, sequences, Outcome::Processed);
             let (broker, replies) = (self.stream.broker.clone(), RefCell::new(replies));
             batch.on_durable(move || {
                 for reply in replies.take() {

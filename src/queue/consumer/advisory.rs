@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Inner, Pause};
+use super::{inner::Inner, pause::Pause};
 use crate::queue::{
     advisory::{self, publish},
     stream::Stream,
@@ -47,7 +47,7 @@ struct Pinned<'a> {
 }
 
 fn tell(stream: &Stream, consumer: &Inner, what: &str, kind: &str, about: impl Serialize) {
-    let subject = format!("$JS.EVENT.{what}.{}.{}", stream.name(), consumer.name);
+    let subject = format!("$JS.EVENT.{what}.{}.{}", stream.name, consumer.name);
     publish(&stream.broker, stream.clock.now(), &subject, kind, about);
 }
 
@@ -58,7 +58,7 @@ fn delivery<'a>(
     deliveries: u64,
 ) -> Delivery<'a> {
     Delivery {
-        stream: stream.name(),
+        stream: &stream.name,
         consumer: &consumer.name,
         consumer_seq: None,
         stream_seq,
@@ -112,7 +112,7 @@ pub(super) fn acknowledged(
 /// A consumer is paused, or goes on.
 pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
     let about = Paused {
-        stream: stream.name(),
+        stream: &stream.name,
         consumer: &consumer.name,
         paused: pause.paused,
         pause_until: pause.pause_until,
@@ -124,7 +124,7 @@ pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
 pub(super) fn pinned(stream: &Stream, consumer: &Inner, group: &str, pinned_id: &str) {
     let about = Pinned {
         account: "$G",
-        stream: stream.name(),
+        stream: &stream.name,
         consumer: &consumer.name,
         group,
         pinned_id,
@@ -137,7 +137,7 @@ pub(super) fn pinned(stream: &Stream, consumer: &Inner, group: &str, pinned_id: 
 pub(super) fn unpinned(stream: &Stream, consumer: &Inner, group: &str, reason: &str) {
     let about = Pinned {
         account: "$G",
-        stream: stream.name(),
+        stream: &stream.name,
         consumer: &consumer.name,
         group,
         pinned_id: "",
@@ -149,6 +149,6 @@ pub(super) fn unpinned(stream: &Stream, consumer: &Inner, group: &str, reason: &
 
 /// A consumer that nobody used went.
 pub(super) fn deleted(stream: &Stream, consumer: &Inner) {
-    let (now, place) = (stream.clock.now(), (stream.name(), &*consumer.name));
+    let (now, place) = (stream.clock.now(), (&*stream.name, &*consumer.name));
     advisory::consumer(&stream.broker, now, place, advisory::Action::Delete);
 }

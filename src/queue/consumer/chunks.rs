@@ -2,16 +2,13 @@
 //! in rows of its own, each for a stretch of sequence numbers, of which only those are written that
 //! have changed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Inner, Pending,
+    pending::Pending,
     row::{self, SPAN},
 };
-use crate::store::{Batch, Key, Table};
+use crate::store::Key;
 
 /// With more than so many, what is pending gets rows of its own; with fewer than the least it goes
 /// back.
@@ -39,10 +36,14 @@ impl Chunks {
         self.is_split.then_some(self.generation)
     }
 
+    /// The key of one of the rows.
+    pub(super) fn key(&self, stream: u64, consumer: u64, chunk: u64) -> Key {
+        row::chunk_key(stream, consumer, self.generation, chunk)
+    }
+
     /// The keys of all that are stored.
     pub(super) fn keys(&self, stream: u64, consumer: u64) -> impl Iterator<Item = Key> + '_ {
-        let key = move |chunk: &u64| row::chunk_key(stream, consumer, self.generation, *chunk);
-        self.stored.iter().map(key)
+        self.stored.iter().map(move |chunk| self.key(stream, consumer, *chunk))
     }
 
     /// Something about this message is to be stored.
@@ -59,7 +60,7 @@ impl Chunks {
 
     /// The rows that have to be written, and those that have to go; from here on they count as
     /// stored.
-    fn take(&mut self, pending: &BTreeMap<u64, Pending>) -> Vec<(u64, Option<Vec<u8>>)> {
+    pub(super) fn take(&mut self, pending: &BTreeMap<u64, Pending>) -> Vec<(u64, Option<Vec<u8>>)> {
         if !self.is_split && pending.len() > MOST_INLINE {
             self.is_split = true;
             if self.generation == 0 {
@@ -90,47 +91,8 @@ impl Chunks {
     }
 
     /// It is not known any longer what is in these rows.
-    fn doubt(&mut self, chunks: &[u64]) {
+    pub(super) fn doubt(&mut self, chunks: &[u64]) {
         self.stored.extend(chunks);
         self.changed.extend(chunks);
-    }
-}
-
-/// Rows that are being written; when that fails, they have to be written again.
-struct Writing {
-    consumer: Rc<Inner>,
-    chunks: Vec<u64>,
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.consumer.deliveries.borrow_mut().chunks.doubt(&self.chunks);
-    }
-}
-
-impl Inner {
-    /// Writes what has changed of the rows of what is pending.
-    pub(super) fn write_chunks(self: &Rc<Self>, stream: u64, batch: &mut Batch) {
-        let (rows, generation) = {
-            let deliveries = &mut *self.deliveries.borrow_mut();
-            let rows = deliveries.chunks.take(&deliveries.pending);
-            (rows, deliveries.chunks.generation)
-        };
-        if rows.is_empty() {
-            return;
-        }
-        let mut writing = Writing { consumer: self.clone(), chunks: Vec::new() };
-        for (chunk, row) in rows {
-            writing.chunks.push(chunk);
-            let key = row::chunk_key(stream, self.id, generation, chunk);
-            match row {
-                Some(row) => batch.put(Table::QueueConsumerStates, key, row),
-                None => batch.delete(Table::QueueConsumerStates, key),
-            }
-        }
-        batch.on_durable(move || {
-            let mut writing = writing;
-            writing.chunks.clear();
-        });
     }
 }

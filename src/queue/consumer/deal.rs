@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
-    Consumer,
-    pull::Request,
-    take::{Taken, Takings, Wanted},
+    delivery::Taken,
+    handle::Consumer,
+    take::{Takings, Wanted},
+    waiting::Request,
 };
 use crate::queue::{config::PriorityPolicy, error::Result};
 

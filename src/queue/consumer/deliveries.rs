@@ -1,26 +1,24 @@
 //! Where a consumer is, and what it was delivered and has not acknowledged.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     chunks::Chunks,
-    row::{self, DeliveriesRow, Entry},
+    pending::Pending,
+    row::{self, DeliveriesRow},
 };
 
 #[derive(Default)]
-pub(in crate::queue) struct Deliveries {
+pub(super) struct Deliveries {
     /// The sequence number to look at next.
-    pub(in crate::queue) cursor: u64,
+    pub(super) cursor: u64,
     /// How many messages have been for it, and how many of these it was delivered.
-    pub(in crate::queue) matched: u64,
+    pub(super) matched: u64,
     pub(super) taken: u64,
     /// How many deliveries there were, and the highest sequence number delivered.
     pub(super) consumer_sequence: u64,
     pub(super) stream_sequence: u64,
-    pub(in crate::queue) pending: BTreeMap<u64, Pending>,
+    pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) chunks: Chunks,
     /// Acknowledged by batches that are not durable yet.
     pub(super) acking: BTreeMap<u64, Pending>,
@@ -29,30 +27,6 @@ pub(in crate::queue) struct Deliveries {
     /// When something was delivered and acknowledged last.
     pub(super) delivered_at: u64,
     pub(super) acknowledged_at: u64,
-}
-
-/// A message that was delivered and not acknowledged.
-#[derive(Clone, Debug)]
-pub(in crate::queue) struct Pending {
-    pub(super) deliveries: u64,
-    pub(super) consumer_sequence: u64,
-    pub(super) deadline: u64,
-    /// Whether the deadline was asked for and outlasts a restart.
-    pub(super) delayed: bool,
-    /// Acknowledged in a batch that is not submitted yet.
-    pub(in crate::queue) held: bool,
-    /// When it was delivered last.
-    pub(super) at: u64,
-    /// Subject and size, when it was delivered since the queue was opened.
-    pub(super) about: Option<(Rc<str>, u64)>,
-}
-
-impl Pending {
-    /// What is stored of it.
-    pub(super) fn entry(&self) -> Entry {
-        let delayed = self.delayed.then_some(self.deadline);
-        (self.deliveries, self.consumer_sequence, delayed)
-    }
 }
 
 impl Deliveries {
@@ -99,12 +73,12 @@ impl Deliveries {
         row::encode(head, self.chunks.generation().map_or(Ok(pending), Err))
     }
 
-    pub(in crate::queue) fn insert(&mut self, sequence: u64, pending: Pending) {
+    pub(super) fn insert(&mut self, sequence: u64, pending: Pending) {
         self.chunks.note(sequence);
         self.put(sequence, pending);
     }
 
-    pub(in crate::queue) fn remove(&mut self, sequence: u64) -> Option<Pending> {
+    pub(super) fn remove(&mut self, sequence: u64) -> Option<Pending> {
         let pending = self.take(sequence)?;
         self.chunks.note(sequence);
         Some(pending)
@@ -165,12 +139,12 @@ impl Deliveries {
     }
 
     /// How many messages it has still to be delivered.
-    pub(in crate::queue) fn num_pending(&self) -> u64 {
+    pub(super) fn num_pending(&self) -> u64 {
         self.matched.saturating_sub(self.taken)
     }
 
     /// Has it go on at `cursor` or later, as if all before had been delivered.
-    pub(in crate::queue) fn pass_over(&mut self, cursor: u64) {
+    pub(super) fn skip_to(&mut self, cursor: u64) {
         self.cursor = self.cursor.max(cursor);
         self.stream_sequence = self.stream_sequence.max(cursor.saturating_sub(1));
     }

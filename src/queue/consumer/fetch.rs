@@ -1,18 +1,11 @@
 //! Messages for the program itself, when it asks for them.
 
-use std::{pin::pin, rc::Rc, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use futures::future::{Either, select};
 
-use super::{ConsumerInfo, Inner, message::Message, take::Wanted};
-use crate::queue::{error::Result, stream::Stream};
-
-/// A handle to a consumer; clones share it.
-#[derive(Clone)]
-pub struct Consumer {
-    pub(in crate::queue) stream: Rc<Stream>,
-    pub(in crate::queue) inner: Rc<Inner>,
-}
+use super::{handle::Consumer, info::ConsumerInfo, inner::Inner, message::Message, take::Wanted};
+use crate::queue::error::Result;
 
 impl Consumer {
     /// At most `max` messages: as soon as there is one, those that there are; none when `wait` has

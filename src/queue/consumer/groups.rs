@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{Inner, advisory, info::PriorityGroupState, request::PullRequest};
+use super::{
+    advisory, info::PriorityGroupState, inner::Inner, pinned::Pinned, request::PullRequest,
+    waiting::Request,
+};
 use crate::{
     platform,
     queue::{config::PriorityPolicy, stream::Stream, time::Timestamp},
@@ -12,20 +15,6 @@ use crate::{
 const ID_LENGTH: usize = 22;
 /// The number of the least important requests.
 const LEAST_PRIORITY: i64 = 9;
-
-/// Who is served in the group.
-#[derive(Default)]
-pub(super) struct Group {
-    pinned: Option<Pinned>,
-}
-
-struct Pinned {
-    id: Rc<str>,
-    group: String,
-    since: u64,
-    /// When it asked last.
-    asked_at: u64,
-}
 
 impl Inner {
     /// Why a request is not let into its group.
@@ -107,7 +96,7 @@ impl Inner {
         }
         if let Some(pinned) = &self.group.borrow().pinned {
             let waiting = self.waiting.borrow();
-            let is_of = |request: &super::pull::Request| *request.asked.id == *pinned.id;
+            let is_of = |request: &Request| *request.asked.id == *pinned.id;
             return waiting.requests.iter().position(is_of);
         }
         self.waiting.borrow().requests.iter().position(|request| request.asked.id.is_empty())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Inner;
+use super::inner::Inner;
 use crate::queue::{
     config::ConsumerConfig,
     stream::Stream,

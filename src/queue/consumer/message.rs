@@ -4,11 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{
-    Consumer,
-    ack::{self, Outcome},
-    take::Taken,
-};
+use super::{ack::Outcome, delivery::Taken, handle::Consumer};
 use crate::{
     queue::{error::Result, headers::Headers},
     store::Batch,
@@ -63,10 +59,9 @@ impl Message {
     /// Acknowledges several messages of one consumer with the batch, as one.
     pub fn ack_all(messages: &[Self], batch: &mut Batch) {
         if let Some(Self { consumer, .. }) = messages.first() {
-            let Consumer { stream, inner } = consumer;
             let sequences = messages.iter().map(|message| message.stream_sequence);
-            stream.join(batch, |batch| {
-                ack::acknowledge(stream, inner, batch, sequences, Outcome::Processed);
+            consumer.stream.join(batch, |batch| {
+                consumer.acknowledge(batch, sequences, Outcome::Processed);
             });
         }
     }
@@ -87,8 +82,7 @@ impl Message {
     }
 
     fn finish(&self, batch: &mut Batch) {
-        let Consumer { stream, inner } = &self.consumer;
-        ack::acknowledge(stream, inner, batch, [self.stream_sequence], Outcome::Processed);
+        self.consumer.acknowledge(batch, [self.stream_sequence], Outcome::Processed);
     }
 
     /// Has it delivered again: now, or after `delay`, which outlasts a restart.
@@ -112,7 +106,7 @@ impl Message {
 impl Consumer {
     /// Has a message delivered again; tells how often it was, when it was pending.
     pub(super) fn nak(&self, sequence: u64, delay: Option<Duration>) -> Option<(u64, u64)> {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let wait = delay.unwrap_or_default().as_millis() as u64;
         let deadline = stream.clock.now().saturating_add(wait);
         let mut about = None;
@@ -135,7 +129,7 @@ impl Consumer {
 
     /// Begins the wait for an acknowledgement anew.
     pub(super) fn in_progress(&self, sequence: u64) {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let (now, config) = (stream.clock.now(), inner.config());
         inner.deliveries.borrow_mut().change(sequence, |pending| {
             let wait = config.wait(pending.deliveries).as_millis() as u64;

@@ -4,61 +4,15 @@ use std::{collections::VecDeque, rc::Rc};
 
 use bytes::Bytes;
 
-use super::{Consumer, Inner, request::PullRequest, take::Taken};
-use crate::queue::{broker::CoreMessage, config::PriorityPolicy, headers::Block, stream::Stream};
+use super::{
+    ack_subject::ack_subject, delivery::Taken, handle::Consumer, request::PullRequest,
+    waiting::Request,
+};
+use crate::queue::{
+    broker::CoreMessage, config::PriorityPolicy, headers::Block, time::go_duration,
+};
 
 const TOO_MANY: &str = "409 Exceeded MaxWaiting";
-
-/// The pull requests that wait, the next to be served first.
-#[derive(Default)]
-pub(super) struct Waiting {
-    pub(super) requests: VecDeque<Request>,
-    last_number: u64,
-}
-
-/// A pull request that waits.
-pub(super) struct Request {
-    pub(super) number: u64,
-    pub(super) reply: Rc<str>,
-    /// How many messages it has still to get, and how many it got.
-    pub(super) left: i64,
-    pub(super) got: u64,
-    /// How many bytes are left, where that is limited.
-    pub(super) bytes: Option<u64>,
-    pub(super) expires_at: u64,
-    /// In milliseconds; 0 is none.
-    pub(super) heartbeat: u64,
-    pub(super) beat_at: u64,
-    pub(super) asked: PullRequest,
-}
-
-/// A subject that a message can be acknowledged to.
-pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, taken: &Taken) -> Rc<str> {
-    let Taken { num_delivered, stream_sequence, consumer_sequence, num_pending, time, .. } = taken;
-    let nanos = time * 1_000_000;
-    format!(
-        "$JS.ACK.{}.{}.{num_delivered}.{stream_sequence}.{consumer_sequence}.{nanos}.{num_pending}",
-        stream.name(),
-        consumer.name
-    )
-    .into()
-}
-
-/// How many bytes such a subject has, of a message that is the next to be delivered.
-pub(super) fn ack_subject_size(
-    stream: &Stream,
-    consumer: &Inner,
-    sequence: u64,
-    times: u64,
-) -> u64 {
-    let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or(0) + 1);
-    let deliveries = consumer.deliveries.borrow();
-    let left = deliveries.num_pending().saturating_sub(u64::from(times == 1));
-    let numbers = digits(times) + digits(sequence) + digits(deliveries.consumer_sequence + 1);
-    let names = (stream.name().len() + consumer.name.len()) as u64;
-    // The time has 19 digits until 2286.
-    "$JS.ACK.......".len() as u64 + names + numbers + 19 + digits(left)
-}
 
 impl Consumer {
     /// Sends a status to who asked.
@@ -89,7 +43,7 @@ impl Consumer {
 
     /// Takes on a pull request, or refuses it.
     pub(in crate::queue) fn request(&self, asked: PullRequest, reply: Rc<str>) {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let now = stream.clock.now();
         inner.active_at.set(now);
         if let Err(status) = self.admit(&asked, now) {
@@ -134,7 +88,7 @@ impl Consumer {
         }
         let longest = config.max_request_expires;
         if !longest.is_zero() && asked.expires() > longest {
-            let longest = crate::queue::time::go_duration(longest);
+            let longest = go_duration(longest);
             return Err(format!("409 Exceeded MaxRequestExpires of {longest}"));
         }
         if config.max_request_max_bytes > 0 && asked.max_bytes > config.max_request_max_bytes {
@@ -260,20 +214,5 @@ impl Consumer {
         for request in all {
             self.tell(&request.reply, status);
         }
-    }
-}
-
-impl Request {
-    /// Whether it does not wait for more: it never does, or it waited for the first only.
-    fn is_content(&self) -> bool {
-        self.asked.no_wait && (self.expires_at == u64::MAX || self.got > 0)
-    }
-}
-
-impl Inner {
-    /// How many pull requests of clients wait that are still there.
-    pub(super) fn num_waiting(&self, stream: &Stream) -> usize {
-        let waiting = self.waiting.borrow();
-        waiting.requests.iter().filter(|request| stream.broker.has_interest(&request.reply)).count()
     }
 }

@@ -1,26 +1,14 @@
 //! The task that delivers a consumer's messages to clients, as long as it has something to do.
 
-use std::{pin::pin, rc::Rc};
+use std::pin::pin;
 
 use futures::future::{self, Either, OptionFuture, select};
 
-use super::{Consumer, Inner, advisory};
+use super::{advisory, handle::Consumer, inner::Inner};
 use crate::{
     platform,
-    queue::{
-        error::Result,
-        stream::{Stream, row::MessageRow},
-    },
+    queue::{error::Result, stream::row::MessageRow},
 };
-
-impl Stream {
-    /// Lets consumers deliver that need nobody to ask.
-    pub(in crate::queue) fn start_consumers(self: &Rc<Self>) {
-        for inner in self.consumers.borrow().values() {
-            Consumer { stream: self.clone(), inner: inner.clone() }.pump_if_needed();
-        }
-    }
-}
 
 /// About how many bytes are delivered at once.
 const AT_ONCE: u64 = 4 << 20;
@@ -49,7 +37,7 @@ impl Consumer {
 
     /// Does what is due; when to look again.
     async fn step(&self) -> Result<u64> {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let now = stream.clock.now();
         let pause = inner.pause(now);
         if !pause.paused && inner.paused.replace(false) {
@@ -75,7 +63,7 @@ impl Consumer {
     /// When it goes, if nobody uses it until then. What was pulled may still be worked on until it is
     /// due again.
     fn end_of_interest(&self) -> u64 {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let threshold = inner.config.borrow().inactive_threshold.as_millis() as u64;
         if threshold == 0 {
             return u64::MAX;
@@ -93,11 +81,11 @@ impl Consumer {
     }
 
     async fn delete_if_unused(&self) -> Result<bool> {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         if self.end_of_interest() > stream.clock.now() {
             return Ok(false);
         }
-        stream.delete_consumer(&inner.name).await?;
+        self.consumers().delete(&inner.name).await?;
         advisory::deleted(stream, inner);
         Ok(true)
     }
@@ -112,20 +100,16 @@ impl Consumer {
 }
 
 async fn pump(consumer: Consumer) {
-    let Consumer { stream, inner } = consumer;
-    let clock = stream.clock.clone();
-    let broker = stream.broker.clone();
-    let (weak_stream, weak_inner) = (Rc::downgrade(&stream), Rc::downgrade(&inner));
-    drop((stream, inner));
+    let clock = consumer.stream.clock.clone();
+    let broker = consumer.stream.broker.clone();
+    let weak = consumer.downgrade();
+    drop(consumer);
     loop {
         // Between its steps it keeps nothing alive.
-        let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak_inner.upgrade()) else {
-            return;
-        };
-        let woken = inner.wake.listen();
-        let watches = inner.config.borrow().is_push();
+        let Some(consumer) = weak.upgrade() else { return };
+        let woken = consumer.inner.wake.listen();
+        let watches = consumer.inner.config.borrow().is_push();
         let interest = watches.then(|| broker.watch_interest());
-        let consumer = Consumer { stream, inner };
         if consumer.inner.deleted.get() {
             return;
         }

@@ -4,18 +4,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::{
-    Consumer, Inner,
-    take::{Taken, Wanted},
-};
+use super::{delivery::Taken, flow::Asked, handle::Consumer, take::Wanted};
 use crate::{
     platform,
     queue::{
-        CoreMessage, Subscription,
+        broker::CoreMessage,
         config::{AckPolicy, ReplayPolicy},
         error::Result,
         headers::Block,
-        stream::Stream,
     },
 };
 
@@ -25,40 +21,6 @@ const CHUNK: usize = 64;
 const WINDOW: u64 = 2 << 20;
 /// The last message that was got.
 const LAST_STREAM: &str = "Nats-Last-Stream";
-
-/// How far whom it pushes to is.
-#[derive(Default)]
-pub(super) struct Flow {
-    /// Bytes that were sent since the last answer.
-    sent: u64,
-    asked: Option<Asked>,
-    /// When to say next that it is still there.
-    beat_at: u64,
-    /// When the rate lets more be sent, in microseconds.
-    ready_at: u64,
-    /// When the last message was stored and when it was delivered, while these are told apart.
-    replayed: Option<(u64, u64)>,
-    /// Whether everything that was there was replayed.
-    caught_up: bool,
-}
-
-/// A question how far they are.
-struct Asked {
-    reply: Rc<str>,
-    /// What was sent until then.
-    sent: u64,
-    _answer: Subscription,
-}
-
-impl Inner {
-    /// Whether somebody listens to what is pushed: in the group that it is for, where that is
-    /// configured. As for nats-server, who listens to a pattern does not count.
-    pub(super) fn is_bound(&self, stream: &Stream) -> bool {
-        let config = self.config.borrow();
-        let group = config.deliver_group.as_deref();
-        config.deliver_subject.as_ref().is_some_and(|to| stream.broker.has_member(to, group))
-    }
-}
 
 impl Consumer {
     /// Whether each message waits for its own time.
@@ -174,16 +136,14 @@ impl Consumer {
 
     /// Asks how far they are.
     fn ask(&self, to: &str) {
-        let Self { stream, inner } = self;
+        let Self { stream, inner, .. } = self;
         let question = platform::random_string(8);
-        let reply: Rc<str> = format!("$JS.FC.{}.{}.{question}", stream.name(), inner.name).into();
-        let (weak_stream, weak) = (Rc::downgrade(stream), Rc::downgrade(inner));
+        let reply: Rc<str> = format!("$JS.FC.{}.{}.{question}", stream.name, inner.name).into();
+        let weak = self.downgrade();
         let answer = stream.broker.subscribe(&reply, None, move |answer| {
-            let (Some(stream), Some(inner)) = (weak_stream.upgrade(), weak.upgrade()) else {
-                return;
-            };
+            let Some(consumer) = weak.upgrade() else { return };
             let told = Block(&answer.headers).get(LAST_STREAM).and_then(|told| told.parse().ok());
-            Self { stream, inner }.answered(told);
+            consumer.answered(told);
         });
         {
             let mut flow = inner.flow.borrow_mut();

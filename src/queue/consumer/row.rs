@@ -19,26 +19,26 @@ const ENTRY_BYTES: usize = 8;
 /// How many sequence numbers a row of what is pending is for, where that has rows of its own.
 pub(super) const SPAN: u64 = 512;
 
-pub(in crate::queue) fn consumer_key(stream: u64, consumer: u64) -> Key {
+pub(super) fn consumer_key(stream: u64, consumer: u64) -> Key {
     Key::new().u64(stream).u64(consumer)
 }
 
 /// What a consumer was delivered and has not acknowledged.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::queue) struct DeliveriesRow {
-    pub(in crate::queue) cursor: u64,
-    pub(in crate::queue) taken: u64,
-    pub(in crate::queue) consumer_sequence: u64,
-    pub(in crate::queue) stream_sequence: u64,
+pub(super) struct DeliveriesRow {
+    pub(super) cursor: u64,
+    pub(super) taken: u64,
+    pub(super) consumer_sequence: u64,
+    pub(super) stream_sequence: u64,
     /// By sequence number.
-    pub(in crate::queue) pending: BTreeMap<u64, Entry>,
+    pub(super) pending: BTreeMap<u64, Entry>,
     /// The rows that have what is pending, when it is not in this one: their generation, and which
     /// these are.
-    pub(in crate::queue) chunks: Option<(u64, BTreeSet<u64>)>,
+    pub(super) chunks: Option<(u64, BTreeSet<u64>)>,
 }
 
 /// Deliveries, the consumer sequence of the first of them, and until when the next was put off.
-pub(in crate::queue) type Entry = (u64, u64, Option<u64>);
+pub(super) type Entry = (u64, u64, Option<u64>);
 
 /// The row of some of what a consumer has pending.
 pub(super) fn chunk_key(stream: u64, consumer: u64, generation: u64, chunk: u64) -> Key {
@@ -46,7 +46,7 @@ pub(super) fn chunk_key(stream: u64, consumer: u64, generation: u64, chunk: u64)
 }
 
 /// What the keys of all these begin with.
-pub(in crate::queue) fn chunks_key(stream: u64, consumer: u64, generation: u64) -> Key {
+pub(super) fn chunks_key(stream: u64, consumer: u64, generation: u64) -> Key {
     consumer_key(stream, consumer).u64(generation)
 }
 
@@ -90,7 +90,7 @@ fn write_entries(row: &mut Writer, pending: impl ExactSizeIterator<Item = (u64, 
 }
 
 impl DeliveriesRow {
-    pub(in crate::queue) fn decode(row: &[u8]) -> Option<Self> {
+    pub(super) fn decode(row: &[u8]) -> Option<Self> {
         let mut row = Reader(row);
         let format = row.number()?;
         [WHOLE, SPLIT].contains(&format).then_some(())?;
@@ -111,7 +111,7 @@ impl DeliveriesRow {
     }
 
     /// Adds what another row has of what is pending.
-    pub(in crate::queue) fn add(&mut self, key: &[u8], row: &[u8]) -> Option<()> {
+    pub(super) fn add(&mut self, key: &[u8], row: &[u8]) -> Option<()> {
         let chunk = u64::from_be_bytes(*key.last_chunk()?);
         if chunk > LAST_SEQUENCE / SPAN {
             return None;

@@ -1,19 +1,20 @@
 //! Taking messages: what is due again, then what is new, each in the order of sequence numbers.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{
-    Consumer, Pending,
-    ack::{self, Outcome},
+    ack::Outcome,
+    ack_subject::ack_subject_size,
     advisory,
-    pull::ack_subject_size,
+    delivery::{Content, Taken},
+    handle::Consumer,
+    pending::Pending,
 };
 use crate::{
     queue::{
         error::{Error, Result},
-        headers::{Block, names},
         stream::row::MessageRow,
     },
     store::Direction,
@@ -21,20 +22,6 @@ use crate::{
 
 /// How many messages are read at once while most are not for the consumer.
 const READ_AHEAD: usize = 64;
-
-/// A message that was taken.
-pub(super) struct Taken {
-    pub(super) subject: Rc<str>,
-    pub(super) headers: Bytes,
-    pub(super) payload: Bytes,
-    pub(super) stream_sequence: u64,
-    pub(super) consumer_sequence: u64,
-    pub(super) num_delivered: u64,
-    pub(super) num_pending: u64,
-    pub(super) time: u64,
-    /// Of subject, headers and payload.
-    pub(super) size: u64,
-}
 
 /// How much is wanted.
 #[derive(Clone, Copy)]
@@ -110,9 +97,9 @@ impl Consumer {
         let mut batch = self.batch_of_acks();
         if !config.acknowledges() {
             let sequences = messages.iter().map(|message| message.stream_sequence);
-            ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Processed);
+            self.acknowledge(&mut batch, sequences, Outcome::Processed);
             batch.wait_for_others();
-        } else if config.max_deliver > 0 && !self.inner.progress.records() {
+        } else if config.max_deliver > 0 && !self.inner.progress.records.get() {
             // Deliveries are counted over restarts, as a message may be what ends the worker.
             self.inner.write(&self.stream, &mut batch);
         } else {
@@ -173,13 +160,13 @@ impl Consumer {
         if !exhausted.is_empty() {
             let mut batch = self.batch_of_acks();
             let sequences = exhausted.iter().map(|(sequence, _)| *sequence);
-            ack::acknowledge(&self.stream, &self.inner, &mut batch, sequences, Outcome::Exhausted);
+            self.acknowledge(&mut batch, sequences, Outcome::Exhausted);
             let (inner, count) = (self.inner.clone(), exhausted.len() as u64);
             batch.on_durable(move || inner.set_aside.set(inner.set_aside.get() + count));
             // When it fails, they are due again and this is tried again.
             drop(self.stream.store.submit(batch));
             for (sequence, times) in exhausted {
-                let (stream, name) = (self.stream.name(), &self.inner.name);
+                let (stream, name) = (&self.stream.name, &self.inner.name);
                 tracing::warn!(
                     "message {sequence} of {stream} is set aside: {name} got it {times} times"
                 );
@@ -313,59 +300,5 @@ impl Consumer {
     fn content(&self, row: &Bytes) -> Option<Content> {
         let stored = MessageRow::decode(row)?;
         Some(Content::of(row, &stored, self.inner.config.borrow().headers_only))
-    }
-}
-
-/// What a message says.
-struct Content {
-    subject: Rc<str>,
-    headers: Bytes,
-    payload: Bytes,
-    time: u64,
-    /// How many bytes it has in the stream.
-    stored_size: u64,
-}
-
-impl Content {
-    fn of(row: &Bytes, stored: &MessageRow<'_>, headers_only: bool) -> Self {
-        let (headers, payload) = match headers_only {
-            true => {
-                let size = stored.payload.len().to_string();
-                (Block(stored.headers).with(names::MESSAGE_SIZE, &size).into(), Bytes::new())
-            }
-            false => (row.slice_ref(stored.headers), row.slice_ref(stored.payload)),
-        };
-        Self {
-            subject: stored.subject.into(),
-            headers,
-            payload,
-            time: stored.time,
-            stored_size: stored.size(),
-        }
-    }
-
-    /// How many bytes are delivered, without the reply subject.
-    fn size(&self) -> u64 {
-        (self.subject.len() + self.headers.len() + self.payload.len()) as u64
-    }
-
-    fn taken(
-        self,
-        stream_sequence: u64,
-        consumer_sequence: u64,
-        num_delivered: u64,
-        num_pending: u64,
-    ) -> Taken {
-        Taken {
-            size: self.size(),
-            subject: self.subject,
-            headers: self.headers,
-            payload: self.payload,
-            stream_sequence,
-            consumer_sequence,
-            num_delivered,
-            num_pending,
-            time: self.time,
-        }
     }
 }

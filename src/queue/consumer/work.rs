@@ -1,7 +1,6 @@
 //! A part of the homeserver that works on a consumer's messages for as long as it lives.
 
 use std::{
-    cell::Cell,
     fmt::Display,
     rc::{Rc, Weak},
     time::Duration,
@@ -9,13 +8,10 @@ use std::{
 
 use tracing::Instrument;
 
-use super::{Consumer, Message};
+use super::{handle::Consumer, message::Message};
 use crate::{
     platform,
-    queue::{
-        error::{Error, Result},
-        notify::Notify,
-    },
+    queue::error::{Error, Result},
     store::Batch,
 };
 
@@ -28,25 +24,6 @@ const GATHER: Duration = Duration::from_millis(10);
 const RETRY: Duration = Duration::from_secs(1);
 /// The same when time after time nothing can be written.
 const LONGEST_RETRY: Duration = Duration::from_secs(8);
-
-/// How far what [`work`] does with a consumer's messages has come.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// Whether [`work`] has the messages, which records their deliveries itself.
-    records: Cell<bool>,
-    /// Whether messages are being worked on.
-    busy: Cell<bool>,
-    /// Up to this sequence number everything was worked on, and what came of it is durable.
-    done: Cell<u64>,
-    /// Rings when some were worked on.
-    advanced: Notify,
-}
-
-impl Progress {
-    pub(super) fn records(&self) -> bool {
-        self.records.get()
-    }
-}
 
 impl Consumer {
     /// Waits until everything that is in the stream by now was worked on ([`work`]), for at most
@@ -119,7 +96,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
     /// among the consumers of the stream, and each once its delivery is durable.
     async fn work_on_suspects(&self, most: usize) {
         for _ in 0..most {
-            let _alone = self.consumer.stream.suspects.lock().await;
+            let _alone = self.consumer.set.suspects.lock().await;
             let Ok(messages) = self.consumer.fetch(1, Duration::ZERO).await else { return };
             if messages.is_empty() {
                 return;

@@ -15,9 +15,15 @@ pub struct Error {
     /// The class of the error, as in HTTP.
     pub code: u16,
     /// Which error it is; programs look at this.
+    #[serde(skip_serializing_if = "is_zero")]
     pub err_code: u32,
     /// What a person is told.
     pub description: Cow<'static, str>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(code: &u32) -> bool {
+    *code == 0
 }
 
 /// A result of the queue.

@@ -11,18 +11,30 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{
-    Error, MAX_PAYLOAD, Outlet, Shared, info,
-    outbound::Outbound,
+    error::Error,
+    info::{self, MAX_PAYLOAD},
+    outbound::{Outbound, Outlet},
     parser::{Command, Parser, Publish},
 };
 use crate::{
     platform,
-    queue::{ClientId, CoreMessage, Subscription, json, subject},
+    queue::{
+        broker::{Broker, ClientId, CoreMessage, Subscription},
+        clock::Clock,
+        json, subject,
+    },
 };
 
 /// How often a client is asked whether it is there, and how often without an answer: as nats-server.
 const PING_INTERVAL: Duration = Duration::from_secs(120);
 const MAX_PINGS_OUT: u32 = 2;
+
+/// What all connections need.
+pub(super) struct Shared {
+    pub(super) broker: Broker,
+    pub(super) clock: Rc<dyn Clock>,
+    pub(super) id: String,
+}
 
 /// A client that is served; the end of this is the end of the connection.
 pub struct Connection {

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::MAX_PAYLOAD;
 use crate::{
     platform,
     queue::{
@@ -11,6 +10,9 @@ use crate::{
         time::Timestamp,
     },
 };
+
+/// How large headers and payload of a message may be together: nats-server's default.
+pub const MAX_PAYLOAD: usize = 1024 * 1024;
 
 /// Where a client asks who it is.
 pub(super) const USER_INFO: &str = "$SYS.REQ.USER.INFO";

@@ -5,8 +5,15 @@ use std::{
     io::Write,
 };
 
-use super::Outlet;
-use crate::queue::CoreMessage;
+use crate::queue::broker::CoreMessage;
+
+/// Where what a client is told goes.
+pub trait Outlet {
+    /// Some bytes of the protocol, to be taken before this returns.
+    fn send(&self, frame: &[u8]);
+    /// The last: nothing more is sent or received, for this reason.
+    fn closed(&self, reason: &str);
+}
 
 /// How much may be on its way to a client before it is left: nats-server's `max_pending`.
 const MAX_PENDING: u64 = 64 * 1024 * 1024;

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 
-use super::Stream;
 use crate::queue::{
     error::{Error, Result},
     headers::{Block, names},
@@ -35,26 +34,6 @@ pub(super) struct Added {
     pub(super) headers: Option<Vec<u8>>,
     pub(super) payload: Vec<u8>,
     pub(super) value: String,
-}
-
-impl Stream {
-    /// What becomes of a message that adds to the counter of its subject.
-    pub(super) fn count(
-        &self,
-        increment: &str,
-        subject: &str,
-        headers: &[u8],
-        payload: &[u8],
-    ) -> Result<Added> {
-        let subjects = self.subjects.borrow();
-        let before = subjects.get(subject).ok_or(Error::EXPECTATION_NOT_READY)?;
-        let before = match before.total() {
-            Some(total) => total.clone(),
-            None if before.last() == 0 => Rc::default(),
-            None => return Err(Error::EXPECTATION_NOT_READY),
-        };
-        before.add(increment, headers, payload, subject)
-    }
 }
 
 impl Total {

@@ -5,24 +5,18 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Stream, get::StoredMessage};
-use crate::{
-    queue::{
-        Queue,
-        error::Result,
-        headers::{Block, names},
-        subject,
-        time::Timestamp,
-    },
-    store::Direction,
+use super::{base::Stream, get::StoredMessage};
+use crate::queue::{
+    error::Result,
+    headers::{Block, names},
+    subject,
+    time::Timestamp,
 };
 
 /// How many subjects a request for the last messages may be about.
 const MOST_SUBJECTS: usize = 1024;
 /// How many bytes are sent when the request does not say: what a server keeps for a slow client.
 const MOST_BYTES: usize = 64 << 20;
-/// How many messages are counted at once.
-const CHUNK: usize = 1024;
 
 /// What a direct get asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -116,33 +110,26 @@ impl DirectRequest {
     }
 }
 
-impl Queue {
+impl Stream {
     /// The messages that answer a direct get, in the order in which they are sent.
-    ///
-    /// # Errors
-    /// 10059 when there is no such stream, and when the store can't be read.
-    pub async fn direct_get(
-        &self,
-        stream: &str,
+    pub(in crate::queue) async fn direct(
+        self: &Rc<Self>,
         request: &DirectRequest,
     ) -> Result<Vec<DirectReply>> {
-        let stream = self.stream(stream)?;
         if request.is_empty() {
             return Ok(vec![DirectReply::status("408 Empty Request")]);
         }
         if request.is_contradictory() {
             return Ok(vec![DirectReply::status("408 Bad Request")]);
         }
-        stream.tidied().await?;
+        self.tidied().await?;
         match request.multi_last.is_empty() {
-            true => stream.direct_get(request).await,
-            false => stream.direct_last(request).await,
+            true => self.direct_messages(request).await,
+            false => self.direct_last(request).await,
         }
     }
-}
 
-impl Stream {
-    async fn direct_get(self: &Rc<Self>, request: &DirectRequest) -> Result<Vec<DirectReply>> {
+    async fn direct_messages(self: &Rc<Self>, request: &DirectRequest) -> Result<Vec<DirectReply>> {
         let not_found = || vec![DirectReply::status("404 Message Not Found")];
         let is_batch = request.batch > 0;
         let mut from = match request.start_time {
@@ -182,67 +169,6 @@ impl Stream {
             replies.push(DirectReply::end(pending, last, None));
         }
         Ok(replies)
-    }
-
-    /// How many messages there are from `from` to `to`, both in, whose subject matches.
-    pub(in crate::queue) async fn count_between(
-        &self,
-        filter: &str,
-        from: u64,
-        to: u64,
-    ) -> Result<u64> {
-        let (first, all) = {
-            let counts = self.counts.borrow();
-            let all = counts.in_flight.is_empty() && to >= counts.last;
-            (counts.first, all.then_some(counts.messages))
-        };
-        if let (">", Some(all), true) = (filter, all, from <= first) {
-            return Ok(all);
-        }
-        let (mut from, mut count) = (from.max(first), 0);
-        if subject::is_literal(filter) {
-            loop {
-                let found = self.of_subject(filter, from, to, Direction::Forward, CHUNK).await?;
-                count += found.len() as u64;
-                match found.last() {
-                    Some((last, _)) => from = last + 1,
-                    None => return Ok(count),
-                }
-            }
-        }
-        while let Some((sequence, _)) = self.next_of(filter, from, to).await? {
-            count += 1;
-            from = sequence + 1;
-        }
-        Ok(count)
-    }
-
-    /// How many messages from `from` to `to` match one of the filters; none is everything.
-    pub(in crate::queue) async fn count_of_any(
-        &self,
-        filters: &[String],
-        mut from: u64,
-        to: u64,
-    ) -> Result<u64> {
-        let overlaps = |place: usize, one: &String| {
-            filters[..place].iter().any(|other| subject::overlap(one, other))
-        };
-        let mut count = 0;
-        if filters.iter().enumerate().any(|(place, one)| overlaps(place, one)) {
-            // What two of them match counts once.
-            while let Some((sequence, _)) = self.next_of_any(filters, from, to).await? {
-                count += 1;
-                from = sequence + 1;
-            }
-            return Ok(count);
-        }
-        if filters.is_empty() {
-            return self.count_between(">", from, to).await;
-        }
-        for filter in filters {
-            count += self.count_between(filter, from, to).await?;
-        }
-        Ok(count)
     }
 
     /// The last messages of several subjects, as they were at one moment.

@@ -1,20 +1,14 @@
-//! Purging everything: the counts tell at once, the rows go bit by bit.
+//! Purging everything: the counts change at once, the rows go bit by bit.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
-    Stream,
-    purge::PurgeRow,
+    base::{InterestRemoval, Stream},
+    purge_row::PurgeRow,
     row::{self, MessageRow},
 };
 use crate::{
-    queue::{
-        consumer::{Inner, Pending},
-        error::Result,
-    },
+    queue::error::Result,
     store::{Batch, Direction, Table},
 };
 
@@ -28,9 +22,8 @@ struct Emptied {
     messages: u64,
     bytes: u64,
     lost: BTreeSet<u64>,
-    /// Of each consumer: how many messages it would have been delivered, and what was pending.
-    consumers: Vec<(Rc<Inner>, u64, BTreeMap<u64, Pending>)>,
-    durable: bool,
+    /// What the consumers lose by it; taken once the batch is durable.
+    interest: Option<Box<dyn InterestRemoval>>,
 }
 
 impl Stream {
@@ -49,12 +42,14 @@ impl Stream {
         self.write_counts(&mut batch);
         let count = emptied.messages;
         self.store.commit(batch).await?;
-        emptied.durable = true;
+        if let Some(interest) = emptied.interest.take() {
+            interest.durable(self, false);
+        }
         self.counts.borrow_mut().removals += 1;
         self.garbage.borrow_mut().insert(id, row);
         self.untidy.wake();
         self.settled.wake();
-        self.wake_all();
+        self.interest.wake_all();
         Ok(count)
     }
 
@@ -66,32 +61,18 @@ impl Stream {
             messages: std::mem::take(&mut counts.messages),
             bytes: std::mem::take(&mut counts.bytes),
             lost: std::mem::take(&mut counts.lost),
-            consumers: Vec::new(),
-            durable: false,
+            interest: None,
         };
         drop(counts);
         self.subjects.borrow_mut().purge(None);
-        let take = |consumer: &Rc<Inner>| {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            let undelivered = deliveries.num_pending();
-            deliveries.matched -= undelivered;
-            let pending: Vec<_> = deliveries.pending.keys().copied().collect();
-            let pending = pending.into_iter();
-            let pending =
-                pending.filter_map(|of| deliveries.remove(of).map(|pending| (of, pending)));
-            let pending = pending.collect();
-            drop(deliveries);
-            consumer.write(self, batch);
-            (consumer.clone(), undelivered, pending)
-        };
-        emptied.consumers = self.consumers.borrow().values().map(take).collect();
+        emptied.interest = Some(self.interest.clone().remove_all(self, batch));
         emptied
     }
 
     /// Removes the rows of messages that went long since.
     pub(super) async fn collect_garbage(&self) -> Result<()> {
         loop {
-            let next = self.garbage.borrow().first_key_value().map(|(id, row)| (*id, row.below()));
+            let next = self.garbage.borrow().first_key_value().map(|(id, row)| (*id, row.below));
             let Some((id, below)) = next else { return Ok(()) };
             let rows = match below {
                 0 => Vec::new(),
@@ -121,9 +102,7 @@ impl Stream {
 
 impl Drop for Emptied {
     fn drop(&mut self) {
-        if self.durable {
-            return;
-        }
+        let Some(interest) = self.interest.take() else { return };
         let mut counts = self.stream.counts.borrow_mut();
         counts.first = counts.first.min(self.first);
         counts.messages += self.messages;
@@ -131,14 +110,7 @@ impl Drop for Emptied {
         counts.lost.append(&mut self.lost);
         drop(counts);
         self.stream.look_up_again();
-        for (consumer, undelivered, pending) in &mut self.consumers {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            deliveries.matched += *undelivered;
-            for (sequence, mut pending) in std::mem::take(pending) {
-                pending.held = false;
-                deliveries.insert(sequence, pending);
-            }
-        }
-        self.stream.wake_all();
+        drop(interest);
+        self.stream.interest.wake_all();
     }
 }

@@ -5,9 +5,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Stream, row::MessageRow};
+use super::{base::Stream, row::MessageRow};
 use crate::queue::{
-    Queue,
     error::{Error, Result},
     headers::Headers,
     subject,
@@ -50,7 +49,7 @@ pub struct MessageRequest {
 
 impl StoredMessage {
     /// A message of a row, sharing its memory; `None` when it can't be read.
-    pub(super) fn read(sequence: u64, row: &Bytes) -> Option<Self> {
+    pub(in crate::queue) fn read(sequence: u64, row: &Bytes) -> Option<Self> {
         let message = MessageRow::decode(row)?;
         Some(Self {
             sequence,
@@ -63,24 +62,10 @@ impl StoredMessage {
     }
 }
 
-impl Queue {
-    /// A message by its sequence number.
-    ///
-    /// # Errors
-    /// 10059 and 10037 when there is no such stream or message.
-    pub async fn message(&self, stream: &str, sequence: u64) -> Result<StoredMessage> {
-        self.get_message(stream, &MessageRequest { seq: sequence, ..MessageRequest::default() })
-            .await
-    }
-
+impl Stream {
     /// The message that a request asks for.
-    ///
-    /// # Errors
-    /// 10059 and 10037 when there is no such stream or message; 10003 when nothing or too much is
-    /// asked for.
-    pub async fn get_message(
-        &self,
-        stream: &str,
+    pub(in crate::queue) async fn get_requested(
+        self: &Rc<Self>,
         request: &MessageRequest,
     ) -> Result<StoredMessage> {
         let MessageRequest { seq, last_by_subj, next_by_subj, start_time, .. } = request;
@@ -92,20 +77,19 @@ impl Queue {
         if nothing || too_much {
             return Err(Error::BAD_REQUEST);
         }
-        let stream = self.stream(stream)?;
-        stream.tidied().await?;
+        self.tidied().await?;
         let from = match start_time {
-            Some(time) => stream.first_at(time.millis_up()).await?,
+            Some(time) => self.first_at(time.millis_up()).await?,
             None => *seq,
         };
         let message = if let Some(filter) = last_by_subj {
-            stream.get_last(filter).await?
+            self.get_last(filter).await?
         } else if let Some(filter) = next_by_subj {
-            stream.get_next(filter, from).await?
+            self.get_next(filter, from).await?
         } else if start_time.is_some() {
-            stream.get_next(">", from).await?
+            self.get_next(">", from).await?
         } else {
-            stream.get(from).await?
+            self.get(from).await?
         };
         let mut message = message.ok_or(Error::NO_MESSAGE_FOUND)?;
         if request.no_hdr {
@@ -114,9 +98,7 @@ impl Queue {
         }
         Ok(message)
     }
-}
 
-impl Stream {
     pub(super) async fn get(&self, sequence: u64) -> Result<Option<StoredMessage>> {
         let row = self.readable(sequence).await?;
         Ok(row.and_then(|row| StoredMessage::read(sequence, &row)))

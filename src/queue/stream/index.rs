@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 
 use super::{
-    Stream,
+    base::Stream,
     row::{self, MessageRow},
 };
 use crate::{
@@ -195,7 +195,10 @@ impl Stream {
     }
 
     /// How many messages there are of each subject that matches.
-    pub(super) async fn count_by_subject(&self, filter: &str) -> Result<BTreeMap<String, u64>> {
+    pub(in crate::queue) async fn count_by_subject(
+        &self,
+        filter: &str,
+    ) -> Result<BTreeMap<String, u64>> {
         let mut counts = BTreeMap::new();
         let KeyRange { mut start, end } = self.filter_range(filter);
         loop {

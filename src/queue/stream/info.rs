@@ -4,11 +4,9 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::Serialize;
 
-use super::{Stream, copying::StreamSourceInfo, row::MessageRow};
+use super::{base::Stream, row::MessageRow};
 use crate::{
     queue::{
-        ConsumerInfo, Queue,
-        config::StreamConfig,
         error::Result,
         time::{Timestamp, or_zero},
     },
@@ -19,31 +17,6 @@ use crate::{
 const CHUNK: usize = 1024;
 /// How many sequence numbers of deleted messages are told.
 const MOST_DELETED: usize = 1 << 20;
-
-/// A stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StreamInfo {
-    /// What it was told to be.
-    pub config: StreamConfig,
-    /// When it was made.
-    pub created: Timestamp,
-    /// What it holds.
-    pub state: StreamState,
-    /// The stream that it is a copy of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mirror: Option<StreamSourceInfo>,
-    /// The streams that it copies too.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<StreamSourceInfo>,
-    /// When this was true.
-    pub ts: Timestamp,
-    /// Its consumers, by name.
-    #[serde(skip)]
-    pub consumers: Vec<ConsumerInfo>,
-    /// Those whose configuration can't be read, and why; what is known of them is not touched.
-    #[serde(skip)]
-    pub offline_consumers: BTreeMap<String, String>,
-}
 
 /// What a stream holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,52 +68,15 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Queue {
-    /// What is known of a stream.
-    ///
-    /// # Errors
-    /// 10059 when there is none of that name.
-    pub async fn stream_info(&self, name: &str) -> Result<StreamInfo> {
-        self.stream(name)?.info().await
-    }
-
-    /// How many messages a stream has of each subject that matches `filter`.
-    ///
-    /// # Errors
-    /// 10059 when there is none of that name.
-    pub async fn stream_subjects(&self, name: &str, filter: &str) -> Result<BTreeMap<String, u64>> {
-        let stream = self.stream(name)?;
-        stream.tidied().await?;
-        stream.count_by_subject(filter).await
-    }
-
-    /// The sequence numbers of a stream's messages that are not there any longer, between its
-    /// first and its last.
-    ///
-    /// # Errors
-    /// 10059 when there is none of that name.
-    pub async fn stream_deleted(&self, name: &str) -> Result<Vec<u64>> {
-        let stream = self.stream(name)?;
-        stream.tidied().await?;
-        stream.deleted_sequences().await
-    }
-}
-
 impl Stream {
-    /// What is known of the stream, once it is within its limits.
-    pub(in crate::queue) async fn info(self: &Rc<Self>) -> Result<StreamInfo> {
+    /// What the stream holds, once it is within its limits.
+    pub(in crate::queue) async fn state(self: &Rc<Self>) -> Result<StreamState> {
         self.tidied().await?;
         self.find_first().await?;
-        // What was just found to be lost does not count.
+        // Messages that were just found to be lost do not count.
         self.tidied().await?;
         let num_subjects = self.count_subjects().await?;
         let counts = self.counts.borrow();
-        let consumers: Vec<_> = self
-            .consumers
-            .borrow()
-            .values()
-            .map(|consumer| ConsumerInfo::of(self, consumer))
-            .collect();
         let empty = counts.messages == 0;
         let first_seq = match counts.last {
             // Nothing was ever in it.
@@ -149,37 +85,22 @@ impl Stream {
             _ => counts.first,
         };
         let time = |millis: u64| (millis > 0).then(|| Timestamp::from_millis(millis));
-        let (now, copying) = (self.clock.now(), self.copying.borrow());
-        let copies = |mirror| {
-            let these = copying.iter().filter(move |copying| copying.is_mirror == mirror);
-            these.map(|copying| copying.info(now))
-        };
         let lost = || LostState { msgs: counts.lost.iter().copied().collect(), bytes: 0 };
-        Ok(StreamInfo {
-            config: (*self.config()).clone(),
-            created: Timestamp::from_millis(self.created),
-            state: StreamState {
-                messages: counts.messages,
-                bytes: counts.bytes,
-                first_seq,
-                first_ts: time(counts.first_time).filter(|_| !empty),
-                last_seq: counts.last,
-                last_ts: time(counts.last_time),
-                num_deleted: if empty {
-                    0
-                } else {
-                    (counts.last + 1 - first_seq).saturating_sub(counts.messages)
-                },
-                lost: (!counts.lost.is_empty()).then(lost),
-                num_subjects,
-                consumer_count: consumers.len(),
-                ..StreamState::default()
+        Ok(StreamState {
+            messages: counts.messages,
+            bytes: counts.bytes,
+            first_seq,
+            first_ts: time(counts.first_time).filter(|_| !empty),
+            last_seq: counts.last,
+            last_ts: time(counts.last_time),
+            num_deleted: if empty {
+                0
+            } else {
+                (counts.last + 1 - first_seq).saturating_sub(counts.messages)
             },
-            mirror: copies(true).next(),
-            sources: copies(false).collect(),
-            ts: Timestamp::from_millis(now),
-            consumers,
-            offline_consumers: self.offline.borrow().clone(),
+            lost: (!counts.lost.is_empty()).then(lost),
+            num_subjects,
+            ..StreamState::default()
         })
     }
 
@@ -202,7 +123,7 @@ impl Stream {
         Ok(())
     }
 
-    async fn deleted_sequences(&self) -> Result<Vec<u64>> {
+    pub(in crate::queue) async fn deleted_sequences(&self) -> Result<Vec<u64>> {
         self.find_first().await?;
         let (mut next, visible, empty) = {
             let counts = self.counts.borrow();

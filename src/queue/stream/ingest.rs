@@ -1,15 +1,15 @@
 //! What clients publish to a stream's subjects, and the answers that they get.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
-use serde::Serialize;
 
-use super::{PubAck, Stream, atomic::Staging, fast::Place, publish::Incoming};
+use super::{
+    atomic::staged::Staging, base::Stream, fast::place::Place, incoming::Incoming, pub_ack::PubAck,
+};
 use crate::{
     platform,
     queue::{
-        Queue,
         broker::CoreMessage,
         config::PersistMode,
         error::{Error, Result},
@@ -24,16 +24,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// What a stream takes in before it is durable: JetStream's own limits.
 const MOST_MESSAGES: usize = 100_000;
 const MOST_BYTES: usize = 128 << 20;
-
-/// What was published to a stream and is not in a batch yet.
-#[derive(Default)]
-pub(super) struct Inbox {
-    waiting: VecDeque<CoreMessage>,
-    /// Bytes that are here or in batches that are not durable.
-    bytes: usize,
-    /// Whether somebody takes it out.
-    working: bool,
-}
 
 /// What is told when a message is durable.
 enum Answer {
@@ -69,40 +59,6 @@ impl Drop for Taken {
 
 fn size(message: &CoreMessage) -> usize {
     message.subject.len() + message.headers.len() + message.payload.len()
-}
-
-/// A refusal as clients get it.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    error: ErrorBody<'a>,
-    stream: &'a str,
-    seq: u64,
-}
-
-/// An error in an answer.
-#[derive(Serialize)]
-pub(super) struct ErrorBody<'a> {
-    code: u16,
-    err_code: u32,
-    description: &'a str,
-}
-
-impl<'a> From<&'a Error> for ErrorBody<'a> {
-    fn from(cause: &'a Error) -> Self {
-        Self { code: cause.code, err_code: cause.err_code, description: &cause.description }
-    }
-}
-
-impl Queue {
-    /// Stores what was published to a subject of a stream, in the order in which this is called,
-    /// and answers to its reply subject once it is durable.
-    ///
-    /// # Errors
-    /// 10059 when there is no stream of that name.
-    pub fn receive(&self, stream: &str, message: &CoreMessage) -> Result<()> {
-        self.stream(stream)?.receive(message);
-        Ok(())
-    }
 }
 
 impl Stream {
@@ -194,10 +150,6 @@ impl Stream {
         Ok(())
     }
 
-    fn reply_of(&self, message: &CoreMessage) -> Option<Rc<str>> {
-        message.reply.clone().filter(|_| !self.config.borrow().no_ack)
-    }
-
     /// Submits a batch; its answers are given when it is durable, or before where that was asked
     /// for.
     fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>, taken: Taken) {
@@ -239,25 +191,6 @@ impl Stream {
                 }
             }
         }
-    }
-
-    pub(super) fn answer(&self, reply: &str, ack: &PubAck) {
-        // Strings and numbers have a JSON form.
-        let ack = serde_json::to_vec(ack).unwrap_or_default();
-        self.broker.publish(&CoreMessage::new(reply, ack));
-    }
-
-    fn refuse(&self, message: &CoreMessage, cause: &Error) {
-        if let Some(reply) = self.reply_of(message) {
-            self.tell_refusal(&reply, cause);
-        }
-    }
-
-    pub(super) fn tell_refusal(&self, reply: &str, cause: &Error) {
-        let refusal = Refusal { error: cause.into(), stream: &self.name, seq: 0 };
-        // Strings and numbers have a JSON form.
-        let refusal = serde_json::to_vec(&refusal).unwrap_or_default();
-        self.broker.publish(&CoreMessage::new(reply, refusal));
     }
 }
 

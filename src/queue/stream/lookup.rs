@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Stream, counter::Total, expectations::Directives, row::MessageRow, schedule::ended_schedule,
+    base::Stream, counter::Total, directives::Directives, row::MessageRow, schedule::ended_schedule,
 };
 use crate::{
     queue::{error::Result, subject},
@@ -12,7 +12,7 @@ use crate::{
 
 /// Whether whoever looks something up holds the stream's lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admin {
+pub(in crate::queue) enum Admin {
     Free,
     Held,
 }
@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// Looks up what publishes of these subjects and headers have to know, all of it together.
-    pub(super) async fn prepare_all<'m>(
+    pub(in crate::queue) async fn prepare_all<'m>(
         self: &Rc<Self>,
         messages: impl Iterator<Item = (&'m str, &'m [u8])> + Clone,
         admin: Admin,

@@ -1,111 +1,42 @@
 //! Opening what the store holds. Messages are not read.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-};
-
-use futures::lock::Mutex;
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
-    Counts, Stream, StreamRow,
-    purge::PurgeRow,
+    base::{Interest, Parts, Stream},
+    configuration::StreamRow,
+    counts::Counts,
+    purge_row::PurgeRow,
     row::{self, MessageRow, StateRow},
 };
 use crate::{
-    queue::{
-        broker::Broker,
-        clock::Clock,
-        config::StreamConfig,
-        configurations::{self, Stored},
-        consumer::{
-            self, ConsumerRow,
-            row::{DeliveriesRow, chunks_key},
-        },
-        error::Result,
-    },
-    store::{self, Batch, Direction, KeyRange, KeyReader, Store, Table},
+    queue::error::Result,
+    store::{self, Batch, Direction, KeyRange, KeyReader, Table},
 };
 
-/// How many rows of a deleted stream are removed at once.
+/// How many messages are read at once.
 const CHUNK: usize = 1024;
 
-/// What a stream works with.
-pub(in crate::queue) struct Parts {
-    pub(in crate::queue) store: Store,
-    pub(in crate::queue) durable: Store,
-    pub(in crate::queue) clock: Rc<dyn Clock>,
-    pub(in crate::queue) broker: Broker,
-}
-
 impl Stream {
-    /// A stream that holds nothing yet.
-    pub(in crate::queue) fn new(
+    /// The stream of a row, and how many messages there have been for each consumer.
+    pub(in crate::queue) async fn open(
         parts: Parts,
-        id: u64,
-        created: u64,
-        config: Rc<StreamConfig>,
-    ) -> Self {
-        let Parts { store, durable, clock, broker } = parts;
-        let first = config.first_seq.max(1);
-        let counts = Counts { first, last: first - 1, durable: first - 1, ..Counts::default() };
-        let stream = Self {
-            store,
-            durable,
-            clock,
-            broker,
-            id,
-            name: config.name.as_str().into(),
-            created,
-            config: RefCell::new(config.clone()),
-            transform: RefCell::default(),
-            republish: RefCell::default(),
-            next_consumer: Cell::new(1),
-            counts: RefCell::new(counts),
-            consumers: RefCell::default(),
-            offline: RefCell::default(),
-            kept_to: Cell::new(0),
-            ids: RefCell::default(),
-            subjects: RefCell::default(),
-            subject_count: Cell::default(),
-            purges: RefCell::default(),
-            garbage: RefCell::default(),
-            next_purge: Cell::new(1),
-            damage: RefCell::default(),
-            copying: RefCell::default(),
-            inbox: RefCell::default(),
-            atomic: RefCell::default(),
-            fast: RefCell::default(),
-            next_expiry: Cell::new(0),
-            expiring: Cell::new(false),
-            settled: Default::default(),
-            untidy: Default::default(),
-            admin: Mutex::new(()),
-            suspects: Mutex::new(()),
-            deleted: Cell::new(false),
-            reserved: Cell::default(),
-        };
-        stream.configure(config);
-        stream
-    }
-
-    /// The stream of a row.
-    pub(in crate::queue) async fn open(parts: Parts, row: StreamRow) -> Result<Self> {
-        let stream = Self::new(parts, row.id, row.created, Rc::new(row.config));
+        interest: Rc<dyn Interest>,
+        row: StreamRow,
+    ) -> Result<(Self, BTreeMap<u64, u64>)> {
+        let stream = Self::new(parts, interest, row.id, row.created, Rc::new(row.config));
         stream.next_consumer.set(row.next_consumer);
         stream.deleted.set(row.deleted);
         if row.deleted {
-            return Ok(stream);
+            return Ok((stream, BTreeMap::new()));
         }
         stream.open_purges().await?;
         let state = stream.open_counts().await?;
         if !row.indexed {
             stream.make_index().await?;
         }
-        stream.open_consumers(&state.matched).await?;
         stream.open_ids().await?;
-        Ok(stream)
+        Ok((stream, state.matched))
     }
 
     /// Makes the index of a stream that was stored without one.
@@ -176,7 +107,7 @@ impl Stream {
     }
 
     /// What was read; nothing when it can't be read, which is told and stands in nobody's way.
-    pub(super) fn unless_damaged<T: Default>(&self, read: store::Result<T>) -> Result<T> {
+    pub(in crate::queue) fn unless_damaged<T: Default>(&self, read: store::Result<T>) -> Result<T> {
         match read {
             Err(store::Error::Corrupt(cause)) => {
                 tracing::error!("something of stream {} can't be read: {cause}", self.name);
@@ -189,7 +120,7 @@ impl Stream {
     /// Counts the messages that there are.
     async fn recount(&self) -> Result<()> {
         let last = self.counts.borrow().last;
-        let mut from = self.garbage.borrow().values().map(PurgeRow::below).max().unwrap_or(0);
+        let mut from = self.garbage.borrow().values().map(|row| row.below).max().unwrap_or(0);
         self.counts.borrow_mut().first = from;
         let mut found = false;
         loop {
@@ -213,44 +144,6 @@ impl Stream {
         }
     }
 
-    async fn open_consumers(&self, matched: &BTreeMap<u64, u64>) -> Result<()> {
-        let next = self.next_consumer.get();
-        for row in configurations::consumers::<ConsumerRow>(&self.store, self.id, next).await? {
-            let (id, row) = match row {
-                Stored::Read(row) => row,
-                Stored::Offline(offline) => {
-                    let (name, cause) = offline.told("consumer");
-                    self.offline.borrow_mut().insert(name, cause);
-                    self.kept_to.set(self.counts.borrow().last);
-                    continue;
-                }
-            };
-            let state = self.deliveries_of(id).await?;
-            let since = (self.counts.borrow().first, self.clock.now());
-            let matched = matched.get(&id).copied();
-            let consumer = consumer::Inner::restored(id, &row, state, matched, since);
-            consumer.base.set(self.counts.borrow().last);
-            self.consumers.borrow_mut().insert(consumer.name.to_string(), Rc::new(consumer));
-        }
-        Ok(())
-    }
-
-    /// What a consumer was delivered; `None` when it can't be read.
-    async fn deliveries_of(&self, consumer: u64) -> Result<Option<DeliveriesRow>> {
-        let (key, table) = (row::message_key(self.id, consumer), Table::QueueConsumerStates);
-        let state = self.unless_damaged(self.store.get(table, key).await)?;
-        let Some(mut state) = state.as_deref().and_then(DeliveriesRow::decode) else {
-            return Ok(None);
-        };
-        let Some((generation, _)) = state.chunks else { return Ok(Some(state)) };
-        let range = KeyRange::prefix(chunks_key(self.id, consumer, generation));
-        let rows = self.store.scan(table, range, Direction::Forward, usize::MAX).await;
-        let rows = self.unless_damaged(rows.map(Some))?;
-        let Some(rows) = rows else { return Ok(None) };
-        let complete = rows.iter().all(|(key, row)| state.add(key, row).is_some());
-        Ok(complete.then_some(state))
-    }
-
     async fn open_ids(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
         let rows =
@@ -267,40 +160,19 @@ impl Stream {
         Ok(())
     }
 
-    /// Removes every row of a deleted stream that can be read, its own last.
-    pub(in crate::queue) async fn wipe(&self) -> Result<()> {
-        for table in [
-            Table::QueueMessages,
-            Table::QueueConsumers,
-            Table::QueueConsumerStates,
-            Table::QueueMessageIds,
-            Table::QueueSubjects,
-            Table::QueueTimers,
-            Table::QueuePurges,
-            Table::QueueSources,
-            Table::QueueStates,
-            Table::QueueStreams,
-        ] {
-            loop {
-                let mut range = KeyRange::prefix(row::stream_key(self.id));
-                if table == Table::QueueStreams {
-                    // Its own row goes last.
-                    range.start = Some(row::message_key(self.id, 0).into());
-                }
-                let rows = self.store.scan(table, range, Direction::Forward, CHUNK).await;
-                let rows = self.unless_damaged(rows)?;
-                if rows.is_empty() {
-                    break;
-                }
-                let mut batch = Batch::new();
-                for (key, _) in rows {
-                    batch.delete(table, &*key);
-                }
-                self.store.commit(batch).await?;
+    /// The purges that were not finished when the queue was last open.
+    pub(in crate::queue) async fn open_purges(&self) -> Result<()> {
+        let range = KeyRange::prefix(row::stream_key(self.id));
+        let rows = self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await;
+        let rows = self.unless_damaged(rows)?;
+        for (key, value) in rows {
+            let mut key = KeyReader::new(&key);
+            if let (Some(_), Some(id), Some(row)) = (key.u64(), key.u64(), PurgeRow::read(&value)) {
+                self.next_purge.set(self.next_purge.get().max(id + 1));
+                let purges = if row.garbage { &self.garbage } else { &self.purges };
+                purges.borrow_mut().insert(id, row);
             }
         }
-        let mut batch = Batch::new();
-        configurations::delete_stream(&mut batch, self.id);
-        Ok(self.store.commit(batch).await?)
+        Ok(())
     }
 }

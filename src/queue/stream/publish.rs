@@ -3,10 +3,13 @@
 use std::{borrow::Cow, rc::Rc};
 
 use super::{
-    PubAck, Stream,
-    expectations::{Directives, Rollup, Ttl},
-    publishes::Publish,
-    purge::PurgeRow,
+    base::Stream,
+    counter::Added,
+    directives::{Directives, Rollup, Ttl},
+    in_flight::Publish,
+    incoming::{Incoming, Origin},
+    pub_ack::PubAck,
+    purge_row::PurgeRow,
     row,
     schedule::ended_schedule,
 };
@@ -22,43 +25,6 @@ use crate::{
 
 /// The largest header block.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-
-/// A message on its way into a stream.
-#[derive(Clone, Copy)]
-pub(in crate::queue) struct Incoming<'a> {
-    pub(in crate::queue) subject: &'a str,
-    /// The whole header block.
-    pub(in crate::queue) headers: &'a [u8],
-    pub(in crate::queue) payload: &'a [u8],
-    pub(super) origin: Origin,
-    /// What was the last message that it expects something of, where that is not what counts now.
-    pub(super) last_expected: Option<u64>,
-}
-
-/// Who publishes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    Client,
-    /// The stream itself: schedules and markers.
-    Stream,
-    /// A stream that is one of this one's sources.
-    Source,
-    /// The stream that this one is a mirror of, where the message has that number and time.
-    Mirror {
-        sequence: u64,
-        time: u64,
-    },
-}
-
-impl<'a> Incoming<'a> {
-    pub(in crate::queue) fn new(subject: &'a str, headers: &'a [u8], payload: &'a [u8]) -> Self {
-        Self { subject, headers, payload, origin: Origin::Client, last_expected: None }
-    }
-
-    pub(super) fn from(self, origin: Origin) -> Self {
-        Self { origin, ..self }
-    }
-}
 
 impl Stream {
     /// The subject under which a message is stored.
@@ -130,7 +96,7 @@ impl Stream {
         if let (Some(increment), true, false) =
             (directives.increment, config.allow_msg_counter, mirrored)
         {
-            let added = self.count(increment, subject, &headers, &payload)?;
+            let added = self.add_to_counter(increment, subject, &headers, &payload)?;
             (value, total) = (Some(added.value), Some(added.total));
             payload = added.payload.into();
             headers = added.headers.map_or(headers, Into::into);
@@ -160,8 +126,8 @@ impl Stream {
         if headers.len() > MAX_HEADER_BYTES {
             return Err(Error::HEADERS_TOO_LARGE);
         }
-        let stored = config.retention != Retention::Interest
-            || self.keeps_for(|consumer| consumer.takes(subject));
+        let stored =
+            config.retention != Retention::Interest || self.interest.has_interest(self, subject);
         if config.discard == Discard::New && stored {
             self.check_room(&config, subject, size, rollup)?;
         }
@@ -202,8 +168,26 @@ impl Stream {
             }
         }
         self.keep_id(batch, &publish, oldest);
-        self.put_under_way(batch, publish);
+        self.put_in_flight(batch, publish);
         Ok(PubAck { value, ..self.ack(sequence, false) })
+    }
+
+    /// What a message becomes that adds to the counter of its subject.
+    fn add_to_counter(
+        &self,
+        increment: &str,
+        subject: &str,
+        headers: &[u8],
+        payload: &[u8],
+    ) -> Result<Added> {
+        let subjects = self.subjects.borrow();
+        let before = subjects.get(subject).ok_or(Error::EXPECTATION_NOT_READY)?;
+        let before = match before.total() {
+            Some(total) => total.clone(),
+            None if before.last() == 0 => Rc::default(),
+            None => return Err(Error::EXPECTATION_NOT_READY),
+        };
+        before.add(increment, headers, payload, subject)
     }
 
     /// The number of a message that is on its way, and of which so many bytes are to be stored.

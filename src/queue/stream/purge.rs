@@ -3,12 +3,13 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
-    Stream,
+    base::Stream,
     index::Entry,
-    remove::Removal,
+    purge_row::PurgeRow,
+    removal::Removal,
     row::{self, MessageRow},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         error::{Error, Result},
         subject,
     },
-    store::{Batch, Direction, KeyRange, KeyReader, Table},
+    store::{Batch, Direction, Table},
 };
 
 /// How many messages are let go of in one batch.
@@ -33,53 +34,6 @@ pub struct Purge {
     pub seq: u64,
     /// How many of the newest stay.
     pub keep: u64,
-}
-
-/// Messages that are to go.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct PurgeRow {
-    filter: String,
-    /// Only messages with lower sequence numbers.
-    below: u64,
-    keep: u64,
-    /// Whether so many are kept of each subject.
-    #[serde(default)]
-    each: bool,
-    /// Whether the counts tell of it already: only the rows are left.
-    #[serde(default)]
-    garbage: bool,
-}
-
-impl PurgeRow {
-    /// All of a subject but the newest.
-    pub(super) fn of_subject(subject: &str, below: u64, keep: u64) -> Self {
-        Self { filter: subject.to_owned(), below, keep, each: false, garbage: false }
-    }
-
-    /// All of every subject but the newest.
-    pub(super) fn of_each_subject(below: u64, keep: u64) -> Self {
-        Self { filter: ">".to_owned(), below, keep, each: true, garbage: false }
-    }
-
-    /// Everything, of which only the rows are left.
-    pub(super) fn of_garbage(below: u64) -> Self {
-        Self { garbage: true, ..Self::of_all(below) }
-    }
-
-    /// One as it is stored, if it can be.
-    pub(super) fn read(row: &[u8]) -> Option<Self> {
-        let row: Self = serde_json::from_slice(row).ok()?;
-        Some(row).filter(|row| row.below <= LAST_SEQUENCE + 1)
-    }
-
-    pub(super) fn below(&self) -> u64 {
-        self.below
-    }
-
-    /// Everything.
-    pub(super) fn of_all(below: u64) -> Self {
-        Self { filter: ">".to_owned(), below, keep: 0, each: false, garbage: false }
-    }
 }
 
 impl Stream {
@@ -136,20 +90,7 @@ impl Stream {
         };
         let mut batch = Batch::new();
         batch.makes_room();
-        for consumer in self.consumers.borrow().values() {
-            let config = consumer.config();
-            let of =
-                |is: fn(&str, &str) -> bool| config.filters().iter().any(|own| is(own, filter));
-            let start = if filter == ">" || of(subject::is_subset) {
-                first_left
-            } else if config.filters().is_empty() || of(subject::overlap) {
-                first
-            } else {
-                continue;
-            };
-            consumer.deliveries.borrow_mut().pass_over(start);
-            consumer.write(self, &mut batch);
-        }
+        self.interest.skip(self, &mut batch, filter, first, first_left);
         self.store.commit(batch).await?;
         Ok(())
     }
@@ -179,22 +120,6 @@ impl Stream {
         // Strings and numbers have a JSON form.
         batch.put(Table::QueuePurges, key, serde_json::to_vec(&row).unwrap_or_default());
         (id, row)
-    }
-
-    /// The purges that were not finished when the queue was last open.
-    pub(super) async fn open_purges(&self) -> Result<()> {
-        let range = KeyRange::prefix(row::stream_key(self.id));
-        let rows = self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await;
-        let rows = self.unless_damaged(rows)?;
-        for (key, value) in rows {
-            let mut key = KeyReader::new(&key);
-            if let (Some(_), Some(id), Some(row)) = (key.u64(), key.u64(), PurgeRow::read(&value)) {
-                self.next_purge.set(self.next_purge.get().max(id + 1));
-                let purges = if row.garbage { &self.garbage } else { &self.purges };
-                purges.borrow_mut().insert(id, row);
-            }
-        }
-        Ok(())
     }
 
     /// Lets go of everything that purges decided; the stream's lock is held.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Stream, publishes::Publish};
+use super::{base::Stream, in_flight::Publish};
 use crate::queue::{
     broker::CoreMessage,
     headers::{Block, names},

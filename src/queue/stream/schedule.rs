@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::{
-    Stream,
+    base::Stream,
     cron::{self, Due, Wrong},
-    expectations::Ttl,
-    publish::{Incoming, Origin},
+    directives::Ttl,
+    incoming::{Incoming, Origin},
     row::MessageRow,
 };
 use crate::{

@@ -10,15 +10,14 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Stream, StreamInfo, StreamRow,
+    base::Stream,
+    configuration::StreamRow,
     row::{self, MessageRow, StateRow},
 };
 use crate::{
     platform,
     queue::{
-        Queue,
-        advisory::Action,
-        config::{LAST_SEQUENCE, StreamConfig},
+        config::LAST_SEQUENCE,
         configurations,
         error::{Error, Result},
     },
@@ -56,10 +55,8 @@ struct End {
     next_consumer: u64,
 }
 
-/// A stream that is told.
+/// A stream that a snapshot is made of.
 pub(in crate::queue) struct Snapshot {
-    /// What is known of the stream as it is in the snapshot.
-    pub(in crate::queue) info: StreamInfo,
     stream: Rc<Stream>,
     last: u64,
     tables: VecDeque<Table>,
@@ -67,78 +64,36 @@ pub(in crate::queue) struct Snapshot {
     buffer: BytesMut,
 }
 
-/// A stream that is made of a snapshot; gone again unless it is finished.
-pub(in crate::queue) struct Restore {
-    queue: Queue,
+/// A stream that is made of a snapshot. What was written of it is deleted when this is dropped, unless
+/// it was kept.
+pub(in crate::queue) struct Restored {
     stream: Rc<Stream>,
     buffer: BytesMut,
     begun: bool,
     state: Option<StateRow<'static>>,
     end: Option<End>,
-    done: bool,
+    kept: bool,
 }
 
 fn refused(cause: &str) -> Error {
     Error::restore(cause)
 }
 
-impl Queue {
-    /// A snapshot of a stream, with its consumers or without.
-    ///
-    /// # Errors
-    /// 10059 when there is none of that name.
-    pub(in crate::queue) async fn snapshot(&self, name: &str, consumers: bool) -> Result<Snapshot> {
-        let stream = self.stream(name)?;
-        let info = stream.info().await?;
-        let is_told = |table: &Table| {
+impl Snapshot {
+    /// A snapshot of the messages up to `last`, with the stream's consumers or without.
+    pub(in crate::queue) fn new(stream: Rc<Stream>, last: u64, consumers: bool) -> Self {
+        let is_part = |table: &Table| {
             consumers || !matches!(table, Table::QueueConsumers | Table::QueueConsumerStates)
         };
-        Ok(Snapshot {
-            last: info.state.last_seq,
-            info,
-            tables: TABLES.into_iter().filter(is_told).collect(),
+        Self {
+            last,
+            tables: TABLES.into_iter().filter(is_part).collect(),
             from: row::stream_key(stream.id).into(),
             stream,
             buffer: BytesMut::from(&MAGIC[..]),
-        })
-    }
-
-    /// Begins to make a stream of a snapshot.
-    ///
-    /// # Errors
-    /// 10130 when there is one of that name; the codes of what can't be configured so.
-    pub(in crate::queue) async fn restore(&self, config: StreamConfig) -> Result<Restore> {
-        let _admin = self.inner.admin.lock().await;
-        let config = self.checked(config, false)?;
-        self.check_not_offline(&config.name)?;
-        if self.stream(&config.name).is_ok() {
-            return Err(Error::NAME_EXISTS_FOR_RESTORE);
         }
-        self.check_overlap(&config)?;
-        let id = self.inner.next_stream.get();
-        self.inner.next_stream.set(id + 1);
-        let stream = Stream::new(self.parts(&config), id, self.inner.clock.now(), Rc::new(config));
-        // Until it is whole it is as one that was deleted.
-        stream.deleted.set(true);
-        let mut batch = Batch::new();
-        configurations::put_next_stream(&mut batch, id + 1)?;
-        self.inner.store.commit(batch).await?;
-        let mut batch = Batch::new();
-        stream.write_config(&mut batch)?;
-        stream.store.commit(batch).await?;
-        Ok(Restore {
-            queue: self.clone(),
-            stream: Rc::new(stream),
-            buffer: BytesMut::new(),
-            begun: false,
-            state: None,
-            end: None,
-            done: false,
-        })
     }
-}
 
-impl Snapshot {
     /// At most so many bytes; fewer at the end, then none.
     ///
     /// # Errors
@@ -200,7 +155,23 @@ fn checksum(key: &[u8], value: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-impl Restore {
+impl Restored {
+    /// Begins to make the stream: until it is whole it is stored like one that was deleted.
+    pub(in crate::queue) async fn begin(stream: Rc<Stream>) -> Result<Self> {
+        stream.deleted.set(true);
+        let mut batch = Batch::new();
+        stream.write_config(&mut batch)?;
+        stream.store.commit(batch).await?;
+        Ok(Self {
+            stream,
+            buffer: BytesMut::new(),
+            begun: false,
+            state: None,
+            end: None,
+            kept: false,
+        })
+    }
+
     /// Takes in the next bytes of the snapshot.
     ///
     /// # Errors
@@ -305,47 +276,40 @@ impl Restore {
         }
     }
 
-    /// The stream, when the snapshot is whole.
+    /// The stream's row, and a batch that makes the stream whole, when the snapshot is.
     ///
     /// # Errors
-    /// 10062 when something is missing; when the store can't be written.
-    pub(in crate::queue) async fn finish(mut self) -> Result<StreamInfo> {
+    /// 10062 when something is missing.
+    pub(in crate::queue) fn finish(&mut self) -> Result<(StreamRow, Batch)> {
         let (Some(end), Some(state)) = (self.end.take(), self.state.take()) else {
             return Err(refused("incomplete snapshot"));
         };
-        let queue = self.queue.clone();
-        let _admin = queue.inner.admin.lock().await;
-        let config = self.stream.config();
-        if queue.stream(&config.name).is_ok() {
-            return Err(Error::NAME_EXISTS_FOR_RESTORE);
-        }
-        queue.check_overlap(&config)?;
         let row = StreamRow {
             id: self.stream.id,
             created: end.created,
             next_consumer: end.next_consumer.clamp(1, LAST_SEQUENCE),
             deleted: false,
-            // It is made when the stream is opened.
+            // The index is made when the stream is opened.
             indexed: false,
-            config: (*config).clone(),
+            config: (*self.stream.config()).clone(),
         };
         let mut batch = Batch::new();
         batch.put(Table::QueueStates, row::stream_key(row.id), state.encode());
         configurations::put_stream(&mut batch, row.id, &row)?;
+        Ok((row, batch))
+    }
+
+    /// Commits what [`Restored::finish`] returned; from then on the stream stays, whatever happens.
+    pub(in crate::queue) async fn keep(&mut self, batch: Batch) -> Result<()> {
         self.stream.store.commit(batch).await?;
-        // From here on it is there, whatever happens.
-        self.done = true;
-        let stream = Rc::new(Stream::open(queue.parts(&config), row).await?);
-        stream.recount_consumers().await?;
-        queue.start(stream.clone());
-        queue.advise(&config.name, Action::Create);
-        stream.info().await
+        self.kept = true;
+        Ok(())
     }
 }
 
-impl Drop for Restore {
+impl Drop for Restored {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.kept {
             let stream = self.stream.clone();
             platform::spawn(async move {
                 if let Err(cause) = stream.wipe().await {
@@ -353,16 +317,5 @@ impl Drop for Restore {
                 }
             });
         }
-    }
-}
-
-impl Stream {
-    /// Counts anew what waits for each consumer.
-    async fn recount_consumers(&self) -> Result<()> {
-        let consumers: Vec<_> = self.consumers.borrow().values().cloned().collect();
-        for consumer in consumers {
-            self.count_for(&consumer).await?;
-        }
-        Ok(())
     }
 }

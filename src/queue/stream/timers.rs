@@ -6,10 +6,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::{
-    Stream,
-    expectations::{Directives, Ttl},
+    base::Stream,
+    directives::{Directives, Ttl},
+    incoming::{Incoming, Origin},
     lookup::Admin,
-    publish::{Incoming, Origin},
     row::{self, MessageRow},
 };
 use crate::{

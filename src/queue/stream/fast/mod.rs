@@ -2,22 +2,22 @@
 //! client how many. ADR-50
 
 mod batch;
-mod place;
+pub(super) mod batches;
+pub(super) mod place;
 
-use std::{collections::HashMap, rc::Rc};
+use std::rc::Rc;
 
 use serde::Serialize;
 
-pub(super) use self::place::Place;
 use self::{
     batch::{FastBatch, Pace, Step, Then},
-    place::Operation,
+    place::{Operation, Place},
 };
 use super::{
-    PubAck, Stream,
-    atomic::{MAX_ID_LENGTH, PATIENCE},
-    ingest::ErrorBody,
-    publish::Incoming,
+    atomic::staged::{MAX_ID_LENGTH, PATIENCE},
+    base::Stream,
+    incoming::Incoming,
+    pub_ack::PubAck,
 };
 use crate::{
     queue::{
@@ -30,18 +30,12 @@ use crate::{
 /// JetStream's own limit.
 const MOST_BATCHES: usize = 1000;
 
-/// The fast batches of a stream.
-#[derive(Default)]
-pub(super) struct FastBatches {
-    batches: HashMap<Rc<str>, FastBatch>,
-}
-
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Flow<'a> {
     Ack { seq: u64, msgs: u64 },
     Gap { last_seq: u64, seq: u64 },
-    Err { seq: u64, error: ErrorBody<'a> },
+    Err { seq: u64, error: &'a Error },
 }
 
 impl Stream {
@@ -122,7 +116,7 @@ impl Stream {
             self.fast.borrow_mut().batches.remove(place.id);
             return self.tell_refusal(reply, cause);
         }
-        self.tell_flow(reply, &Flow::Err { seq: place.sequence, error: cause.into() });
+        self.tell_flow(reply, &Flow::Err { seq: place.sequence, error: cause });
         if !goes_on {
             self.end_fast(place.id, reply);
         }

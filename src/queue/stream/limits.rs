@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 
 use super::{
-    Stream,
-    expectations::{Directives, Ttl},
+    base::Stream,
+    directives::{Directives, Ttl},
     row::MessageRow,
 };
 use crate::{
@@ -22,7 +22,7 @@ const CHUNK: usize = 256;
 const RETRY: u64 = 10_000;
 
 /// Keeps a stream within its limits until it is gone.
-pub(super) async fn keep_tidy(stream: Weak<Stream>) {
+pub(in crate::queue) async fn keep_tidy(stream: Weak<Stream>) {
     loop {
         let Some(strong) = stream.upgrade() else { return };
         let untidy = strong.untidy.listen();
@@ -63,7 +63,7 @@ impl Stream {
     }
 
     /// Has nobody see what the stream should not hold.
-    pub(super) async fn tidied(self: &Rc<Self>) -> Result<()> {
+    pub(in crate::queue) async fn tidied(self: &Rc<Self>) -> Result<()> {
         if self.is_untidy() { self.tidy().await } else { Ok(()) }
     }
 

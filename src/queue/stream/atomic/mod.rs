@@ -3,18 +3,22 @@
 //! Until its last message comes, a batch is kept in memory: one that was not committed is gone with
 //! the queue.
 
+pub(super) mod staged;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     rc::{Rc, Weak},
 };
 
 use serde::Serialize;
 
+use self::staged::{MAX_ID_LENGTH, MOST_BATCHES, MOST_MESSAGES, PATIENCE, Staged, Staging};
 use super::{
-    PubAck, Stream,
-    expectations::{Directives, Rollup},
+    base::Stream,
+    directives::{Directives, Rollup},
+    incoming::Incoming,
     lookup::Admin,
-    publish::Incoming,
+    pub_ack::PubAck,
 };
 use crate::{
     platform,
@@ -27,34 +31,6 @@ use crate::{
     },
     store::Batch,
 };
-
-/// JetStream's own limits.
-const MOST_MESSAGES: usize = 1000;
-const MOST_BATCHES: usize = 50;
-pub(super) const MAX_ID_LENGTH: usize = 64;
-/// How long nothing may come of a batch, in milliseconds.
-pub(super) const PATIENCE: u64 = 10_000;
-
-/// The batches of a stream that wait for their last message.
-#[derive(Default)]
-pub(super) struct AtomicBatches {
-    batches: HashMap<Rc<str>, Staged>,
-    /// Whether somebody looks for those that are given up.
-    watched: bool,
-}
-
-struct Staged {
-    messages: Vec<CoreMessage>,
-    deadline: u64,
-}
-
-/// What a message of an atomic batch leads to.
-pub(super) enum Staging {
-    /// It waits for the others.
-    Waits,
-    /// All are there.
-    Commit { id: Rc<str>, messages: Vec<CoreMessage> },
-}
 
 #[derive(Serialize)]
 struct Abandoned<'a> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Queue, StreamInfo};
+use super::{info::StreamInfo, queue::Queue};
 
 /// A stream in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,10 +1,9 @@
-//! The copying of one source: what of it is copied, what that becomes, and how far it is.
+//! A source of a stream: what of it is sourced, what that becomes, and how far it is.
 
 use std::cell::{Cell, RefCell};
 
 use serde::Serialize;
 
-use super::Stream;
 use crate::queue::{
     config::{
         AckPolicy, ConsumerConfig, DeliverPolicy, ExternalStream, StreamSource, SubjectTransform,
@@ -38,16 +37,16 @@ pub struct StreamSourceInfo {
     pub subject_transforms: Vec<SubjectTransform>,
 }
 
-/// The copying of one source.
-pub(super) struct Copying {
-    pub(super) source: StreamSource,
+/// A stream that another one sources, or is a mirror of.
+pub(super) struct Source {
+    pub(super) config: StreamSource,
     pub(super) is_mirror: bool,
     pub(super) transforms: Vec<Transform>,
     /// Up to where the source was looked at.
     pub(super) position: Cell<u64>,
     /// When the stream was made that the position is of; 0 until it is looked up. One that is made
     /// anew under the same name is another, one that is restored of a snapshot is the same.
-    pub(super) made: Cell<u64>,
+    pub(super) created: Cell<u64>,
     pub(super) lag: Cell<u64>,
     /// When something came last, in milliseconds since the Unix epoch; 0 is never.
     pub(super) active: Cell<u64>,
@@ -64,22 +63,22 @@ pub(super) struct Original<'a> {
     pub(super) time: u64,
 }
 
-impl Copying {
-    pub(super) fn new(source: StreamSource, is_mirror: bool) -> Self {
-        let transforms = match source.subject_transforms.is_empty() {
+impl Source {
+    pub(super) fn new(config: StreamSource, is_mirror: bool) -> Self {
+        let transforms = match config.subject_transforms.is_empty() {
             true => {
-                vec![SubjectTransform { src: source.filter_subject.clone(), dest: String::new() }]
+                vec![SubjectTransform { src: config.filter_subject.clone(), dest: String::new() }]
             }
-            false => source.subject_transforms.clone(),
+            false => config.subject_transforms.clone(),
         };
         // What was checked can be made.
         let made = transforms.iter().filter_map(|t| Transform::new(&t.src, &t.dest).ok());
         Self {
             transforms: made.collect(),
-            source,
+            config,
             is_mirror,
             position: Cell::new(0),
-            made: Cell::new(0),
+            created: Cell::new(0),
             lag: Cell::new(0),
             active: Cell::new(0),
             error: RefCell::default(),
@@ -90,13 +89,13 @@ impl Copying {
     pub(super) fn info(&self, now: u64) -> StreamSourceInfo {
         let idle = now.saturating_sub(self.active.get()).saturating_mul(1_000_000);
         StreamSourceInfo {
-            name: self.source.name.clone(),
+            name: self.config.name.clone(),
             external: None,
             lag: self.lag.get(),
             active: if self.active.get() == 0 { -1 } else { idle as i64 },
             error: self.error.borrow().clone(),
-            filter_subject: self.source.filter_subject.clone(),
-            subject_transforms: self.source.subject_transforms.clone(),
+            filter_subject: self.config.filter_subject.clone(),
+            subject_transforms: self.config.subject_transforms.clone(),
         }
     }
 
@@ -108,7 +107,7 @@ impl Copying {
 
     /// `Nats-Stream-Source` of a copied message.
     pub(super) fn source_header(&self, sequence: u64, literal: &str) -> String {
-        let index = self.source.index_name();
+        let index = self.config.index_name();
         let (stream, rest) = index.split_once(' ').unwrap_or((&index, ""));
         format!("{stream} {sequence} {rest} {literal}")
     }
@@ -128,23 +127,23 @@ impl Copying {
     }
 
     /// The consumer that an origin is copied through which lets go of acknowledged messages.
-    pub(super) fn consumer(&self, target: &Stream) -> ConsumerConfig {
+    pub(super) fn consumer(&self, target: &str) -> ConsumerConfig {
         let kind = if self.is_mirror { "MIRROR" } else { "SRC" };
-        let index = self.source.index_name();
-        let suffix = crc32fast::hash(format!("{} {index}", target.name).as_bytes());
+        let index = self.config.index_name();
+        let suffix = crc32fast::hash(format!("{target} {index}").as_bytes());
         let filters = self.transforms.iter().map(|transform| transform.source().to_owned());
         let filters: Vec<_> = filters.filter(|filter| filter != ">").collect();
         let kind_of = if self.is_mirror { "_nats.mirror.stream" } else { "_nats.src.stream" };
         ConsumerConfig {
             durable_name: format!("JS_{kind}_{suffix:08x}"),
             filter_subjects: filters,
-            deliver_policy: match self.source.opt_start_seq {
+            deliver_policy: match self.config.opt_start_seq {
                 0 => DeliverPolicy::All,
                 _ => DeliverPolicy::ByStartSequence,
             },
-            opt_start_seq: (self.source.opt_start_seq > 0).then_some(self.source.opt_start_seq),
+            opt_start_seq: (self.config.opt_start_seq > 0).then_some(self.config.opt_start_seq),
             ack_policy: AckPolicy::Explicit,
-            metadata: [(kind_of.to_owned(), target.name.to_string())].into(),
+            metadata: [(kind_of.to_owned(), target.to_owned())].into(),
             ..ConsumerConfig::default()
         }
     }

@@ -1,17 +1,21 @@
-//! Publishes under way: what they do to their stream when their batch is submitted, when it is
-//! durable, and when it fails.
+//! Publishes in flight: what they do to their stream when their batch is submitted, when it is durable,
+//! and when it fails.
 
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
 
-use super::{Stage, Stream, purge::PurgeRow, remove::Removal};
+use super::{
+    base::{Stage, Stream},
+    purge_row::PurgeRow,
+    removal::Removal,
+};
 use crate::{queue::broker::CoreMessage, store::Batch};
 
 impl Stream {
     /// Has a publish go the way of its batch.
-    pub(super) fn put_under_way(self: &Rc<Self>, batch: &mut Batch, publish: Publish) {
+    pub(super) fn put_in_flight(self: &Rc<Self>, batch: &mut Batch, publish: Publish) {
         self.publishes(batch).all.borrow_mut().push(publish);
     }
 
@@ -33,15 +37,15 @@ impl Stream {
     }
 }
 
-/// The publishes of one batch under way; take themselves back when it fails or is dropped.
-pub(super) struct Publishes {
+/// The publishes of one batch in flight; they take themselves back when it fails or is dropped.
+struct Publishes {
     stream: Rc<Stream>,
     all: RefCell<Vec<Publish>>,
     removals: RefCell<Option<Removal>>,
     stage: Cell<Stage>,
 }
 
-/// A publish under way.
+/// A publish in flight.
 pub(super) struct Publish {
     pub(super) sequence: u64,
     pub(super) subject: Rc<str>,
@@ -53,7 +57,7 @@ pub(super) struct Publish {
     pub(super) evicted: Vec<(u64, u64)>,
     pub(super) purges: Vec<(u64, PurgeRow)>,
     pub(super) republish: Option<Box<CoreMessage>>,
-    /// When something happens to it first.
+    /// When it expires or is due; [`u64::MAX`] is never.
     pub(super) timer: u64,
 }
 
@@ -72,7 +76,7 @@ impl Publishes {
                 counts.add(publish.sequence, publish.size);
                 counts.last_time = counts.last_time.max(publish.time);
             }
-            self.match_consumers(publish, 1);
+            stream.interest.count(publish.sequence, &publish.subject, 1);
             for (sequence, size) in &publish.evicted {
                 removal.add(batch, *sequence, &publish.subject, *size);
             }
@@ -97,22 +101,19 @@ impl Publishes {
             }
         }
         for publish in &all {
-            // Whoever looked meanwhile has not seen it.
+            // Whoever looked for the next expiry meanwhile has not seen this one.
             stream.next_expiry.set(stream.next_expiry.get().min(publish.timer));
             purges |= !publish.purges.is_empty();
             stream.purges.borrow_mut().extend(publish.purges.iter().cloned());
         }
         stream.settled.wake();
-        // Whoever was published after these and became durable before them is visible now too.
+        // Messages that were published after these and became durable before them are visible now too.
         let newest = all.last().map_or(0, |publish| publish.sequence);
         if stream.counts.borrow().last == newest {
-            for consumer in stream.consumers.borrow().values() {
-                if all.iter().any(|publish| consumer.takes(&publish.subject)) {
-                    consumer.wake.wake();
-                }
-            }
+            let subjects: Vec<_> = all.iter().map(|publish| &*publish.subject).collect();
+            stream.interest.wake(&subjects);
         } else {
-            stream.wake_all();
+            stream.interest.wake_all();
         }
         let timers = all.iter().any(|publish| publish.timer < u64::MAX);
         if purges || timers || stream.is_untidy() {
@@ -127,15 +128,6 @@ impl Publishes {
         let prepared = &mut self.stream.counts.borrow_mut().prepared;
         prepared.0 -= 1;
         prepared.1 -= publish.size;
-    }
-
-    fn match_consumers(&self, publish: &Publish, by: i64) {
-        for consumer in self.stream.consumers.borrow().values() {
-            if consumer.counts(publish.sequence, &publish.subject) {
-                let matched = &mut consumer.deliveries.borrow_mut().matched;
-                *matched = matched.saturating_add_signed(by);
-            }
-        }
     }
 }
 
@@ -152,7 +144,7 @@ impl Drop for Publishes {
                 Stage::Prepared if publish.stored => self.unprepare(&publish),
                 Stage::Submitted if publish.stored => {
                     stream.counts.borrow_mut().subtract(publish.sequence, publish.size);
-                    self.match_consumers(&publish, -1);
+                    stream.interest.count(publish.sequence, &publish.subject, -1);
                 }
                 _ => {}
             }
@@ -171,6 +163,6 @@ impl Drop for Publishes {
             stream.counts.borrow_mut().settle(publish.sequence, false);
         }
         stream.settled.wake();
-        stream.wake_all();
+        stream.interest.wake_all();
     }
 }

@@ -1,29 +1,24 @@
-//! Messages that go for all consumers, with a batch.
+//! Removing messages for all consumers, with a batch.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::{Stage, Stream, row::MessageRow};
-use crate::{
-    queue::{
-        consumer::{self, Pending},
-        error::Result,
-    },
-    store::Batch,
+use super::{
+    base::{InterestRemoval, Stage, Stream},
+    row::MessageRow,
 };
+use crate::{queue::error::Result, store::Batch};
 
-/// A removal under way; takes itself back when its batch fails.
+/// A removal in flight; takes itself back when its batch fails.
 pub(in crate::queue) struct Removal {
     stream: Rc<Stream>,
     removed: Vec<Removed>,
-    /// Consumers that one message less will be delivered to, and how many.
-    undelivered: Vec<(Rc<consumer::Inner>, u64)>,
-    /// What was pending.
-    pending: Vec<(Rc<consumer::Inner>, BTreeMap<u64, Pending>)>,
+    /// What the consumers lose by it.
+    interest: Option<Box<dyn InterestRemoval>>,
     stage: Stage,
-    /// Whether consumers tell of what was not acknowledged: a purge does that by itself.
-    is_told: bool,
+    /// Whether advisories tell of what was not acknowledged. They do not where a purge was asked for.
+    advise: bool,
 }
 
 struct Removed {
@@ -73,16 +68,15 @@ impl Removal {
         Self {
             stream: stream.clone(),
             removed: Vec::new(),
-            undelivered: Vec::new(),
-            pending: Vec::new(),
+            interest: None,
             stage: Stage::Submitted,
-            is_told: true,
+            advise: true,
         }
     }
 
     pub(super) fn of_purge(stream: &Rc<Stream>) -> Self {
         let mut removal = Self::new(stream);
-        removal.is_told = false;
+        removal.advise = false;
         removal
     }
 
@@ -98,7 +92,7 @@ impl Removal {
         subject: &str,
         size: u64,
     ) {
-        let stream = self.stream.clone();
+        let stream = &self.stream;
         {
             let mut counts = stream.counts.borrow_mut();
             if !counts.removing.insert(sequence) {
@@ -111,23 +105,8 @@ impl Removal {
         }
         self.removed.push(Removed { sequence, subject: subject.into(), size });
         stream.delete_rows(batch, sequence, subject);
-        for consumer in stream.consumers.borrow().values() {
-            let pending = consumer.deliveries.borrow_mut().remove(sequence);
-            if let Some(pending) = pending {
-                consumer.write(&stream, batch);
-                match self.pending.iter_mut().find(|(other, _)| Rc::ptr_eq(other, consumer)) {
-                    Some((_, entries)) => _ = entries.insert(sequence, pending),
-                    None => self.pending.push((consumer.clone(), [(sequence, pending)].into())),
-                }
-            } else if consumer.awaits(sequence, subject) {
-                let mut deliveries = consumer.deliveries.borrow_mut();
-                deliveries.matched = deliveries.matched.saturating_sub(1);
-                match self.undelivered.iter_mut().find(|(other, _)| Rc::ptr_eq(other, consumer)) {
-                    Some((_, count)) => *count += 1,
-                    None => self.undelivered.push((consumer.clone(), 1)),
-                }
-            }
-        }
+        let interest = self.interest.get_or_insert_with(|| stream.interest.clone().removal());
+        interest.add(stream, batch, sequence, subject);
     }
 
     pub(in crate::queue) fn durable(mut self) {
@@ -138,13 +117,11 @@ impl Removal {
             counts.removing.remove(sequence);
         }
         drop(counts);
-        for (consumer, pending) in self.pending.iter().filter(|_| self.is_told) {
-            for (sequence, pending) in pending {
-                consumer.tell_deleted(&self.stream, *sequence, pending);
-            }
+        if let Some(interest) = self.interest.take() {
+            interest.durable(&self.stream, self.advise);
         }
         self.stream.settled.wake();
-        self.stream.wake_all();
+        self.stream.interest.wake_all();
     }
 }
 
@@ -160,16 +137,9 @@ impl Drop for Removal {
             self.stream.subjects.borrow_mut().restore(subject, *sequence, *size);
         }
         drop(counts);
-        for (consumer, count) in &self.undelivered {
-            consumer.deliveries.borrow_mut().matched += count;
-        }
-        for (consumer, entries) in &mut self.pending {
-            for (sequence, mut pending) in std::mem::take(entries) {
-                pending.held = false;
-                consumer.deliveries.borrow_mut().insert(sequence, pending);
-            }
-        }
+        // The consumers get back what they lost.
+        drop(self.interest.take());
         self.stream.settled.wake();
-        self.stream.wake_all();
+        self.stream.interest.wake_all();
     }
 }

@@ -1,0 +1,78 @@
+//! A message as it is delivered.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::queue::{
+    headers::{Block, names},
+    stream::row::MessageRow,
+};
+
+/// A message that was taken.
+pub(super) struct Taken {
+    pub(super) subject: Rc<str>,
+    pub(super) headers: Bytes,
+    pub(super) payload: Bytes,
+    pub(super) stream_sequence: u64,
+    pub(super) consumer_sequence: u64,
+    pub(super) num_delivered: u64,
+    pub(super) num_pending: u64,
+    pub(super) time: u64,
+    /// Of subject, headers and payload.
+    pub(super) size: u64,
+}
+
+/// What a message says.
+pub(super) struct Content {
+    pub(super) subject: Rc<str>,
+    headers: Bytes,
+    payload: Bytes,
+    time: u64,
+    /// How many bytes it has in the stream.
+    pub(super) stored_size: u64,
+}
+
+impl Content {
+    pub(super) fn of(row: &Bytes, stored: &MessageRow<'_>, headers_only: bool) -> Self {
+        let (headers, payload) = match headers_only {
+            true => {
+                let size = stored.payload.len().to_string();
+                (Block(stored.headers).with(names::MESSAGE_SIZE, &size).into(), Bytes::new())
+            }
+            false => (row.slice_ref(stored.headers), row.slice_ref(stored.payload)),
+        };
+        Self {
+            subject: stored.subject.into(),
+            headers,
+            payload,
+            time: stored.time,
+            stored_size: stored.size(),
+        }
+    }
+
+    /// How many bytes are delivered, without the reply subject.
+    pub(super) fn size(&self) -> u64 {
+        (self.subject.len() + self.headers.len() + self.payload.len()) as u64
+    }
+
+    pub(super) fn taken(
+        self,
+        stream_sequence: u64,
+        consumer_sequence: u64,
+        num_delivered: u64,
+        num_pending: u64,
+    ) -> Taken {
+        Taken {
+            size: self.size(),
+            subject: self.subject,
+            headers: self.headers,
+            payload: self.payload,
+            stream_sequence,
+            consumer_sequence,
+            num_delivered,
+            num_pending,
+            time: self.time,
+        }
+    }
+}

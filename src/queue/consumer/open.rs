@@ -1,0 +1,99 @@
+//! Opening the consumers that the store holds.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use super::{
+    configuration::ConsumerRow,
+    deliveries::Deliveries,
+    handle::Consumers,
+    inner::Inner,
+    interest::ConsumerSet,
+    row::{self, DeliveriesRow},
+};
+use crate::{
+    queue::{
+        config::StreamConfig,
+        configurations::{self, Stored},
+        error::Result,
+        stream::{Parts, Stream, StreamRow},
+    },
+    store::{Direction, KeyRange, Table},
+};
+
+impl Consumers {
+    /// A stream that holds nothing yet, and has no consumers.
+    pub(in crate::queue) fn new(parts: Parts, id: u64, created: u64, config: StreamConfig) -> Self {
+        let set = Rc::<ConsumerSet>::default();
+        let stream = Stream::new(parts, set.clone(), id, created, Rc::new(config));
+        Self { stream: Rc::new(stream), set }
+    }
+
+    /// The stream of a row, with its consumers.
+    pub(in crate::queue) async fn open(parts: Parts, row: StreamRow) -> Result<Self> {
+        let set = Rc::<ConsumerSet>::default();
+        let (stream, matched) = Stream::open(parts, set.clone(), row).await?;
+        let consumers = Self { stream: Rc::new(stream), set };
+        if !consumers.stream.deleted.get() {
+            consumers.open_all(&matched).await?;
+        }
+        Ok(consumers)
+    }
+
+    /// Opens the consumers that are stored. `matched` says how many messages have been for each.
+    async fn open_all(&self, matched: &BTreeMap<u64, u64>) -> Result<()> {
+        let stream = &self.stream;
+        let next = stream.next_consumer.get();
+        let (first, last) = {
+            let counts = stream.counts.borrow();
+            (counts.first, counts.last)
+        };
+        for row in configurations::consumers::<ConsumerRow>(&stream.store, stream.id, next).await? {
+            let (id, row) = match row {
+                Stored::Read(row) => row,
+                Stored::Offline(offline) => {
+                    let (name, cause) = offline.told("consumer");
+                    self.set.offline.borrow_mut().insert(name, cause);
+                    self.set.kept_to.set(last);
+                    continue;
+                }
+            };
+            let deliveries = match self.state_of(id).await? {
+                Some(state) => {
+                    let matched = matched.get(&id).copied().unwrap_or(state.taken);
+                    Deliveries::restored(state, matched)
+                }
+                // Rather everything once more than something never.
+                None => Deliveries::starting(first),
+            };
+            let consumer = Inner::new(id, &row, deliveries, stream.clock.now());
+            consumer.base.set(last);
+            self.set.by_name.borrow_mut().insert(consumer.name.to_string(), Rc::new(consumer));
+        }
+        Ok(())
+    }
+
+    /// The state of a consumer; `None` when it can't be read.
+    async fn state_of(&self, consumer: u64) -> Result<Option<DeliveriesRow>> {
+        let (stream, table) = (&self.stream, Table::QueueConsumerStates);
+        let row = stream.store.get(table, row::consumer_key(stream.id, consumer)).await;
+        let row = stream.unless_damaged(row)?;
+        let Some(mut state) = row.as_deref().and_then(DeliveriesRow::decode) else {
+            return Ok(None);
+        };
+        let Some((generation, _)) = state.chunks else { return Ok(Some(state)) };
+        let range = KeyRange::prefix(row::chunks_key(stream.id, consumer, generation));
+        let rows = stream.store.scan(table, range, Direction::Forward, usize::MAX).await;
+        let rows = stream.unless_damaged(rows.map(Some))?;
+        let Some(rows) = rows else { return Ok(None) };
+        let complete = rows.iter().all(|(key, row)| state.add(key, row).is_some());
+        Ok(complete.then_some(state))
+    }
+
+    /// Counts anew what has still to be delivered to each consumer.
+    pub(in crate::queue) async fn recount(&self) -> Result<()> {
+        for consumer in self.all() {
+            consumer.recount().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Purges as they are stored: what they take with them goes after that.
+
+use serde::{Deserialize, Serialize};
+
+use crate::queue::config::LAST_SEQUENCE;
+
+/// Messages that are to go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PurgeRow {
+    pub(super) filter: String,
+    /// Only messages with lower sequence numbers.
+    pub(super) below: u64,
+    pub(super) keep: u64,
+    /// Whether so many are kept of each subject.
+    #[serde(default)]
+    pub(super) each: bool,
+    /// Whether the counts tell of it already: only the rows are left.
+    #[serde(default)]
+    pub(super) garbage: bool,
+}
+
+impl PurgeRow {
+    /// All of a subject but the newest.
+    pub(super) fn of_subject(subject: &str, below: u64, keep: u64) -> Self {
+        Self { filter: subject.to_owned(), below, keep, each: false, garbage: false }
+    }
+
+    /// All of every subject but the newest.
+    pub(super) fn of_each_subject(below: u64, keep: u64) -> Self {
+        Self { filter: ">".to_owned(), below, keep, each: true, garbage: false }
+    }
+
+    /// Everything, of which only the rows are left.
+    pub(super) fn of_garbage(below: u64) -> Self {
+        Self { garbage: true, ..Self::of_all(below) }
+    }
+
+    /// One as it is stored, if it can be.
+    pub(super) fn read(row: &[u8]) -> Option<Self> {
+        let row: Self = serde_json::from_slice(row).ok()?;
+        Some(row).filter(|row| row.below <= LAST_SEQUENCE + 1)
+    }
+
+    /// Everything.
+    pub(super) fn of_all(below: u64) -> Self {
+        Self { filter: ">".to_owned(), below, keep: 0, each: false, garbage: false }
+    }
+}
