@@ -24,6 +24,7 @@ import { pathToFileURL } from "node:url";
 import { filesOf, fingerprint, whenChanged } from "./fingerprint.mjs";
 import { distDir, root, toolchain, wwwDir } from "./project.mjs";
 import { setup } from "./setup.mjs";
+import { budget } from "./sizes.mjs";
 import { main, run, step } from "./steps.mjs";
 import { makeWasm } from "./wasm.mjs";
 
@@ -32,17 +33,27 @@ export async function build(kind = "release") {
   const { build: builds, module: modules } = await toolchain();
   const names = builds[kind].modules;
   for (const name of names) await buildModule(name, modules[name], kind);
+  if (builds[kind].budgets) for (const { line } of await budgets(kind)) console.log(line);
   await buildScripts(kind, names.map((name) => ({ name, ...modules[name] })));
+}
+
+/** How the modules of a kind that has budgets keep to theirs: see `budget`. */
+export async function budgets(kind = "release") {
+  const { modules } = (await toolchain()).build[kind];
+  return Promise.all(modules.map((name) => budget(folderOf(kind, name), name)));
 }
 
 /** Where the modules of a kind stay, so that going from kind to kind makes nothing anew. */
 const modulesOf = (kind) => join("target", "modules", kind);
 
+/** The folder of one. */
+export const folderOf = (kind, name) => join(root, modulesOf(kind), name);
+
 const filesOfModule = (name) => [`${name}.js`, `${name}_bg.wasm`, `${name}.d.ts`, `${name}_bg.wasm.d.ts`];
 
 async function buildModule(name, { cargo, target, takes }, kind) {
   const inputs = await fingerprint(["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src"]);
-  const out = join(root, modulesOf(kind), name);
+  const out = folderOf(kind, name);
   await whenChanged(out, inputs, filesOfModule(name), () =>
     makeWasm(name, kind, { crate: "cdylib", cargo: ["--lib", ...cargo], target, out, takes: takes[kind] }),
   );

@@ -37,10 +37,11 @@ await main(async () => {
   }
   await setup();
   await setupTests();
+  const kind = values.dev ? "dev" : "release";
   const results = new Results();
   for (const [name, group] of Object.entries(groups)) {
     if (values.only && values.only !== name) continue;
-    const choice = { suite: values.suite, build: () => build(values.dev ? "dev" : "release") };
+    const choice = { suite: values.suite, kind, build: () => build(kind) };
     // Where a group can't be built, the others still tell what they find.
     await group(results, choice).catch((error) => results.ended(name, error));
   }

@@ -1,9 +1,10 @@
-// What needs no test to run: format, lints, types.
+// What needs no test to run: format, lints, types, sizes.
 
+import { budgets } from "../build.mjs";
 import { toolchain } from "../project.mjs";
 import { run } from "../steps.mjs";
 
-export async function checks(results, { suite, build }) {
+export async function checks(results, { suite, build, kind }) {
   if (suite) return;
   const { rust } = await toolchain();
   const check = (name, command, ...args) =>
@@ -20,4 +21,11 @@ export async function checks(results, { suite, build }) {
   // The types of what wasm-bindgen makes are part of what is checked.
   await build();
   await check("types", "tsc", "--project", "tsconfig.json");
+  if ((await toolchain()).build[kind].budgets) {
+    await results.suite("size of the wasm", "native", async () => {
+      const all = await budgets(kind);
+      const over = all.filter(({ kept }) => !kept);
+      return { passed: all.length - over.length, failed: over.length, output: over.map(({ line }) => line).join("\n") };
+    });
+  }
 }
