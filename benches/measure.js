@@ -1,15 +1,18 @@
 // How times are taken, for the floor and the homeserver alike.
 
-/** Runs `request` `count` times, one after the other; the median time in milliseconds. */
-export async function median(count, request) {
+/** Runs `request` `count` times, one after the other; the times in milliseconds. */
+export async function timesOf(count, request) {
   const times = [];
   for (let index = 0; index < count; index++) {
     const begin = performance.now();
     await request(index);
     times.push(performance.now() - begin);
   }
-  return middle(times);
+  return times;
 }
+
+/** The median of these times. */
+export const median = async (count, request) => middle(await timesOf(count, request));
 
 /** Runs `request` `count` times, `width` at a time; how many are answered in a second. */
 export async function atATime(count, width, request) {
@@ -27,4 +30,10 @@ export function middle(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/** What 99 of 100 of some numbers are at most. */
+export function p99(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * 0.99) - 1];
 }

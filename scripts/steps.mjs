@@ -48,6 +48,12 @@ export async function step(name, work, { takes } = {}) {
   }
 }
 
+/** Shows how far the current step is, where its work can tell. */
+export function progress(text) {
+  const state = current.getStore();
+  if (state) state.progress = text;
+}
+
 function begin(state) {
   steps.add(state);
   timer ??= setInterval(showProgress, interval);

@@ -1,6 +1,7 @@
 // The floor's page: the same requests as the homeserver's, answered by next to nothing.
 
 import { atATime, median } from "../measure.js";
+import { offer } from "../work.js";
 import { message, openPort, overPort } from "./port.js";
 
 const requests = {
@@ -9,18 +10,6 @@ const requests = {
   put: async () => (await fetch("/floor/put", { method: "PUT", body: message })).json(),
   "port hop": () => overPort({ put: false }),
   "port put": () => overPort({ put: true }),
-};
-
-/** The median time of one request of a kind, in milliseconds. */
-globalThis.one = async (kind, count) => {
-  await handPort();
-  return median(count, requests[kind]);
-};
-
-/** How many requests of a kind are answered in a second, `width` at a time. */
-globalThis.many = async (kind, count, width) => {
-  await handPort();
-  return atATime(count, width, requests[kind]);
 };
 
 /** Gives the service worker a port to the worker; since the last one it may have been ended. */
@@ -39,4 +28,17 @@ if (!navigator.serviceWorker.controller) {
     navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
   });
 }
-globalThis.ready = true;
+
+offer({
+  /** The median time of one request of a kind, in milliseconds. */
+  one: async (kind, count) => {
+    await handPort();
+    return median(count, requests[kind]);
+  },
+
+  /** How many requests of a kind are answered in a second, `width` at a time. */
+  many: async (kind, count, width) => {
+    await handPort();
+    return atATime(count, width, requests[kind]);
+  },
+});

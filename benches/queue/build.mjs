@@ -26,21 +26,22 @@ export function bundleClient() {
   });
 }
 
-/** Builds queue_bench.js and its wasm, in the way of the package's release. */
-export async function buildBench() {
+/** Builds queue_bench.js and its wasm, in the way of the package's build `kind`. */
+export async function buildBench(kind) {
   const inputs = await fingerprint(
     ["Cargo.toml", "Cargo.lock", ".cargo", "wasm-pack.toml", "src", "benches/queue/rust"],
+    kind,
   );
   const out = join(scratchDir, "queue", "rust");
-  const { cargo, takes } = (await toolchain()).module.neurite_queue;
+  const { cargo, target, takes } = (await toolchain()).module.neurite_queue;
   await whenChanged(out, inputs, ["queue_bench.js", "queue_bench_bg.wasm"], () =>
-    makeWasm("queue_bench", "release", {
+    makeWasm("queue_bench", kind, {
       crate: "bench",
       cargo: ["--bench", "queue", ...cargo],
-      // In a folder of its own: what the package is made of stays untouched.
-      target: "target/bench",
+      // What the package's module was made of is there already.
+      target,
       out,
-      takes: takes.release,
+      takes: takes[kind],
     }),
   );
 }

@@ -8,6 +8,7 @@ import { overPort } from "/floor/port.js";
 import { start } from "/queue.js";
 
 import { atATime, median } from "../../measure.js";
+import { offer } from "../../work.js";
 import { payload } from "../payload.js";
 
 const STREAM = "bench";
@@ -19,7 +20,7 @@ let js;
 let manager;
 
 /** Connects to the nats-server at `url`, or to a queue of our own; its version. */
-globalThis.open = async (url) => {
+async function open(url) {
   if (url) {
     nc = await wsconnect({ servers: url });
   } else {
@@ -30,12 +31,12 @@ globalThis.open = async (url) => {
   manager = await jetstreamManager(nc);
   nc.subscribe("echo", { callback: (_, message) => message.respond(message.data) });
   return nc.info.version;
-};
+}
 
-globalThis.finish = async () => {
+async function finish() {
   await nc.close();
   await queue?.destroy();
-};
+}
 
 /** An empty stream, since what was stored before is not what is measured. */
 async function fresh() {
@@ -59,8 +60,6 @@ const measures = {
   "fetch and ackAck": (count) => consume(count, (message) => message.ackAck()),
 };
 
-globalThis.measure = (name, count) => measures[name](count);
-
 /** Fetches 256 at a time and acknowledges each; done when all of that is durable. */
 async function consume(count, acknowledge) {
   await fresh();
@@ -80,4 +79,4 @@ async function consume(count, acknowledge) {
   return (count * 1000) / (performance.now() - begin);
 }
 
-globalThis.ready = true;
+offer({ open, finish, measure: (name, count) => measures[name](count) });

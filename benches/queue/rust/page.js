@@ -1,5 +1,7 @@
 // A page with a worker that measures the queue by its Rust API.
 
+import { offer } from "/work.js";
+
 const worker = new Worker("worker.js", { type: "module" });
 
 /** Has the worker do one thing, the page asking for no other meanwhile. */
@@ -11,8 +13,8 @@ function ask(call, ...args) {
   });
 }
 
-globalThis.open = () => ask("open");
-globalThis.measure = (name, count) => ask("measure", name, count);
-globalThis.finish = () => ask("finish");
-
-globalThis.ready = true;
+offer({
+  open: () => ask("open"),
+  measure: (name, count) => ask("measure", name, count),
+  finish: () => ask("finish"),
+});

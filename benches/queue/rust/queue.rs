@@ -11,5 +11,5 @@ mod measures;
 /// wants.
 fn main() {
     #[cfg(not(target_arch = "wasm32"))]
-    println!("This runs in a browser: npm run bench -- --only queue");
+    println!("This runs in a browser: npm run bench -- --row queue");
 }
