@@ -226,6 +226,31 @@ tests! {
         assert_eq!(world.info("S").await.state.messages, 1);
     }
 
+    async fn a_new_max_deliver_goes_for_what_is_pending() {
+        let world = World::new().await;
+        world.stream(stream(Retention::Limits)).await;
+        let config = |max_deliver| ConsumerConfig { ack_wait: SECOND, max_deliver, ..durable("c") };
+        let consumer = world.consumer("S", config(-1)).await;
+        for payload in ["a", "b"] {
+            world.publish("s.x", payload).await;
+        }
+        for _ in 0..3 {
+            assert_eq!(consumer.fetch(1, NOTHING).await.unwrap()[0].stream_sequence, 1);
+            world.clock.advance(SECOND);
+        }
+        world.consumer("S", config(3)).await;
+        // The first was delivered three times, and the second not yet.
+        assert_eq!(consumer.fetch(2, NOTHING).await.unwrap()[0].stream_sequence, 2);
+        world.settle().await;
+        assert_eq!(consumer.info().set_aside, 1);
+        world.clock.advance(SECOND);
+        world.consumer("S", config(1)).await;
+        assert!(consumer.fetch(2, NOTHING).await.unwrap().is_empty());
+        world.settle().await;
+        let info = consumer.info();
+        assert_eq!((info.set_aside, info.num_ack_pending, info.num_redelivered), (2, 0, 0));
+    }
+
     async fn backoff_replaces_ack_wait_and_nak_delivers_at_once() {
         let world = World::new().await;
         world.stream(stream(Retention::Limits)).await;

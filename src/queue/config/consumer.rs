@@ -211,6 +211,11 @@ impl ConsumerConfig {
         }
     }
 
+    /// How often a message is delivered at most, where that is limited.
+    pub(in crate::queue) fn max_deliveries(&self) -> Option<u64> {
+        u64::try_from(self.max_deliver).ok()
+    }
+
     /// Whether messages are pushed.
     pub(in crate::queue) fn is_push(&self) -> bool {
         self.deliver_subject.is_some()

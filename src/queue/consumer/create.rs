@@ -241,7 +241,7 @@ impl Consumer {
         let filters_changed = before.filters() != config.filters();
         // Nothing is delivered while the filter changes.
         let _turn = inner.turn.lock().await;
-        *inner.config.borrow_mut() = Rc::new(config);
+        inner.set_config(Rc::new(config));
         let changed = async {
             if filters_changed {
                 self.recount().await?;
@@ -251,7 +251,7 @@ impl Consumer {
         }
         .await;
         if changed.is_err() {
-            *inner.config.borrow_mut() = before;
+            inner.set_config(before);
             if filters_changed {
                 self.recount().await?;
             }

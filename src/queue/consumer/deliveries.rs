@@ -1,10 +1,11 @@
 //! Where a consumer is, and what it was delivered and has not acknowledged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     chunks::Chunks,
     pending::Pending,
+    redelivery::Redelivery,
     row::{self, DeliveriesRow},
 };
 
@@ -22,8 +23,10 @@ pub(super) struct Deliveries {
     pub(super) chunks: Chunks,
     /// Acknowledged by batches that are not durable yet.
     pub(super) acking: BTreeMap<u64, Pending>,
-    /// When each of `pending` is delivered again, except those that are held.
-    deadlines: BTreeSet<(u64, u64)>,
+    /// When they are due for redelivery, except those that are held.
+    redelivery: Redelivery,
+    /// How many of them were delivered more than once.
+    redelivered: usize,
     /// When something was delivered and acknowledged last.
     pub(super) delivered_at: u64,
     pub(super) acknowledged_at: u64,
@@ -98,36 +101,38 @@ impl Deliveries {
 
     fn put(&mut self, sequence: u64, pending: Pending) {
         if !pending.held {
-            self.deadlines.insert((pending.deadline, sequence));
+            self.redelivery.insert(sequence, pending.deadline, pending.deliveries);
         }
+        self.redelivered += usize::from(pending.deliveries > 1);
         self.pending.insert(sequence, pending);
     }
 
     fn take(&mut self, sequence: u64) -> Option<Pending> {
         let pending = self.pending.remove(&sequence)?;
-        self.deadlines.remove(&(pending.deadline, sequence));
+        self.redelivery.remove(sequence, pending.deadline, pending.deliveries);
+        self.redelivered -= usize::from(pending.deliveries > 1);
         Some(pending)
     }
 
-    /// At most `limit` messages that are to be delivered again by now, lowest sequence number
-    /// first among equals.
-    pub(super) fn due(&self, now: u64, limit: usize) -> Vec<u64> {
-        self.deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline <= now)
-            .take(limit)
-            .map(|(_, sequence)| *sequence)
-            .collect()
+    /// How often a message may be delivered, from now on.
+    pub(super) fn limit_deliveries(&mut self, most: Option<u64>) {
+        if self.redelivery.max_deliver() == most {
+            return;
+        }
+        self.redelivery.reset(most);
+        for (sequence, pending) in self.pending.iter().filter(|(_, pending)| !pending.held) {
+            self.redelivery.insert(*sequence, pending.deadline, pending.deliveries);
+        }
     }
 
-    /// When the next message is to be delivered again.
-    pub(super) fn next_due(&self) -> Option<u64> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+    /// When messages are due for redelivery.
+    pub(super) fn redelivery(&self) -> &Redelivery {
+        &self.redelivery
     }
 
-    /// When the last of them is to be delivered again.
-    pub(super) fn last_due(&self) -> Option<u64> {
-        self.deadlines.last().map(|(deadline, _)| *deadline)
+    /// How many pending messages were delivered more than once.
+    pub(super) fn num_redelivered(&self) -> usize {
+        self.redelivered
     }
 
     /// Consumer and stream sequence number up to which everything is acknowledged.
@@ -153,7 +158,8 @@ impl Deliveries {
     pub(super) fn reset(&mut self, cursor: u64) {
         self.pending.clear();
         self.chunks.note_all();
-        self.deadlines.clear();
+        self.redelivery.reset(self.redelivery.max_deliver());
+        self.redelivered = 0;
         self.cursor = cursor;
         self.consumer_sequence = 0;
         self.stream_sequence = cursor.saturating_sub(1);

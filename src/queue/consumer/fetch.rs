@@ -39,7 +39,7 @@ impl Consumer {
 
     /// When something is to be delivered that is not now.
     pub(super) fn next_due(&self) -> u64 {
-        let due = self.inner.deliveries.borrow().next_due().unwrap_or(u64::MAX);
+        let due = self.inner.deliveries.borrow().redelivery().next().unwrap_or(u64::MAX);
         let paused = self.inner.config.borrow().paused_until();
         let now = self.stream.clock.now();
         if paused > now { paused } else { due }

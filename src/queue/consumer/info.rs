@@ -85,7 +85,7 @@ impl ConsumerInfo {
         let config = consumer.config();
         // Delivered once each, whatever is noted of them.
         let once = config.max_deliver == 1;
-        let redelivered = deliveries.pending.values().filter(|of| of.deliveries > 1 && !once);
+        let redelivered = if once { 0 } else { deliveries.num_redelivered() };
         let active = |at: u64| (at > 0).then(|| Timestamp::from_millis(at));
         let pause = consumer.pause(now);
         Self {
@@ -104,7 +104,7 @@ impl ConsumerInfo {
                 last_active: active(deliveries.acknowledged_at).filter(|_| config.acknowledges()),
             },
             num_ack_pending: deliveries.pending.len(),
-            num_redelivered: redelivered.count(),
+            num_redelivered: redelivered,
             num_waiting: consumer.fetching.get() + consumer.num_waiting(stream),
             num_pending: deliveries.num_pending(),
             set_aside: consumer.set_aside.get(),

@@ -65,7 +65,8 @@ impl Drop for Writing {
 }
 
 impl Inner {
-    pub(super) fn new(id: u64, row: &ConsumerRow, deliveries: Deliveries, now: u64) -> Self {
+    pub(super) fn new(id: u64, row: &ConsumerRow, mut deliveries: Deliveries, now: u64) -> Self {
+        deliveries.limit_deliveries(row.config.max_deliveries());
         Self {
             id,
             // The name is the durable one, if it is stored without another.
@@ -97,6 +98,11 @@ impl Inner {
 
     pub(super) fn config(&self) -> Rc<ConsumerConfig> {
         self.config.borrow().clone()
+    }
+
+    pub(super) fn set_config(&self, config: Rc<ConsumerConfig>) {
+        self.deliveries.borrow_mut().limit_deliveries(config.max_deliveries());
+        *self.config.borrow_mut() = config;
     }
 
     /// Whether messages of this subject are for it.

@@ -30,6 +30,7 @@ mod progress;
 mod pull;
 mod pump;
 mod push;
+mod redelivery;
 mod request;
 mod reserve;
 mod row;

@@ -108,16 +108,19 @@ impl Consumer {
 
     /// Who does not wait is refused when nothing is there, or only what others wait for already.
     fn admit_no_wait(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+        let waiting = self.inner.waiting.borrow();
+        let wanted = waiting.requests.iter().map(|request| request.left);
+        let wanted = u64::try_from(wanted.fold(0, i64::saturating_add)).unwrap_or(0);
         let there = {
             let deliveries = self.inner.deliveries.borrow();
-            deliveries.num_pending() + deliveries.due(now, usize::MAX).len() as u64
+            let new = deliveries.num_pending();
+            // It does not matter by how many these exceed what the others want.
+            let most = usize::try_from(wanted.saturating_sub(new)).unwrap_or(usize::MAX).max(1);
+            new + deliveries.redelivery().due(now).take(most).count() as u64
         };
         if there == 0 && asked.expires_at(now) == u64::MAX {
             return Err("404 No Messages".to_owned());
         }
-        let waiting = self.inner.waiting.borrow();
-        let wanted = waiting.requests.iter().map(|request| request.left);
-        let wanted = u64::try_from(wanted.fold(0, i64::saturating_add)).unwrap_or(0);
         match there > 0 && there < wanted {
             true => Err("408 Requests Pending".to_owned()),
             false => Ok(()),

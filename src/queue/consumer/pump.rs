@@ -75,7 +75,7 @@ impl Consumer {
         }
         let mut last = inner.active_at.get();
         if !inner.config.borrow().is_push() {
-            last = last.max(inner.deliveries.borrow().last_due().unwrap_or(0));
+            last = last.max(inner.deliveries.borrow().redelivery().last().unwrap_or(0));
         }
         last.saturating_add(threshold)
     }

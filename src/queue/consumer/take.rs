@@ -111,7 +111,10 @@ impl Consumer {
 
     async fn deliver_again(&self, wanted: Wanted, takings: &mut Takings) -> Result<()> {
         self.give_up();
-        let due = self.inner.deliveries.borrow().due(self.stream.clock.now(), wanted.messages);
+        let due: Vec<_> = {
+            let (deliveries, now) = (self.inner.deliveries.borrow(), self.stream.clock.now());
+            deliveries.redelivery().due(now).take(wanted.messages).collect()
+        };
         for sequence in due {
             let row = self.stream.row(sequence).await?;
             let now = self.stream.clock.now();
@@ -148,15 +151,11 @@ impl Consumer {
 
     /// Lets go of what was delivered as often as is allowed and not acknowledged.
     pub(super) fn give_up(&self) {
-        let Ok(max_deliver) = u64::try_from(self.inner.config.borrow().max_deliver) else { return };
-        let deliveries = self.inner.deliveries.borrow();
-        let due = deliveries.due(self.stream.clock.now(), usize::MAX);
-        let exhausted: Vec<_> = due
-            .into_iter()
-            .map(|sequence| (sequence, deliveries.pending[&sequence].deliveries))
-            .filter(|(_, times)| *times >= max_deliver)
-            .collect();
-        drop(deliveries);
+        let exhausted: Vec<_> = {
+            let deliveries = self.inner.deliveries.borrow();
+            let exhausted = deliveries.redelivery().exhausted(self.stream.clock.now());
+            exhausted.map(|sequence| (sequence, deliveries.pending[&sequence].deliveries)).collect()
+        };
         if !exhausted.is_empty() {
             let mut batch = self.batch_of_acks();
             let sequences = exhausted.iter().map(|(sequence, _)| *sequence);
