@@ -1,9 +1,11 @@
 //! The errors of the homeserver: what a client is told.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use ruma::api::{
     client::uiaa::UiaaInfo,
-    error::{ErrorBody, ErrorKind, StandardErrorBody},
+    error::{ErrorBody, ErrorKind, LimitExceededErrorData, RetryAfter, StandardErrorBody},
 };
 
 use crate::{platform::UnreadableBlob, store};
@@ -69,6 +71,14 @@ impl Error {
     /// 413 `M_TOO_LARGE`
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
+    }
+
+    /// 429 `M_LIMIT_EXCEEDED`, with the time after which it is worth trying again.
+    pub fn limit_exceeded(retry_after: Duration) -> Self {
+        let mut data = LimitExceededErrorData::new();
+        data.retry_after = Some(RetryAfter::Delay(retry_after));
+        let kind = ErrorKind::LimitExceeded(data);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, kind, "Too many requests")
     }
 
     /// 401 `M_MISSING_TOKEN`

@@ -14,9 +14,6 @@ use std::{
 
 use imports::{Imports, scripts, sources};
 
-/// Files that may import each other in circles until these are undone: what their paths begin with.
-const CIRCLES_LEFT: &[&str] = &["src/queue/"];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -114,13 +111,7 @@ fn parts_use_those_above_them_only() {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let imports = sources(root());
-    let mut circles = circles(&imports);
-    let left = |file: &&str| CIRCLES_LEFT.iter().any(|begin| file.starts_with(begin));
-    for exception in CIRCLES_LEFT {
-        let has_one = circles.iter().flatten().any(|file| file.starts_with(exception));
-        assert!(has_one, "{exception} has no circles any more and needs no exception");
-    }
-    circles.retain(|circle| !circle.iter().all(|file| left(file)));
+    let circles = circles(&imports);
     assert!(circles.is_empty(), "{}", described(&imports, &circles));
 }
 

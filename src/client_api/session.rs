@@ -68,9 +68,10 @@ async fn login(server: &Services, request: login::v3::Request) -> Result<login::
     };
     let (user_id, login) = match request.login_info {
         login::v3::LoginInfo::Password(given) => {
-            let user_id = with_password(server, given).await?;
-            let login = server.users.login(&user_id, device).await?;
-            (user_id, login)
+            let user_id = named(server, &given)?;
+            server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
+            let login = server.users.login_by_password(&user_id, &given.password, device).await?;
+            (user_id, login.ok_or_else(wrong_password)?)
         }
         login::v3::LoginInfo::Token(given) => {
             let login = server.users.login_by_token(&given.token, device).await?;
@@ -90,24 +91,21 @@ async fn login(server: &Services, request: login::v3::Request) -> Result<login::
     Ok(response)
 }
 
-/// Who a login with a password is; anything wrong with it is told in the same words, so that
-/// nobody learns who has an account.
-async fn with_password(server: &Services, given: login::v3::Password) -> Result<OwnedUserId> {
+/// Who a login with a password is.
+fn named(server: &Services, given: &login::v3::Password) -> Result<OwnedUserId> {
     #[allow(deprecated, reason = "older clients name the user there")]
-    let name = match (given.identifier, given.user) {
-        (Some(UserIdentifier::Matrix(named)), _) => Some(named.user),
+    let name = match (&given.identifier, &given.user) {
+        (Some(UserIdentifier::Matrix(named)), _) => Some(&named.user),
         (Some(_), _) => None,
         (None, Some(user)) => Some(user),
         (None, None) => return Err(Error::missing_param("A login has an identifier")),
     };
-    let refused = || Error::forbidden("Invalid username or password");
-    let user_id = name.and_then(|name| server.users.user_id(&name)).ok_or_else(refused)?;
-    server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
-    if server.users.check_password(&user_id, &given.password).await? {
-        Ok(user_id)
-    } else {
-        Err(refused())
-    }
+    name.and_then(|name| server.users.user_id(name)).ok_or_else(wrong_password)
+}
+
+/// Anything wrong with a login is told in the same words, so that nobody learns who has an account.
+fn wrong_password() -> Error {
+    Error::forbidden("Invalid username or password")
 }
 
 /// `POST /_matrix/client/v3/refresh`

@@ -25,7 +25,7 @@ use crate::{
 /// When `asked` can't be written as JSON.
 fn purpose(sender: Option<&Session>, endpoint: &str, asked: &impl Serialize) -> Result<Purpose> {
     let asked = serde_json::to_string(asked).map_err(Error::internal)?;
-    Ok(Purpose::new(sender, format!("{endpoint} {asked}")))
+    Ok(Purpose::new(sender, &format!("{endpoint} {asked}")))
 }
 
 /// Lets a request of somebody who is logged in pass once they have given their password again.

@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
-use http::StatusCode;
-use ruma::api::error::{ErrorKind, LimitExceededErrorData, RetryAfter};
 use web_time::Instant;
 
 use crate::{Error, Result};
@@ -79,13 +77,7 @@ impl RateLimits {
             return Ok(());
         }
         let missing = (1.0 - bucket.tokens) / rate;
-        let mut data = LimitExceededErrorData::new();
-        data.retry_after = Some(RetryAfter::Delay(Duration::from_secs_f64(missing.ceil())));
-        Err(Error::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::LimitExceeded(data),
-            "Too many requests",
-        ))
+        Err(Error::limit_exceeded(Duration::from_secs_f64(missing.ceil())))
     }
 }
 

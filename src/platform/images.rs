@@ -55,7 +55,7 @@ pub async fn scale(_: &super::Blob, _: u32, _: u32, _: Scaling) -> Option<super:
 }
 
 /// `blob` drawn smaller; `None` when it is small enough already or not
-/// a picture that can be drawn here.
+/// a picture that can be drawn here. To draw a large one takes tens of milliseconds.
 #[cfg(target_arch = "wasm32")]
 pub async fn scale(
     blob: &super::Blob,
@@ -64,10 +64,30 @@ pub async fn scale(
     scaling: Scaling,
 ) -> Option<super::Blob> {
     use wasm_bindgen::JsCast;
+
+    let picture = blob.as_web();
+    let crop = scaling == Scaling::Crop;
+    let input = [picture.clone().into(), width.into(), height.into(), crop.into()];
+    let drawn = match super::helper::run("scale", &input).await {
+        Some(drawn) => drawn.dyn_into().ok(),
+        None => draw(picture, width, height, scaling).await,
+    };
+    drawn.map(Into::into)
+}
+
+/// The same, in this worker.
+#[cfg(target_arch = "wasm32")]
+pub async fn draw(
+    picture: &web_sys::Blob,
+    width: u32,
+    height: u32,
+    scaling: Scaling,
+) -> Option<web_sys::Blob> {
+    use wasm_bindgen::JsCast;
     use wasm_bindgen_futures::JsFuture;
 
     let scope: web_sys::WorkerGlobalScope = js_sys::global().dyn_into().ok()?;
-    let bitmap = scope.create_image_bitmap_with_blob(blob.as_web()).ok()?;
+    let bitmap = scope.create_image_bitmap_with_blob(picture).ok()?;
     let bitmap: web_sys::ImageBitmap = JsFuture::from(bitmap).await.ok()?.dyn_into().ok()?;
     let drawn = async {
         let plan = plan((bitmap.width(), bitmap.height()), width, height, scaling)?;
@@ -97,7 +117,7 @@ pub async fn scale(
     .await;
     // Frees the pixels now and not at some collection.
     bitmap.close();
-    drawn.map(Into::into)
+    drawn
 }
 
 #[cfg(test)]

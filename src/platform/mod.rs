@@ -1,11 +1,15 @@
-//! What the machine below gives: clock, timers, tasks, who waits for them, randomness, locks,
-//! large values.
+//! What the machine below gives: clock, timers, tasks, who waits for them, randomness, locks, large
+//! values, and another thread for what would hold this one for long.
 //!
 //! With `store::indexeddb` and `web`, the only place that knows whether it is in a browser.
 
+#[cfg(feature = "homeserver")]
+mod argon2id;
 mod blob;
 #[cfg(feature = "homeserver")]
 mod caller;
+#[cfg(all(feature = "homeserver", target_arch = "wasm32"))]
+pub mod helper;
 #[cfg(feature = "homeserver")]
 pub mod http;
 #[cfg(feature = "homeserver")]
@@ -16,6 +20,10 @@ mod native;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
+#[cfg(all(feature = "homeserver", target_arch = "wasm32"))]
+pub use argon2id::compute as compute_argon2id;
+#[cfg(feature = "homeserver")]
+pub use argon2id::{Secret, argon2id};
 pub use blob::{Blob, UnreadableBlob};
 #[cfg(feature = "homeserver")]
 pub use caller::{Caller, Waiting};

@@ -5,7 +5,7 @@ use ruma::{DeviceId, OwnedUserId, UserId, api::error::ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Standing, Users, passwords,
+    Standing, Users,
     sessions::{Login, NewDevice, now},
 };
 use crate::{
@@ -117,11 +117,14 @@ impl Users {
     pub async fn register(&self, new: NewAccount) -> Result<(OwnedUserId, Option<Login>)> {
         let username = new.username.unwrap_or_else(|| platform::random_string(12).to_lowercase());
         let user_id = self.available(&username).await?;
+        let password = match &new.password {
+            Some(password) => Some(self.accepted_hash(password).await?),
+            None => None,
+        };
         let _guard = self.inner.locks.lock(user_id.clone()).await;
         if self.account(&user_id).await?.is_some() {
             return Err(user_in_use());
         }
-        let password = new.password.as_deref().map(accepted_hash).transpose()?;
         let account = Account {
             created: now(),
             password,
@@ -151,7 +154,7 @@ impl Users {
         password: &str,
         device: Option<NewDevice>,
     ) -> Result<Option<Login>> {
-        let password = accepted_hash(password)?;
+        let password = self.accepted_hash(password).await?;
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
         account.standing.check_lock()?;
@@ -176,11 +179,40 @@ impl Users {
     /// # Errors
     /// 403 `M_USER_DEACTIVATED` when the account was given up.
     pub async fn check_password(&self, user_id: &UserId, password: &str) -> Result<bool> {
+        Ok(self.matching_hash(user_id, password).await?.is_some())
+    }
+
+    /// The hash that is kept of a user's password, if that is `password`.
+    async fn matching_hash(&self, user_id: &UserId, password: &str) -> Result<Option<String>> {
         let account = self.account(user_id).await?;
         if account.as_ref().is_some_and(|account| account.deactivated) {
             return Err(deactivated());
         }
-        passwords::verify(password, account.and_then(|account| account.password).as_deref())
+        let kept = account.and_then(|account| account.password);
+        let matches = self.inner.passwords.verify(password, kept.as_deref()).await?;
+        Ok(kept.filter(|_| matches))
+    }
+
+    /// Logs a user in by their password; `None` when it is another.
+    ///
+    /// # Errors
+    /// As [`Users::login`]; 429 `M_LIMIT_EXCEEDED` when too many log in at once.
+    pub async fn login_by_password(
+        &self,
+        user_id: &UserId,
+        password: &str,
+        new: NewDevice,
+    ) -> Result<Option<Login>> {
+        let Some(hash) = self.matching_hash(user_id, password).await? else { return Ok(None) };
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        // It may have been changed meanwhile, and its devices deleted.
+        if self.active_account(user_id).await?.password != Some(hash) {
+            return Ok(None);
+        }
+        let mut batch = Batch::new();
+        let login = self.admit(&mut batch, user_id, new).await?;
+        self.inner.store.commit(batch).await?;
+        Ok(Some(login))
     }
 
     /// Whether the user can log in with a password.
@@ -198,7 +230,7 @@ impl Users {
         password: &str,
         only: Option<&DeviceId>,
     ) -> Result<()> {
-        let password = accepted_hash(password)?;
+        let password = self.accepted_hash(password).await?;
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;
         account.password = Some(password);
@@ -229,16 +261,16 @@ impl Users {
         self.inner.store.commit(batch).await?;
         Ok(rest)
     }
-}
 
-/// The hash of a password, if it is one that is taken: any that is not empty.
-fn accepted_hash(password: &str) -> Result<String> {
-    if password.is_empty() {
-        return Err(Error::new(
-            StatusCode::BAD_REQUEST,
-            ErrorKind::WeakPassword,
-            "A password has at least one character",
-        ));
+    /// The hash of a password, if it is one that is taken: any that is not empty.
+    async fn accepted_hash(&self, password: &str) -> Result<String> {
+        if password.is_empty() {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::WeakPassword,
+                "A password has at least one character",
+            ));
+        }
+        self.inner.passwords.hash(password).await
     }
-    passwords::hash(password)
 }

@@ -7,6 +7,7 @@ use ruma::{
     OwnedDeviceId, OwnedUserId, UserId,
     api::client::uiaa::{AuthFlow, AuthType},
 };
+use sha2::{Digest, Sha256};
 
 use super::{Session, Users, sessions::now};
 use crate::{Error, Result, platform};
@@ -22,14 +23,15 @@ const SESSIONS: usize = 1024;
 pub struct Purpose {
     /// Who began it, on which device; nobody is logged in yet who registers.
     owner: Option<(OwnedUserId, OwnedDeviceId)>,
-    /// An endpoint and what is asked of it.
-    request: String,
+    /// The hash of an endpoint and what is asked of it, which may be long, or a new password.
+    request: [u8; 32],
 }
 
 impl Purpose {
     /// A request of `sender`.
-    pub fn new(sender: Option<&Session>, request: String) -> Self {
+    pub fn new(sender: Option<&Session>, request: &str) -> Self {
         let owner = sender.map(|sender| (sender.user_id.clone(), sender.device_id.clone()));
+        let request = Sha256::digest(request).into();
         Self { owner, request }
     }
 

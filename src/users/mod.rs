@@ -50,7 +50,10 @@ pub use self::{
     standing::Standing,
     to_device::Messages,
 };
-use self::{interactive::Interactive, one_time_keys::KeyCountCache, sessions::SessionCache};
+use self::{
+    interactive::Interactive, one_time_keys::KeyCountCache, passwords::Passwords,
+    sessions::SessionCache,
+};
 use crate::{feed::Feed, platform::KeyedMutex, store::Store};
 
 /// A handle to the users of this homeserver; clones share it.
@@ -72,6 +75,7 @@ struct Inner {
     sessions: SessionCache,
     key_counts: KeyCountCache,
     interactive: Interactive,
+    passwords: Passwords,
 }
 
 impl Users {
@@ -88,6 +92,7 @@ impl Users {
                 sessions: SessionCache::default(),
                 key_counts: KeyCountCache::default(),
                 interactive: Interactive::default(),
+                passwords: Passwords::default(),
             }),
         }
     }

@@ -9,6 +9,8 @@ mod storage;
 #[cfg(feature = "homeserver")]
 mod exchange;
 #[cfg(feature = "homeserver")]
+mod helper;
+#[cfg(feature = "homeserver")]
 mod homeserver;
 #[cfg(feature = "homeserver")]
 mod options;

@@ -156,7 +156,7 @@ function rememberWorkers() {
   globalThis.Worker = class extends globalThis.Worker {
     constructor(url, options) {
       super(url, options);
-      globalThis.startedWorkers.push({ url: String(url), worker: this });
+      globalThis.startedWorkers.push({ url: String(url), name: options?.name ?? "", worker: this });
     }
   };
 }
@@ -167,16 +167,22 @@ export function waitFor(page, condition, ...args) {
 }
 
 /**
- * Ends, where they stand, the dedicated workers of `page` whose script's name contains `part`, as a
- * crash would: nobody is told, and nothing that waits in them is run any more. Resolves to how many.
+ * Ends, where they stand, the dedicated workers of `page` whose script's name contains `part`, or
+ * instead those that help such a worker, as a crash would: nobody is told, and nothing that waits in
+ * them is run any more. Resolves to how many.
  */
-export function killWorkers(page, part = "worker.js") {
-  return page.evaluate((part) => {
-    const ended = globalThis.startedWorkers.filter(({ url }) => url.includes(part));
-    globalThis.startedWorkers = globalThis.startedWorkers.filter(({ url }) => !url.includes(part));
-    for (const { worker } of ended) worker.terminate();
-    return ended.length;
-  }, part);
+export function killWorkers(page, part = "worker.js", { helpers = false } = {}) {
+  return page.evaluate(
+    (part, helpers) => {
+      const { startedWorkers } = globalThis;
+      const ended = startedWorkers.filter(({ url, name }) => url.includes(part) && name.endsWith(":helper") === helpers);
+      globalThis.startedWorkers = startedWorkers.filter((started) => !ended.includes(started));
+      for (const { worker } of ended) worker.terminate();
+      return ended.length;
+    },
+    part,
+    helpers,
+  );
 }
 
 /** The first truthy result of `condition`, asked again and again for at most `timeout` ms. */

@@ -43,6 +43,8 @@ export class OwnedWorker {
   #speaker: Worker | MessagePort | undefined;
   /** Ports for who speaks first. */
   #early: MessagePort[] = [];
+  /** The worker's helper: see server/helper.ts. */
+  #helper: Worker | SharedWorker | undefined;
   #left = new AbortController();
   #silence: ReturnType<typeof setTimeout> | undefined;
 
@@ -71,6 +73,7 @@ export class OwnedWorker {
     port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (this.#left.signal.aborted || !this.#choose(worker, port)) return;
       if (data.kind === "compiled") this.wasm = data.wasm;
+      else if (data.kind === "help") this.#help(data.port);
       else if (data.kind === "alive") whenReleased(data.lock, this.#left.signal, () => this.ongone());
       else this.onfailed(new StartError(data.error.name, data.error.message, causeOf(data.error)));
     };
@@ -100,6 +103,16 @@ export class OwnedWorker {
     return true;
   }
 
+  /** Makes a helper, in the place of one that is of no more use. */
+  #help(port: MessagePort): void {
+    if (this.#helper) end(this.#helper);
+    this.#helper = undefined;
+    if (!this.wasm) return;
+    const helper = this.make(this.place.workerUrl, `neurite:${this.config.storage}:helper`);
+    if ("terminate" in helper) post(helper, { kind: "help", port, wasm: this.wasm }, [port]);
+    this.#helper = helper;
+  }
+
   /** A port that leads to what is in it. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
@@ -119,6 +132,7 @@ export class OwnedWorker {
     clearTimeout(this.#silence);
     this.onfailed = () => {};
     for (const worker of this.#workers) end(worker);
+    if (this.#helper) end(this.#helper);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Announcement, FromWorker, ToWorker, WorkerConfig } from "../shared
 import { announcements, databaseLock } from "../shared/names.js";
 import { Callers, type HomeserverChannel } from "./callers.js";
 import type { Engine } from "./engine.js";
+import { help, Helper, type Helping, type Tasks } from "./helper.js";
 import { Logger, type SetLog } from "./logger.js";
 import { forgetMade, isLost, rememberMade } from "./lost-data.js";
 
@@ -21,6 +22,8 @@ export interface Contents {
   setLog: SetLog;
   start(config: WorkerConfig): Promise<Engine>;
   destroy(storage: string): Promise<void>;
+  /** What can be done in a helper, and how it is said who does it. */
+  helper?: { tasks: Tasks; set(helper: Helping): void };
 }
 
 const lock = uniqueName("neurite:worker");
@@ -61,6 +64,10 @@ function connect(channel: HomeserverChannel): void {
 
 function receive(message: ToWorker, owner: Owner): void {
   if (message.kind === "connect") return connect(portChannel(message.port));
+  if (message.kind === "help") {
+    const ready = Promise.all([contents.init({ module_or_path: message.wasm }), held]);
+    return help(message.port, contents.helper?.tasks ?? {}, lock, ready);
+  }
   void held.then(() => tell(owner, { kind: "alive", lock }));
   starting ??= start(message, owner);
   starting.catch((error: unknown) => {
@@ -86,6 +93,10 @@ async function start(message: Extract<ToWorker, { kind: "start" }>, owner: Owner
   const dataLost = await lost;
   if (dataLost) {
     logger.error(`the database ${storage} is gone, by the browser or by hand, and begins anew`);
+  }
+  // A shared worker belongs to no page that could make one.
+  if (!("onconnect" in self)) {
+    contents.helper?.set(new Helper((port) => tell(owner, { kind: "help", port }, [port]), logger));
   }
   const engine = await contents.start(config);
   void rememberMade(storage);
@@ -158,8 +169,8 @@ async function compile(url: string | undefined): Promise<WebAssembly.Module> {
   }
 }
 
-function tell(owner: Owner, message: FromWorker): void {
-  owner.postMessage(message);
+function tell(owner: Owner, message: FromWorker, transfer: Transferable[] = []): void {
+  owner.postMessage(message, transfer);
 }
 
 /** An error that nothing caught, in wasm: its memory can't be trusted any longer. */

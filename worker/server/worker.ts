@@ -1,6 +1,6 @@
 // The homeserver's worker.
 
-import init, { Homeserver, setLog } from "../../dist/neurite.js";
+import init, { argon2id, Homeserver, scale, setHelper, setLog } from "../../dist/neurite.js";
 import { run } from "./run.js";
 
 run({
@@ -9,4 +9,5 @@ run({
   setLog,
   start: (config) => Homeserver.start(config),
   destroy: (storage) => Homeserver.destroy(storage),
+  helper: { tasks: { argon2id, scale }, set: setHelper },
 });

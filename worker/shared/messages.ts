@@ -169,7 +169,9 @@ export type ToWorker =
       wasmUrl?: string | undefined;
       wasm?: WebAssembly.Module | undefined;
     }
-  | { kind: "connect"; port: MessagePort };
+  | { kind: "connect"; port: MessagePort }
+  /** Be a helper of who is at the other end, and nothing else. */
+  | { kind: "help"; port: MessagePort; wasm: WebAssembly.Module };
 
 /** From a worker to the page that owns it. */
 export type FromWorker =
@@ -177,6 +179,8 @@ export type FromWorker =
   | { kind: "alive"; lock: string }
   /** The compiled module, so that the next worker need not compile it again. */
   | { kind: "compiled"; wasm: WebAssembly.Module }
+  /** Make a helper that speaks over this port. */
+  | { kind: "help"; port: MessagePort }
   | { kind: "failed"; error: { name: StartErrorName; message: string; stack?: string | undefined } };
 
 /** Between all pages and workers with one storage, over a BroadcastChannel, which carries no ports. */
