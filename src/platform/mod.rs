@@ -17,6 +17,7 @@ pub mod images;
 mod keyed_mutex;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod turns;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
@@ -29,13 +30,14 @@ pub use blob::{Blob, UnreadableBlob};
 pub use caller::{Caller, Waiting};
 pub use keyed_mutex::{KeyedGuard, KeyedMutex};
 #[cfg(not(target_arch = "wasm32"))]
-use native::wall_clock;
+pub use native::{next_turn, run, sleep, utc_offset};
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{next_turn, run, sleep, spawn, utc_offset};
+use native::{spawn_task, wall_clock};
+pub use turns::give_way;
 #[cfg(target_arch = "wasm32")]
-use wasm::wall_clock;
+pub use wasm::{next_turn, sleep, utc_offset};
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{next_turn, sleep, spawn, utc_offset};
+use wasm::{spawn_task, wall_clock};
 
 use std::{future::Future, time::Duration};
 
@@ -54,6 +56,11 @@ pub fn unix_millis() -> u64 {
 #[cfg(feature = "homeserver")]
 pub fn now() -> MilliSecondsSinceUnixEpoch {
     MilliSecondsSinceUnixEpoch(ruma::UInt::new_saturating(unix_millis()))
+}
+
+/// Lets `future` run by itself: natively inside [`run`], in a browser on the event loop.
+pub fn spawn(future: impl Future<Output = ()> + 'static) {
+    spawn_task(turns::in_turns(future));
 }
 
 /// Runs `future` for at most `limit`; `None` when the time ran out first.

@@ -30,8 +30,7 @@ fn millis(time: SystemTime) -> f64 {
     }
 }
 
-/// Lets `future` run by itself; must be called inside [`run`].
-pub fn spawn(future: impl Future<Output = ()> + 'static) {
+pub(super) fn spawn_task(future: impl Future<Output = ()> + 'static) {
     tokio::task::spawn_local(future);
 }
 

@@ -14,8 +14,7 @@ pub(super) fn wall_clock() -> f64 {
     Date::now()
 }
 
-/// Lets `future` run by itself on the event loop.
-pub fn spawn(future: impl Future<Output = ()> + 'static) {
+pub(super) fn spawn_task(future: impl Future<Output = ()> + 'static) {
     wasm_bindgen_futures::spawn_local(future);
 }
 

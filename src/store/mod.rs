@@ -29,7 +29,7 @@ pub use self::{
     tables::Table,
 };
 use self::{engine::Engine, memory::Memory};
-use crate::platform::Blob;
+use crate::platform::{self, Blob};
 
 /// A handle to the one store of a homeserver; clones share it.
 #[derive(Clone)]
@@ -81,6 +81,7 @@ impl Store {
     /// # Errors
     /// When it can't be read.
     pub async fn get(&self, table: Table, key: impl AsRef<[u8]>) -> Result<Option<Bytes>> {
+        platform::give_way().await;
         self.engine.get(&batch::full_key(table, key.as_ref())).await
     }
 
@@ -114,6 +115,7 @@ impl Store {
         let start = batch::full_key(table, &range.start.unwrap_or_default());
         let end =
             range.end.map_or_else(|| vec![table as u8 + 1], |end| batch::full_key(table, &end));
+        platform::give_way().await;
         self.engine.scan(start..end, direction, limit).await
     }
 

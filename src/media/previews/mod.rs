@@ -138,7 +138,7 @@ async fn describe(
         let bytes = found.content.bytes().await?;
         let encoding = encoding.or_else(|| page::declared_encoding(&bytes));
         let html = outside::text(&bytes, encoding.as_deref().unwrap_or("utf-8"));
-        data = page::read(&html);
+        data = page::read(&html).await;
         // Where redirects led to is what relative addresses are relative to.
         let base = Url::parse(&found.url).unwrap_or_else(|_| url.clone());
         let link = page::take_picture(&mut data).and_then(|link| base.join(&link).ok());

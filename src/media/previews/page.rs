@@ -15,12 +15,16 @@ use html5ever::{
 };
 use serde_json::{Map, Value};
 
+use crate::platform;
+
 /// How long a text is told at most, in characters.
 const LONGEST: usize = 1000;
 /// How many properties are told at most.
 const PROPERTIES: usize = 64;
 /// Where a page may declare its encoding, in bytes. HTML §Determining the character encoding
 const DECLARATIONS: usize = 1024;
+/// How much of a page is read before others have their turn, in bytes.
+const PIECE: usize = 64 * 1024;
 /// What OpenGraph calls the address of a picture, the best first.
 const PICTURES: [&str; 3] = ["og:image:secure_url", "og:image:url", "og:image"];
 
@@ -35,8 +39,16 @@ struct Reader {
 }
 
 /// The properties of a page, by the names of OpenGraph.
-pub(super) fn read(html: &str) -> Map<String, Value> {
-    let reader = tokenize(html);
+pub(super) async fn read(mut html: &str) -> Map<String, Value> {
+    let tokenizer = tokenizer();
+    while !html.is_empty() {
+        let (piece, rest) = html.split_at(html.floor_char_boundary(PIECE));
+        feed(&tokenizer, piece);
+        html = rest;
+        platform::next_turn().await;
+    }
+    tokenizer.end();
+    let reader = tokenizer.sink;
     let mut properties = reader.open_graph.take();
     for (name, fallback) in
         [("og:title", reader.title.take()), ("og:description", reader.description.take())]
@@ -58,7 +70,10 @@ pub(super) fn read(html: &str) -> Map<String, Value> {
 /// The encoding that the beginning of a page declares.
 pub(super) fn declared_encoding(page: &[u8]) -> Option<String> {
     let start = &page[..page.len().min(DECLARATIONS)];
-    tokenize(&String::from_utf8_lossy(start)).encoding.take()
+    let tokenizer = tokenizer();
+    feed(&tokenizer, &String::from_utf8_lossy(start));
+    tokenizer.end();
+    tokenizer.sink.encoding.take()
 }
 
 /// The type that a `Content-Type` names, and the encoding.
@@ -85,14 +100,15 @@ pub(super) fn drop_picture(properties: &mut Map<String, Value>) {
     properties.retain(|name, _| name != "og:image" && !name.starts_with("og:image:"));
 }
 
-fn tokenize(html: &str) -> Reader {
+fn tokenizer() -> Tokenizer<Reader> {
+    Tokenizer::new(Reader::default(), TokenizerOpts::default())
+}
+
+fn feed(tokenizer: &Tokenizer<Reader>, html: &str) {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
-    let tokenizer = Tokenizer::new(Reader::default(), TokenizerOpts::default());
     // It stops for scripts alone, and the reader runs none.
     let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink
 }
 
 /// A text on one line, not too long.
