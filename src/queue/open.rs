@@ -11,7 +11,7 @@ use super::{
     facade::Queue,
     stream::StreamRow,
 };
-use crate::store::Store;
+use crate::store::{Options, Store, memory::Disk};
 
 impl Queue {
     /// The queue that `store` holds.
@@ -28,7 +28,9 @@ impl Queue {
     /// When the store can't be read.
     pub async fn open_with(store: Store, clock: Rc<dyn Clock>) -> Result<Self> {
         let (next, rows) = configurations::streams::<StreamRow>(&store).await?;
-        let queue = Self::new(store, clock, next);
+        // Gone with the queue.
+        let memory = Store::open_memory(&Disk::new(), Options::default()).await?;
+        let queue = Self::new(store, memory, clock, next);
         let streams = &queue.inner.streams;
         for row in rows {
             let row = match row {

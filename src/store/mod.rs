@@ -17,7 +17,6 @@ mod tables;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use serde::de::DeserializeOwned;
 
 pub use self::{
@@ -38,16 +37,6 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store in memory, gone with its last handle.
-    pub fn memory() -> Self {
-        let disk = memory::Disk::new();
-        let opening = Self::open_memory(&disk, Options::default());
-        // A disk in memory is taken over without waiting, and an empty one holds nothing that
-        // can't be read.
-        let store = opening.now_or_never().and_then(Result::ok);
-        store.expect("an empty disk in memory opens at once")
-    }
-
     /// A store on a disk in memory, which may hold one from before.
     ///
     /// # Errors

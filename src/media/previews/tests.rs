@@ -47,7 +47,8 @@ impl Web {
 
 async fn media() -> Media {
     let name = server_name!("neurite.test").to_owned();
-    Media::open(Store::memory(), name).await.unwrap()
+    let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+    Media::open(store, name).await.unwrap()
 }
 
 async fn preview(media: &Media, web: &Web, url: &str) -> Result<Map<String, Value>> {

@@ -135,8 +135,10 @@ impl Answer {
         let start = format!(r#"{{"type":"io.nats.jetstream.api.v1.{name}_response""#);
         match &self.outcome {
             // The fields of an object, without its opening brace.
-            Ok(Body { json, .. }) if json.len() > 2 => format!("{start},{}", &json[1..]),
-            Ok(_) => format!("{start}}}"),
+            Ok(Body { json, .. }) => match json.strip_prefix('{') {
+                Some(fields) if fields != "}" => format!("{start},{fields}"),
+                _ => format!("{start}}}"),
+            },
             Err(error) => {
                 // Numbers and text always have a JSON form.
                 let error = serde_json::to_string(error).unwrap_or_default();

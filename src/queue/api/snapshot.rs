@@ -224,9 +224,9 @@ async fn receive(
 ) {
     loop {
         let stalled = clock.sleep_until(clock.now() + PATIENCE.as_millis() as u64);
-        let piece = match futures::future::select(pieces.next(), stalled).await {
-            Either::Left((Some(piece), _)) => piece,
-            _ => return tracing::warn!("a stream is not restored: nothing comes any more"),
+        let Either::Left((Some(piece), _)) = futures::future::select(pieces.next(), stalled).await
+        else {
+            return tracing::warn!("a stream is not restored: nothing comes any more");
         };
         let Some(reply) = piece.reply else {
             return tracing::warn!("a stream is not restored: a piece can't be answered");

@@ -35,9 +35,9 @@ impl ConsumerConfig {
         self.check_names()?;
         self.check_acks()?;
         if self.is_push() {
-            self.check_push(stream)?
+            self.check_push(stream)?;
         } else {
-            self.check_pull(stream)?
+            self.check_pull(stream)?;
         }
         self.check_limits(stream)?;
         if self.direct && !self.is_push() {

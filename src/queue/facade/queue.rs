@@ -58,10 +58,16 @@ pub(in crate::queue) struct Inner {
 
 impl Queue {
     /// A queue over `store` that has no streams yet; the next one gets the id `next_stream`.
-    pub(in crate::queue) fn new(store: Store, clock: Rc<dyn Clock>, next_stream: u64) -> Self {
+    /// Streams that are kept in memory are in `memory`.
+    pub(in crate::queue) fn new(
+        store: Store,
+        memory: Store,
+        clock: Rc<dyn Clock>,
+        next_stream: u64,
+    ) -> Self {
         let inner = Inner {
             store,
-            memory: Store::memory(),
+            memory,
             clock,
             broker: Broker::new(),
             streams: Rc::default(),

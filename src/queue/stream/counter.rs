@@ -40,7 +40,7 @@ impl Total {
     /// The total that a message says.
     pub(super) fn of(headers: &[u8], payload: &[u8]) -> Self {
         let read = || {
-            let value = Number::parse(&serde_json::from_slice::<Value>(payload).ok()?.val)?;
+            let value = Number::parse(&serde_json::from_slice::<Value<'_>>(payload).ok()?.val)?;
             let sources = match Block(headers).get(names::COUNTER_SOURCES) {
                 Some(sources) => serde_json::from_str(sources).ok()?,
                 None => Sources::new(),
