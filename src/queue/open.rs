@@ -43,7 +43,7 @@ impl Queue {
             let (id, name) = (row.id, row.config.name.clone());
             match Consumers::open(queue.durable_parts(), row).await {
                 Ok(stream) => queue.start(stream),
-                Err(cause) if cause.err_code == Error::OFFLINE => {
+                Err(cause) if cause.is(&Error::stream_offline("")) => {
                     let cause = cause.description.into_owned();
                     streams.set_offline(Offline { id, name: Some(name), cause });
                 }

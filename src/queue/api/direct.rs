@@ -5,7 +5,7 @@ use crate::{
     platform,
     queue::{
         broker::{CoreMessage, Subscription},
-        error::Error,
+        error::Status,
         facade::Queue,
         stream::{DirectReply, DirectRequest},
     },
@@ -67,22 +67,20 @@ async fn answers(
     request: &Request,
 ) -> Vec<DirectReply> {
     if request.check_level().is_err() {
-        return vec![DirectReply::status("412 Required Api Level")];
+        return vec![DirectReply::status(&Status::REQUIRED_API_LEVEL)];
     }
     let Ok(wanted) = request.parse_leniently::<DirectRequest>() else {
-        return vec![DirectReply::status("408 Malformed Request")];
+        return vec![DirectReply::status(&Status::MALFORMED_REQUEST)];
     };
     let wanted = match subject {
         None => wanted,
         // The subject says it all.
-        Some(_) if !is_plain(&wanted) => return vec![DirectReply::status("408 Bad Request")],
+        Some(_) if !is_plain(&wanted) => return vec![DirectReply::status(&Status::BAD_REQUEST)],
         Some(subject) => DirectRequest { no_hdr: wanted.no_hdr, ..DirectRequest::last_of(subject) },
     };
     match queue.direct_get(stream, &wanted).await {
         Ok(answers) => answers,
-        Err(Error { code, description, .. }) => {
-            vec![DirectReply::status(&format!("{code} {description}"))]
-        }
+        Err(cause) => vec![DirectReply::status(&Status::from(&cause))],
     }
 }
 

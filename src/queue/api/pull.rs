@@ -5,6 +5,7 @@ use super::request::is_known_level;
 use crate::queue::{
     broker::{CoreMessage, Subscription},
     consumer::PullRequest,
+    error::Status,
     facade::Queue,
 };
 
@@ -23,7 +24,7 @@ fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Ok(consumer) = queue.free_consumer(stream, name) else { return false };
     let Some(reply) = message.reply.clone() else { return true };
     if !is_known_level(&message.headers) {
-        consumer.tell(&reply, "412 Required Api Level");
+        consumer.send_status(&reply, &Status::REQUIRED_API_LEVEL);
         return true;
     }
     match PullRequest::read(&message.payload) {

@@ -18,7 +18,7 @@ use crate::{
         broker::{Broker, CoreMessage},
         clock::Clock,
         config::StreamConfig,
-        error::{Error, Result},
+        error::{Error, Result, Status},
         facade::{Queue, Restore, Snapshot, StreamInfo},
         notify::Notify,
         stream::StreamState,
@@ -119,13 +119,13 @@ impl Sending {
             flow.rung.wake();
         });
         let status = match self.send(snapshot, wanted).await {
-            Ok(()) => "204".to_owned(),
+            Ok(()) => Status::SNAPSHOT_END,
             Err(status) => status,
         };
-        self.publish(None, &status, Bytes::new());
+        self.publish(None, status.block(), Bytes::new());
     }
 
-    async fn send(&self, mut snapshot: Snapshot, wanted: &SnapshotRequest) -> Result<(), String> {
+    async fn send(&self, mut snapshot: Snapshot, wanted: &SnapshotRequest) -> Result<(), Status> {
         let or = |asked, otherwise| if asked == 0 { otherwise } else { asked };
         let chunk = or(wanted.chunk_size, CHUNK).clamp(LEAST, MAX_CHUNK);
         let window = or(wanted.window_size, WINDOW).clamp(LEAST, MAX_WINDOW);
@@ -136,7 +136,7 @@ impl Sending {
             if self.broker.has_interest(&self.to) {
                 break;
             }
-            self.within(until, changed).await.ok_or("408 No Interest")?;
+            self.within(until, changed).await.ok_or(Status::NO_INTEREST)?;
         }
         for number in 1.. {
             let until = self.clock.now() + PATIENCE.as_millis() as u64;
@@ -146,17 +146,17 @@ impl Sending {
                     break;
                 }
                 if !self.broker.has_interest(&self.to) {
-                    return Err("408 No Interest".to_owned());
+                    return Err(Status::NO_INTEREST);
                 }
-                self.within(until, rung).await.map(drop).ok_or("408 No Flow Response")?;
+                self.within(until, rung).await.map(drop).ok_or(Status::NO_FLOW_RESPONSE)?;
             }
-            let piece = snapshot.next(chunk).await.map_err(|cause| format!("500 {cause}"))?;
+            let piece = snapshot.next(chunk).await.map_err(Status::snapshot_failed)?;
             if piece.is_empty() {
                 break;
             }
             let (reply, last) =
                 (format!("{}.{}.{number}", self.acks, piece.len()), piece.len() < chunk);
-            self.publish((!last).then_some(&*reply), "", piece);
+            self.publish((!last).then_some(&*reply), Bytes::new(), piece);
             if last {
                 break;
             }
@@ -173,11 +173,7 @@ impl Sending {
         }
     }
 
-    fn publish(&self, reply: Option<&str>, status: &str, payload: Bytes) {
-        let headers = match status {
-            "" => Bytes::new(),
-            status => format!("NATS/1.0 {status}\r\n\r\n").into(),
-        };
+    fn publish(&self, reply: Option<&str>, headers: Bytes, payload: Bytes) {
         self.broker.publish(&CoreMessage {
             subject: self.to.clone(),
             reply: reply.map(Into::into),

@@ -30,7 +30,7 @@ pub(in crate::queue) struct Checker<'a> {
     pub(in crate::queue) stream: &'a dyn Fn(&str) -> Option<Rc<StreamConfig>>,
 }
 
-pub(super) fn refused(description: impl Into<String>) -> Error {
+pub(super) fn refused(description: impl std::fmt::Display) -> Error {
     Error::stream_config(description)
 }
 

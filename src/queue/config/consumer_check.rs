@@ -10,6 +10,7 @@ use super::{
 use crate::queue::{
     error::{Error, Result},
     subject,
+    time::go_duration,
 };
 
 /// JetStream's own defaults.
@@ -49,7 +50,9 @@ impl ConsumerConfig {
         self.check_filters()?;
         self.check_start()?;
         if self.sampled().is_none() {
-            return Err(Error::invalid_sampling(&self.sample_freq));
+            let given = self.sample_freq.strip_suffix('%').unwrap_or(&self.sample_freq);
+            let cause = format!("strconv.Atoi: parsing {given:?}: invalid syntax");
+            return Err(Error::invalid_sampling(cause));
         }
         if self.flow_control && self.idle_heartbeat.is_zero() {
             return Err(Error::FLOW_CONTROL_NEEDS_HEARTBEATS);
@@ -97,7 +100,8 @@ impl ConsumerConfig {
             [(&self.name, "consumer name"), (&self.durable_name, "consumer durable name")]
         {
             if !name.is_empty() && !is_name(name) {
-                return Err(Error::consumer_name(what));
+                let text = format!(r"{what} can not contain '.', '*', '>', '\', '/'");
+                return Err(Error::stream_config(text));
             }
         }
         if self.num_replicas > 1 {
@@ -190,7 +194,7 @@ impl ConsumerConfig {
         if !limits.inactive_threshold.is_zero()
             && self.inactive_threshold > limits.inactive_threshold
         {
-            return Err(Error::inactive_threshold_excess(limits.inactive_threshold));
+            return Err(Error::inactive_threshold_excess(go_duration(limits.inactive_threshold)));
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::{
     queue::{
         config::{AckPolicy, ConsumerConfig, DeliverPolicy, Retention, StreamConfig, limit},
         configurations,
-        error::{Error, Result},
+        error::{Error, Result, Status},
         subject,
     },
     store::{Batch, Table},
@@ -281,7 +281,7 @@ impl Consumer {
     /// Ends what waits for it, since it is deleted.
     fn dismiss(&self) {
         self.inner.deleted.set(true);
-        self.end_requests("409 Consumer Deleted");
+        self.end_requests(&Status::CONSUMER_DELETED);
         self.inner.wake.wake();
     }
 }

@@ -8,7 +8,10 @@ use super::{
     take::{Takings, Wanted},
     waiting::Request,
 };
-use crate::queue::{config::PriorityPolicy, error::Result};
+use crate::queue::{
+    config::PriorityPolicy,
+    error::{Result, Status},
+};
 
 /// At most how many messages are taken at once.
 const CHUNK: usize = 256;
@@ -91,7 +94,7 @@ impl Consumer {
             place.filter(|_| is_cut).and_then(|place| requests.remove(place))
         };
         if let Some(request) = found {
-            self.end(&request, "409 Message Size Exceeds MaxBytes");
+            self.end(&request, &Status::MESSAGE_SIZE_EXCEEDS_MAX_BYTES);
         }
         served
     }
@@ -121,7 +124,7 @@ impl Consumer {
         request.bytes = request.bytes.map(|bytes| bytes.saturating_sub(size));
         match request.bytes {
             Some(0) => {}
-            Some(_) if request.left <= 0 => self.end(&request, "409 Batch Completed"),
+            Some(_) if request.left <= 0 => self.end(&request, &Status::BATCH_COMPLETED),
             None if request.left <= 0 => {}
             _ => {
                 if request.heartbeat > 0 {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     platform,
-    queue::{config::PriorityPolicy, stream::Stream, time::Timestamp},
+    queue::{config::PriorityPolicy, error::Status, stream::Stream, time::Timestamp},
 };
 
 /// How long the id of a pinned client is.
@@ -18,10 +18,10 @@ const LEAST_PRIORITY: i64 = 9;
 
 impl Inner {
     /// Why a request is not let into its group.
-    pub(super) fn admit_to_group(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+    pub(super) fn admit_to_group(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let config = self.config();
         let policy = config.priority_policy;
-        let refused = |cause: &str| Err(format!("400 Bad Request - {cause}"));
+        let refused = |cause: &str| Err(Status::bad_pull_request(cause));
         if (asked.min_pending > 0 || asked.min_ack_pending > 0)
             && policy != PriorityPolicy::Overflow
         {
@@ -45,7 +45,7 @@ impl Inner {
         if config.priority_policy == PriorityPolicy::PinnedClient && !asked.id.is_empty() {
             match &mut self.group.borrow_mut().pinned {
                 Some(pinned) if *pinned.id == *asked.id => pinned.asked_at = now,
-                Some(_) => return Err("423 Nats-Pin-Id mismatch".to_owned()),
+                Some(_) => return Err(Status::PIN_ID_MISMATCH),
                 None => {}
             }
         }

@@ -1,6 +1,6 @@
 //! Pull requests of clients: which wait, and how each is answered. ADR-13
 
-use std::{collections::VecDeque, rc::Rc};
+use std::{collections::VecDeque, fmt::Display, rc::Rc};
 
 use bytes::Bytes;
 
@@ -9,17 +9,17 @@ use super::{
     waiting::Request,
 };
 use crate::queue::{
-    broker::CoreMessage, config::PriorityPolicy, headers::Block, time::go_duration,
+    broker::CoreMessage, config::PriorityPolicy, error::Status, headers::Block, time::go_duration,
 };
 
-const TOO_MANY: &str = "409 Exceeded MaxWaiting";
-
 impl Consumer {
-    /// Sends a status to who asked.
-    pub(in crate::queue) fn tell(&self, to: &str, status: &str) -> usize {
-        let headers = Bytes::from(format!("NATS/1.0 {status}\r\n\r\n"));
-        let message = CoreMessage { headers, ..CoreMessage::new(to, "") };
-        self.stream.broker.publish(&message)
+    /// Sends a status to a reply subject.
+    pub(in crate::queue) fn send_status(&self, to: &str, status: &Status) {
+        self.send_headers(to, status.block());
+    }
+
+    fn send_headers(&self, to: &str, headers: Bytes) {
+        self.stream.broker.publish(&CoreMessage { headers, ..CoreMessage::new(to, "") });
     }
 
     /// The message for a client.
@@ -38,7 +38,7 @@ impl Consumer {
 
     /// Refuses what is no pull request.
     pub(in crate::queue) fn refuse_request(&self, cause: &str, reply: &str) {
-        self.tell(reply, &format!("400 Bad Request - {cause}"));
+        self.send_status(reply, &Status::bad_pull_request(cause));
     }
 
     /// Takes on a pull request, or refuses it.
@@ -48,8 +48,8 @@ impl Consumer {
         inner.active_at.set(now);
         if let Err(status) = self.admit(&asked, now) {
             // Who misses heartbeats asks again in its own time, and not at once.
-            if status != TOO_MANY || asked.idle_heartbeat().is_zero() {
-                self.tell(&reply, &status);
+            if status != Status::EXCEEDED_MAX_WAITING || asked.idle_heartbeat().is_zero() {
+                self.send_status(&reply, &status);
             }
             return;
         }
@@ -74,26 +74,24 @@ impl Consumer {
     }
 
     /// Why a request is refused, if it is.
-    fn admit(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+    fn admit(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let config = self.inner.config();
         if config.is_push() {
-            return Err("409 Consumer is push based".to_owned());
+            return Err(Status::CONSUMER_IS_PUSH_BASED);
         }
         let heartbeat = asked.idle_heartbeat();
         if !heartbeat.is_zero() && heartbeat * 2 > asked.expires() {
-            return Err("400 Bad Request - heartbeat value too large".to_owned());
+            return Err(Status::bad_pull_request("heartbeat value too large"));
         }
         if config.max_request_batch > 0 && asked.batch > config.max_request_batch {
-            return Err(format!("409 Exceeded MaxRequestBatch of {}", config.max_request_batch));
+            return Err(Status::exceeded_max_request_batch(config.max_request_batch));
         }
         let longest = config.max_request_expires;
         if !longest.is_zero() && asked.expires() > longest {
-            let longest = go_duration(longest);
-            return Err(format!("409 Exceeded MaxRequestExpires of {longest}"));
+            return Err(Status::exceeded_max_request_expires(go_duration(longest)));
         }
         if config.max_request_max_bytes > 0 && asked.max_bytes > config.max_request_max_bytes {
-            let most = config.max_request_max_bytes;
-            return Err(format!("409 Exceeded MaxRequestMaxBytes of {most}"));
+            return Err(Status::exceeded_max_request_max_bytes(config.max_request_max_bytes));
         }
         self.inner.admit_to_group(asked, now)?;
         self.forget_gone();
@@ -101,13 +99,13 @@ impl Consumer {
             self.admit_no_wait(asked, now)?;
         }
         if self.inner.waiting.borrow().requests.len() as i64 >= config.max_waiting {
-            return Err(TOO_MANY.to_owned());
+            return Err(Status::EXCEEDED_MAX_WAITING);
         }
         Ok(())
     }
 
     /// Who does not wait is refused when nothing is there, or only what others wait for already.
-    fn admit_no_wait(&self, asked: &PullRequest, now: u64) -> Result<(), String> {
+    fn admit_no_wait(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let waiting = self.inner.waiting.borrow();
         let wanted = waiting.requests.iter().map(|request| request.left);
         let wanted = u64::try_from(wanted.fold(0, i64::saturating_add)).unwrap_or(0);
@@ -119,10 +117,10 @@ impl Consumer {
             new + deliveries.redelivery().due(now).take(most).count() as u64
         };
         if there == 0 && asked.expires_at(now) == u64::MAX {
-            return Err("404 No Messages".to_owned());
+            return Err(Status::NO_MESSAGES);
         }
         match there > 0 && there < wanted {
-            true => Err("408 Requests Pending".to_owned()),
+            true => Err(Status::REQUESTS_PENDING),
             false => Ok(()),
         }
     }
@@ -134,12 +132,12 @@ impl Consumer {
         waiting.requests.retain(|request| broker.has_interest(&request.reply));
     }
 
-    /// Tells a request that it ends, with what it did not get.
-    pub(super) fn end(&self, request: &Request, status: &str) {
+    /// Ends a request with a status, and with what it did not get.
+    pub(super) fn end(&self, request: &Request, status: &Status) {
         let (left, bytes) = (request.left, request.bytes.unwrap_or(0));
-        let status =
-            format!("{status}\r\nNats-Pending-Messages: {left}\r\nNats-Pending-Bytes: {bytes}");
-        self.tell(&request.reply, &status);
+        let left: [(&str, &dyn Display); 2] =
+            [("Nats-Pending-Messages", &left), ("Nats-Pending-Bytes", &bytes)];
+        self.send_headers(&request.reply, status.block_with(&left));
     }
 
     /// Ends what has waited too long, and lets the others know that they are not forgotten.
@@ -161,21 +159,28 @@ impl Consumer {
             (expired, beating)
         };
         for request in expired {
-            self.end(&request, "408 Request Timeout");
+            self.end(&request, &Status::REQUEST_TIMEOUT);
         }
         for reply in beating {
-            self.tell(&reply, &self.heartbeat());
+            self.send_heartbeat(&reply, None);
         }
     }
 
-    /// The status that tells where the consumer is: what it delivered last, and where it looked last.
-    pub(super) fn heartbeat(&self) -> String {
-        let deliveries = self.inner.deliveries.borrow();
-        format!(
-            "100 Idle Heartbeat\r\nNats-Last-Consumer: {}\r\nNats-Last-Stream: {}",
-            deliveries.consumer_sequence,
-            deliveries.cursor.saturating_sub(1)
-        )
+    /// Sends where the consumer is: what it delivered last, and where it looked last. `stalled` is the
+    /// flow control request that is not answered.
+    pub(super) fn send_heartbeat(&self, to: &str, stalled: Option<&str>) {
+        let (consumer_sequence, stream_sequence) = {
+            let deliveries = self.inner.deliveries.borrow();
+            (deliveries.consumer_sequence, deliveries.cursor.saturating_sub(1))
+        };
+        let mut headers: Vec<(&str, &dyn Display)> = vec![
+            ("Nats-Last-Consumer", &consumer_sequence),
+            ("Nats-Last-Stream", &stream_sequence),
+        ];
+        if let Some(stalled) = &stalled {
+            headers.push(("Nats-Consumer-Stalled", stalled));
+        }
+        self.send_headers(to, Status::IDLE_HEARTBEAT.block_with(&headers));
     }
 
     /// Ends those who don't wait for what is not there. What may not be delivered is there.
@@ -190,7 +195,7 @@ impl Consumer {
         };
         self.inner.waiting.borrow_mut().requests = left;
         for request in ended {
-            self.tell(&request.reply, "404 No Messages");
+            self.send_status(&request.reply, &Status::NO_MESSAGES);
         }
     }
 
@@ -207,15 +212,15 @@ impl Consumer {
         };
         self.inner.waiting.borrow_mut().requests = left;
         for request in ended {
-            self.end(&request, "423 Nats-Wrong-Pin-Id");
+            self.end(&request, &Status::WRONG_PIN_ID);
         }
     }
 
     /// Ends all requests.
-    pub(super) fn end_requests(&self, status: &str) {
+    pub(super) fn end_requests(&self, status: &Status) {
         let all = std::mem::take(&mut self.inner.waiting.borrow_mut().requests);
         for request in all {
-            self.tell(&request.reply, status);
+            self.send_status(&request.reply, status);
         }
     }
 }

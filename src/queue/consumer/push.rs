@@ -2,15 +2,13 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-
 use super::{delivery::Taken, flow::Asked, handle::Consumer, take::Wanted};
 use crate::{
     platform,
     queue::{
         broker::CoreMessage,
         config::{AckPolicy, ReplayPolicy},
-        error::Result,
+        error::{Result, Status},
         headers::Block,
     },
 };
@@ -152,7 +150,7 @@ impl Consumer {
         }
         let message = CoreMessage {
             reply: Some(reply),
-            headers: Bytes::from_static(b"NATS/1.0 100 FlowControl Request\r\n\r\n"),
+            headers: Status::FLOW_CONTROL_REQUEST.block(),
             ..CoreMessage::new(to, "")
         };
         stream.broker.publish(&message);
@@ -187,12 +185,7 @@ impl Consumer {
             flow.beat_at = now + every;
             let stalled = flow.asked.as_ref().map(|asked| asked.reply.clone());
             drop(flow);
-            let mut status = self.heartbeat();
-            if let Some(reply) = stalled {
-                status.push_str("\r\nNats-Consumer-Stalled: ");
-                status.push_str(&reply);
-            }
-            self.tell(to, &status);
+            self.send_heartbeat(to, stalled.as_deref());
             self.ask_for_acks(to);
             return now + every;
         }

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{
-    error::Error,
     info::{self, MAX_PAYLOAD},
     outbound::{Outbound, Outlet},
     parser::{Command, Parser, Publish},
@@ -21,6 +20,7 @@ use crate::{
     queue::{
         broker::{Broker, ClientId, CoreMessage, Subscription},
         clock::Clock,
+        error::{ProtocolError as Error, Status},
         json, subject,
     },
 };
@@ -221,13 +221,8 @@ impl Inner {
         let subscriptions = self.subscriptions.borrow();
         let mut all = subscriptions.values();
         let Some(one) = all.find(|one| subject::matches(&one.subject, &reply)) else { return };
-        let headers = format!("NATS/1.0 503\r\nNats-Subject: {}\r\n\r\n", request.subject);
-        let answer = CoreMessage {
-            subject: reply,
-            reply: None,
-            headers: headers.into(),
-            payload: Bytes::new(),
-        };
+        let headers = Status::NO_RESPONDERS.block_with(&[("Nats-Subject", &request.subject)]);
+        let answer = CoreMessage { subject: reply, reply: None, headers, payload: Bytes::new() };
         self.outbound.message(&answer, &one.sid, true);
         self.flush_soon();
     }

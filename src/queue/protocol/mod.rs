@@ -5,13 +5,13 @@
 //! client that doesn't keep up is told so and left.
 
 mod connection;
-mod error;
 mod info;
 mod outbound;
 pub mod parser;
 mod server;
 
-pub use self::{
-    connection::Connection, error::Error, info::MAX_PAYLOAD, outbound::Outlet, server::Server,
+pub use self::{connection::Connection, info::MAX_PAYLOAD, outbound::Outlet, server::Server};
+pub use super::{
+    error::ProtocolError as Error,
+    server::{API_LEVEL, VERSION},
 };
-pub use super::server::{API_LEVEL, VERSION};

@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::error::Error;
+use crate::queue::error::ProtocolError as Error;
 
 /// How long a line may be, as in nats-server.
 const MAX_CONTROL_LINE: usize = 4096;

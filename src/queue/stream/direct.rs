@@ -1,13 +1,13 @@
 //! Direct gets: messages as answers, one or many. ADR-31
 
-use std::rc::Rc;
+use std::{fmt::Display, rc::Rc};
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{base::Stream, get::StoredMessage};
 use crate::queue::{
-    error::Result,
+    error::{Result, Status},
     headers::{Block, names},
     subject,
     time::Timestamp,
@@ -55,17 +55,18 @@ pub struct DirectReply {
 
 impl DirectReply {
     /// An answer without a message.
-    pub fn status(status: &str) -> Self {
-        let headers = format!("NATS/1.0 {status}\r\n\r\n").into();
-        Self { headers, payload: Bytes::new() }
+    pub(in crate::queue) fn status(status: &Status) -> Self {
+        Self { headers: status.block(), payload: Bytes::new() }
     }
 
     /// The end of many answers.
     fn end(pending: u64, last: u64, up_to: Option<u64>) -> Self {
-        let up_to = up_to.map_or(String::new(), |up_to| format!("\r\nNats-UpTo-Sequence: {up_to}"));
-        Self::status(&format!(
-            "204 EOB\r\nNats-Num-Pending: {pending}\r\nNats-Last-Sequence: {last}{up_to}"
-        ))
+        let mut headers: Vec<(&str, &dyn Display)> =
+            vec![("Nats-Num-Pending", &pending), (names::LAST_SEQUENCE, &last)];
+        if let Some(up_to) = &up_to {
+            headers.push(("Nats-UpTo-Sequence", up_to));
+        }
+        Self { headers: Status::END_OF_BATCH.block_with(&headers), payload: Bytes::new() }
     }
 
     /// A message; `place` is how many come after it and the sequence number of the one before.
@@ -117,10 +118,10 @@ impl Stream {
         request: &DirectRequest,
     ) -> Result<Vec<DirectReply>> {
         if request.is_empty() {
-            return Ok(vec![DirectReply::status("408 Empty Request")]);
+            return Ok(vec![DirectReply::status(&Status::EMPTY_REQUEST)]);
         }
         if request.is_contradictory() {
-            return Ok(vec![DirectReply::status("408 Bad Request")]);
+            return Ok(vec![DirectReply::status(&Status::BAD_REQUEST)]);
         }
         self.tidied().await?;
         match request.multi_last.is_empty() {
@@ -130,7 +131,7 @@ impl Stream {
     }
 
     async fn direct_messages(self: &Rc<Self>, request: &DirectRequest) -> Result<Vec<DirectReply>> {
-        let not_found = || vec![DirectReply::status("404 Message Not Found")];
+        let not_found = || vec![DirectReply::status(&Status::MESSAGE_NOT_FOUND)];
         let is_batch = request.batch > 0;
         let mut from = match request.start_time {
             Some(time) => self.first_at(time.millis_up()).await?,
@@ -174,7 +175,7 @@ impl Stream {
     /// The last messages of several subjects, as they were at one moment.
     async fn direct_last(self: &Rc<Self>, request: &DirectRequest) -> Result<Vec<DirectReply>> {
         let visible = self.counts.borrow().visible();
-        let no_results = || vec![DirectReply::status("404 No Results")];
+        let no_results = || vec![DirectReply::status(&Status::NO_RESULTS)];
         let mut up_to = request.up_to_seq;
         if let Some(time) = request.up_to_time {
             up_to = self.first_at(time.millis_up()).await?.saturating_sub(1);
@@ -188,11 +189,11 @@ impl Stream {
             let each = self.last_of_each(filter, 0, up_to, MOST_SUBJECTS).await?;
             match each {
                 Some(each) => found.extend(each.iter().map(|entry| entry.sequence)),
-                None => return Ok(vec![DirectReply::status("413 Too Many Results")]),
+                None => return Ok(vec![DirectReply::status(&Status::TOO_MANY_RESULTS)]),
             }
         }
         if found.len() > MOST_SUBJECTS {
-            return Ok(vec![DirectReply::status("413 Too Many Results")]);
+            return Ok(vec![DirectReply::status(&Status::TOO_MANY_RESULTS)]);
         }
         if found.is_empty() {
             return Ok(no_results());
