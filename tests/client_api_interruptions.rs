@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How a request is interrupted.
 #[derive(Clone, Copy, Debug)]
 enum Interruption {
-    /// Who asked does not wait any longer after so many turns of the event loop.
+    /// Who asked does not wait any longer from this moment on: see [`World::moment`].
     Abort(usize),
     /// The same, and they ask again at once.
     AbortAndAgain(usize),
@@ -85,9 +85,9 @@ impl World {
         let server = self.server.clone();
         let references = Rc::strong_count(&server);
         let over = match how {
-            Interruption::Abort(turns) => abort_after(turns, ask.answer()).await.is_some(),
-            Interruption::AbortAndAgain(turns) => {
-                let over = abort_after(turns, ask.answer()).await.is_some();
+            Interruption::Abort(moment) => self.abort(ask, moment).await,
+            Interruption::AbortAndAgain(moment) => {
+                let over = self.abort(ask, moment).await;
                 let again = ask.answer().await;
                 assert!(again.status < 500, "{how:?}: {again:?}");
                 over
@@ -108,6 +108,34 @@ impl World {
             ask.by.server = self.server.clone();
         }
         over
+    }
+
+    /// Whether the request was over before it was aborted.
+    async fn abort(&self, ask: &Ask, moment: usize) -> bool {
+        let moment = self.moment(moment);
+        matches!(select(pin!(ask.answer()), pin!(moment)).await, Either::Left(_))
+    }
+
+    /// A moment in a request that begins now: after each of its first turns of the event loop, then
+    /// after each of some turns from each of its writes. While a password is hashed there are many
+    /// turns, in which nothing happens.
+    async fn moment(&self, moment: usize) {
+        const FIRST: usize = 48;
+        const AFTER_EACH_WRITE: usize = 8;
+        let begun = self.disk.operations();
+        let turns = match moment.checked_sub(FIRST) {
+            None => moment,
+            Some(later) => {
+                let writes = (later / AFTER_EACH_WRITE) as u64 + 1;
+                while self.disk.operations() < begun + writes {
+                    platform::next_turn().await;
+                }
+                later % AFTER_EACH_WRITE
+            }
+        };
+        for _ in 0..turns {
+            platform::next_turn().await;
+        }
     }
 
     /// Whether the request was over before the fault.
