@@ -6,7 +6,20 @@
 //!
 //! Everything runs on one thread: handles are `Rc`, futures are not `Send`.
 
-#![forbid(unsafe_code)]
+// Bad input gets an error of the specification; only tests may panic.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::exit,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 #[cfg(feature = "homeserver")]
 pub mod client_api;

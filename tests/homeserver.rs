@@ -262,7 +262,7 @@ tests! {
 
     async fn a_start_puts_right_what_clients_of_the_queue_changed_before() {
         let place = support::place::Place::new();
-        let before = support::client::server_over(place.open().await, |_| {}).await;
+        let before = server_over(place.open().await, |_| {}).await;
         let alice = Client::register(&before, "alice").await;
         let room = create_room(&alice).await;
         for change in 0..5 {
@@ -285,7 +285,7 @@ tests! {
                 }
                 _ => drop(queue.create_consumer("ROOM_EVENTS", consumer("client")).await.unwrap()),
             }
-            let server = support::client::server_over(place.open().await, |_| {}).await;
+            let server = server_over(place.open().await, |_| {}).await;
             let alice = Client { server: server.clone(), ..alice.clone() };
             send(&alice, &room, change).await;
             assert_eq!(found(&alice).await, change + 1, "{change}");

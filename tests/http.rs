@@ -101,7 +101,7 @@ fn router() -> Router<Done> {
     routes.add(put);
     routes.add(name);
     routes.add_raw(Method::POST, "/raw/{one}/{other}", raw);
-    Router::builder().add(routes).finish().unwrap()
+    Router::builder().with(routes).finish().unwrap()
 }
 
 async fn answer(router: &Router<Done>, done: &Done, request: Request<Body>) -> (u16, Value) {

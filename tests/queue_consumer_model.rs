@@ -370,6 +370,6 @@ proptest! {
         ],
         operations in prop::collection::vec(operation(), 1..80),
     ) {
-        neurite::platform::run(run(retention, operations));
+        platform::run(run(retention, operations));
     }
 }

@@ -278,7 +278,7 @@ async fn step(world: &mut World, model: &mut Model, retention: Retention, operat
             world.settle().await;
         }
         Operation::Finish(consumer, place, end) => {
-            finish(world, model, retention, consumer, place, end).await
+            finish(world, model, retention, consumer, place, end).await;
         }
         Operation::Delete(sequence) => {
             let deleted = world.queue.delete_message("S", sequence).await.is_ok();

@@ -41,7 +41,7 @@ impl Answers {
 impl Sink for Answers {
     fn message(&self, _: Level, _: &str, _: &str, _: &Fields) {}
 
-    fn span(&self, name: &str, part: &str, _: &Fields, _: std::time::Duration) {
+    fn span(&self, name: &str, part: &str, _: &Fields, _: Duration) {
         if (name, part) == ("sync", "sync") {
             self.0.fetch_add(1, Ordering::Relaxed);
         }

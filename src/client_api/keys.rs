@@ -173,7 +173,7 @@ async fn upload_signatures(
 ) -> Result<upload_signatures::v3::Response> {
     let mut signed = Vec::new();
     for (user_id, keys) in &request.signed_keys {
-        for (id, key) in keys.iter() {
+        for (id, key) in keys {
             let key = serde_json::from_str(key.get())
                 .map_err(|cause| Error::bad_json(cause.to_string()))?;
             signed.push((user_id.clone(), id.to_owned(), key));

@@ -80,9 +80,8 @@ async fn authenticate(
         _ => None,
     };
     // Nothing was completed in a session that is gone: what is given now can still be enough.
-    let session = known
-        .map(ToOwned::to_owned)
-        .unwrap_or_else(|| users.begin_stages(purpose.clone(), flows.clone()));
+    let session =
+        known.map_or_else(|| users.begin_stages(purpose.clone(), flows.clone()), ToOwned::to_owned);
     if let Some((auth, stage)) = auth.and_then(|auth| Some((auth, auth.auth_type()?))) {
         match attempt(server, purpose.user_id(), &flows, auth).await? {
             Ok(()) => {

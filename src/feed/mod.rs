@@ -89,6 +89,9 @@ impl Feed {
 
     /// Gives `change` a position without storing it: for what may be forgotten when the worker
     /// ends. It is visible once everything recorded before it is durable.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn announce(&self, change: Change) -> Result<Position> {
         // An empty batch queues behind those under way, so the order of positions holds.
         let mut batch = Batch::new();

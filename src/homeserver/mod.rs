@@ -79,7 +79,7 @@ impl Homeserver {
             sync,
             limits,
         };
-        let router = Router::builder().add(client_api::routes()).finish()?;
+        let router = Router::builder().with(client_api::routes()).finish()?;
         let server = Rc::new(Self { services, router });
         server.finish_follow_ups_or_warn().await;
         server.keep_expiring();

@@ -44,8 +44,10 @@ pub fn caller<T>(request: &http::Request<T>) -> Caller {
     request.extensions().get().cloned().unwrap_or_default()
 }
 
-/// Parses a request; what can't be parsed is told as `M_NOT_JSON`, `M_BAD_JSON` or
-/// `M_INVALID_PARAM`.
+/// Parses a request.
+///
+/// # Errors
+/// 400 `M_NOT_JSON`, `M_BAD_JSON` or `M_INVALID_PARAM`.
 pub fn parse<R: IncomingRequest>(
     head: &http::Request<()>,
     body: &[u8],

@@ -79,7 +79,7 @@ impl<S: 'static> Router<S> {
 
 impl<S: 'static> Builder<S> {
     /// Adds the endpoints of an API.
-    pub fn add<A: Api<Services = S>>(mut self, routes: Routes<A>) -> Self {
+    pub fn with<A: Api<Services = S>>(mut self, routes: Routes<A>) -> Self {
         for (path, methods) in routes.into_table() {
             self.table.entry(path).or_default().extend(methods);
         }

@@ -54,10 +54,8 @@ fn is_ruma(target: &str) -> bool {
 /// What a parser says, without the strings it quotes: it may have met a secret where it expected
 /// something else.
 pub(crate) fn without_values(text: &str) -> Cow<'_, str> {
-    match (text.find('"'), text.rfind('"')) {
-        (Some(first), Some(last)) if first < last => {
-            format!("{}…{}", &text[..=first], &text[last..]).into()
-        }
+    match text.split_once('"').map(|(before, rest)| (before, rest.rsplit_once('"'))) {
+        Some((before, Some((_, after)))) => format!("{before}\"…\"{after}").into(),
         _ => text.into(),
     }
 }

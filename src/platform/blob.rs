@@ -46,9 +46,9 @@ impl Blob {
 #[cfg(target_arch = "wasm32")]
 impl Blob {
     /// A blob of these bytes.
+    #[expect(clippy::expect_used, reason = "the constructor throws only for what are no parts")]
     pub fn new(bytes: Bytes) -> Self {
         let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(&*bytes));
-        // The constructor throws only for parts that are not an iterable of parts.
         Self {
             inner: web_sys::Blob::new_with_u8_array_sequence(&parts).expect("one part of bytes"),
         }

@@ -9,6 +9,7 @@ use std::{
 ///
 /// # Panics
 /// When the operating system refuses to make a runtime.
+#[expect(clippy::expect_used, reason = "a program has nothing to go on with then")]
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -47,7 +47,7 @@ impl Services {
             avatar_url: profile.avatar_url(),
         };
         self.rooms.update_profile(user_id, &shown).await?;
-        Ok(self.sync.presence().renamed(user_id).await?)
+        self.sync.presence().renamed(user_id).await
     }
 
     /// Makes the guests of a room leave it, if it does not let guests in. spec: client-server

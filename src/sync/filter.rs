@@ -22,8 +22,8 @@ fn type_matches(pattern: &str, kind: &str) -> bool {
         if parts.peek().is_none() {
             return rest.ends_with(part);
         }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
             None => return false,
         }
     }

@@ -28,6 +28,9 @@ fn prefix(user_id: &UserId, room_id: Option<&RoomId>) -> Key {
 
 impl Users {
     /// The content of one type of account data.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn account_data(
         &self,
         user_id: &UserId,
@@ -39,6 +42,9 @@ impl Users {
     }
 
     /// All account data of a user for a room, or all that is global.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn all_account_data(
         &self,
         user_id: &UserId,
@@ -63,6 +69,9 @@ impl Users {
     }
 
     /// Sets one type of account data.
+    ///
+    /// # Errors
+    /// 413 `M_TOO_LARGE` or 400 `M_INVALID_PARAM` for what is too large or long.
     pub async fn set_account_data(
         &self,
         user_id: &UserId,

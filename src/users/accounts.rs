@@ -65,6 +65,9 @@ fn deactivated() -> Error {
 
 impl Users {
     /// The account of a user of this homeserver.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>> {
         Ok(self.inner.store.get_json(Table::Accounts, account_key(user_id)).await?)
     }
@@ -216,6 +219,9 @@ impl Users {
     }
 
     /// Whether the user can log in with a password.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn has_password(&self, user_id: &UserId) -> Result<bool> {
         Ok(self.account(user_id).await?.is_some_and(|account| account.password.is_some()))
     }
@@ -244,6 +250,9 @@ impl Users {
 
     /// Gives an account up: nobody logs in to it again, and its devices are gone; with `erase` also
     /// all else that is the user's and no event. To leave their rooms is left to do.
+    ///
+    /// # Errors
+    /// When there is no such account, or the store fails.
     pub async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<Recorded> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut account = self.active_account(user_id).await?;

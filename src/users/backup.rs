@@ -99,6 +99,9 @@ fn parse_version(version: &str) -> Result<u64> {
 
 impl Users {
     /// Makes a new backup, which is the current one from then on; its version.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn create_backup(&self, user_id: &UserId, algorithm: BackupAlgorithm) -> Result<u64> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let store = &self.inner.store;

@@ -104,6 +104,9 @@ fn row_key(user_id: &UserId, usage: Usage) -> Key {
 impl Users {
     /// Whether publishing `keys` would change keys that are there, which needs the user's
     /// confirmation; a first upload, or the same keys again, need none.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn replaces_cross_signing_keys(
         &self,
         user_id: &UserId,
@@ -164,6 +167,9 @@ impl Users {
     }
 
     /// A user's cross-signing key with the signatures that `requester` may see.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn cross_signing_key(
         &self,
         user_id: &UserId,

@@ -75,6 +75,9 @@ impl Users {
 
     /// The identity keys of a user's devices, or of those in `devices` if there are any, with the
     /// signatures that `requester` may see.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn device_keys(
         &self,
         user_id: &UserId,

@@ -28,6 +28,9 @@ fn no_such_device() -> Error {
 
 impl Users {
     /// The devices of a user.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn devices(&self, user_id: &UserId) -> Result<Vec<Device>> {
         let rows = self.device_records(user_id).await?;
         Ok(rows.into_iter().map(|(id, record)| Device::new(id, record)).collect())
@@ -69,6 +72,9 @@ impl Users {
     /// Deletes devices with all that belongs to them: tokens, keys, pushers, messages that wait
     /// for them.
     /// Devices that are not there are passed over.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn delete_devices(&self, user_id: &UserId, devices: &[OwnedDeviceId]) -> Result<()> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut batch = Batch::new();
@@ -79,6 +85,9 @@ impl Users {
     }
 
     /// Deletes all devices of a user but `keep`.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn delete_other_devices(
         &self,
         user_id: &UserId,

@@ -29,6 +29,9 @@ impl Users {
 
 impl UserSearch {
     /// The next users that match, in the order of their ids; `None` when there are no more.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn next_page(&mut self) -> Result<Option<Vec<(OwnedUserId, Profile)>>> {
         let Some(start) = self.next.take() else { return Ok(None) };
         let range = KeyRange { start: Some(start.into()), end: None };

@@ -26,6 +26,9 @@ struct LoginToken {
 
 impl Users {
     /// A token that logs in to the account of `user_id` once, for [`LOGIN_TOKEN_LIFETIME`].
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn create_login_token(&self, user_id: &UserId) -> Result<String> {
         let token = tokens::generate();
         let expires = now() + LOGIN_TOKEN_LIFETIME.as_millis() as u64;

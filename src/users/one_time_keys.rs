@@ -148,6 +148,9 @@ impl Users {
     /// Takes a key of each device that is named, in one go: each one-time key is given out once,
     /// the oldest first, and the fallback key when there is none. Devices without a key are left
     /// out.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn claim_keys(
         &self,
         wanted: &BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>,
@@ -204,6 +207,9 @@ impl Users {
     }
 
     /// What a device has left for others to claim.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn key_counts(
         &self,
         user_id: &UserId,

@@ -26,6 +26,9 @@ struct OpenIdToken {
 
 impl Users {
     /// A new OpenID token of a user.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn create_openid_token(&self, user_id: &UserId) -> Result<String> {
         let token = tokens::generate();
         let expires = now() + OPENID_TOKEN_LIFETIME.as_millis() as u64;
@@ -38,6 +41,9 @@ impl Users {
     }
 
     /// Whose OpenID token this is, while it is valid.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn openid_user(&self, token: &str) -> Result<Option<OwnedUserId>> {
         let key = Key::new().str(TokenHash::of(token).as_str());
         let row: Option<OpenIdToken> = self.inner.store.get_json(Table::OpenIdTokens, key).await?;

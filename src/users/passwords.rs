@@ -97,7 +97,7 @@ impl Passwords {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use futures::future::join_all;
 

@@ -52,6 +52,9 @@ fn bad_value(message: &str) -> Error {
 
 impl Users {
     /// The profile of a user, who may not have an account.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn profile(&self, user_id: &UserId) -> Result<Profile> {
         let fields = self.inner.store.get_json(Table::Profiles, Key::new().str(user_id)).await?;
         Ok(Profile(fields.unwrap_or_default()))

@@ -39,6 +39,9 @@ fn signatures_of<'a>(key: &'a KeyObject, signer: &UserId) -> Option<&'a KeyObjec
 impl Users {
     /// Adds the sender's signatures to keys of their own and of others; those that are not taken,
     /// with the reason.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn upload_signatures(
         &self,
         sender: &Session,

@@ -95,6 +95,9 @@ impl Users {
 
     /// At most `limit` messages for a device after `after` up to and with `upto`, oldest first,
     /// each as the event that the device gets.
+    ///
+    /// # Errors
+    /// When the store can't be read.
     pub async fn to_device(
         &self,
         user_id: &UserId,
@@ -120,6 +123,9 @@ impl Users {
     }
 
     /// Deletes the messages for a device up to and with `upto`: it has them.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn acknowledge_to_device(
         &self,
         user_id: &UserId,

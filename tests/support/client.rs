@@ -136,7 +136,7 @@ impl Client {
         if let Some(token) = &self.access_token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let body = body.map(Body::from).unwrap_or_else(Body::empty);
+        let body = body.map_or_else(Body::empty, Body::from);
         let response = self.server.fetch(request.body(body).unwrap()).await;
         let (parts, body) = response.into_parts();
         let body = body.bytes().await.unwrap();

@@ -58,7 +58,7 @@ impl<'a> Directives<'a> {
             let number = || (!value.is_empty()).then(|| value.parse().unwrap_or(u64::MAX));
             match name {
                 names::MESSAGE_ID => {
-                    found.id = found.id.or(Some(value)).filter(|id| !id.is_empty())
+                    found.id = found.id.or(Some(value)).filter(|id| !id.is_empty());
                 }
                 names::EXPECTED_STREAM => found.expected_stream = said(value),
                 names::EXPECTED_LAST_SEQUENCE => found.expected_last = number(),

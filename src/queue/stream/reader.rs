@@ -156,9 +156,9 @@ impl Stream {
         while outside < start {
             let middle = outside + (start - outside) / 2;
             if self.is_damaged(middle, middle).await? {
-                start = middle
+                start = middle;
             } else {
-                outside = middle + 1
+                outside = middle + 1;
             }
         }
         let (mut end, mut outside) = (point, to);
