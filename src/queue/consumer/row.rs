@@ -125,7 +125,7 @@ impl DeliveriesRow {
         for _ in 0..row.number()? {
             sequence = sequence.saturating_add(row.count()?);
             let entry = (row.count()?, row.count()?, row.number()?);
-            if sequence > LAST_SEQUENCE || entry.1 == 0 {
+            if !(1..=LAST_SEQUENCE).contains(&sequence) || entry.1 == 0 {
                 return None;
             }
             let delayed = (entry.2 != 0).then_some(entry.2);
@@ -158,5 +158,15 @@ mod tests {
         assert!(split.pending.is_empty());
         split.add(&chunk_key(1, 2, 5, 3), &encode_entries(pending())).unwrap();
         assert_eq!((&split.pending, split.chunks), (&deliveries.pending, Some((5, [3].into()))));
+    }
+
+    /// They come of a damaged row, or of a snapshot that somebody changed.
+    #[test]
+    fn numbers_that_no_message_has_are_refused() {
+        for (sequence, consumer_sequence) in [(0, 1), (LAST_SEQUENCE + 1, 1), (1, 0)] {
+            let pending = [(sequence, (1, consumer_sequence, None))].into_iter();
+            let row = encode([2, 1, 1, 1], Ok(pending));
+            assert_eq!(DeliveriesRow::decode(&row), None, "{sequence}, {consumer_sequence}");
+        }
     }
 }
