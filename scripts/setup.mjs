@@ -21,8 +21,14 @@ export async function setup() {
   await rustTarget(rust);
 }
 
-/** wasm-bindgen, which can be made while what it is for is compiled. */
-export async function setupBindgen() {
+/** wasm-bindgen, which can be made while what it is for is compiled; once, whoever asks for it. */
+export function setupBindgen() {
+  return (bindgen ??= makeBindgen());
+}
+
+let bindgen;
+
+async function makeBindgen() {
   const { tools } = await toolchain();
   await cargoTool("wasm-bindgen-cli", tools["wasm-bindgen-cli"], "wasm-bindgen");
 }

@@ -68,8 +68,10 @@ function receive(message: ToWorker, owner: Owner): void {
     const ready = Promise.all([contents.init({ module_or_path: message.wasm }), held]);
     return help(message.port, contents.helper?.tasks ?? {}, lock, ready);
   }
-  void held.then(() => tell(owner, { kind: "alive", lock }));
-  starting ??= start(message, owner);
+  const checked = checkLocks(message.lock);
+  // A page that can't see the lock would take it for that of a worker that has ended.
+  void Promise.all([held, checked]).then(() => tell(owner, { kind: "alive", lock }), () => {});
+  starting ??= start(message, owner, checked);
   starting.catch((error: unknown) => {
     const { name, message, stack } = error as Error;
     // `name` is not cloned with an Error.
@@ -77,10 +79,13 @@ function receive(message: ToWorker, owner: Owner): void {
   });
 }
 
-async function start(message: Extract<ToWorker, { kind: "start" }>, owner: Owner): Promise<void> {
-  const { config, lock: page, wasm, wasmUrl } = message;
+async function start(
+  { config, wasm, wasmUrl }: Extract<ToWorker, { kind: "start" }>,
+  owner: Owner,
+  checked: Promise<void>,
+): Promise<void> {
   logger.start(config.log);
-  await checkLocks(page);
+  await checked;
   const bus = new BroadcastChannel(announcements(config.storage));
   // The one before may not be quite gone, and two must never have the database open.
   const owning = Promise.all([holdDatabase(config.storage, bus), held]);
