@@ -41,9 +41,7 @@ impl Sink for Lines {
 /// Logs what this thread does, until the guard is dropped.
 fn listen(wanted: Wanted) -> (Lines, Arc<Subscriber<Lines>>, DefaultGuard) {
     let lines = Lines::default();
-    let log = Arc::new(Subscriber::new(lines.clone()));
-    let guard = tracing::subscriber::set_default(log.clone());
-    log.want(wanted);
+    let (log, guard) = support::log::listen(lines.clone(), wanted);
     (lines, log, guard)
 }
 

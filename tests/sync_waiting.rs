@@ -12,7 +12,7 @@ use std::{
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use neurite::{
-    log::{Fields, Levels, Sink, Subscriber, Wanted},
+    log::{Fields, Levels, Sink, Wanted},
     platform,
 };
 use serde_json::{Value, json};
@@ -27,9 +27,8 @@ impl Answers {
     /// Counts what this thread does, until the guard is dropped.
     fn count() -> (Self, DefaultGuard) {
         let answers = Self::default();
-        let log = Arc::new(Subscriber::new(answers.clone()));
-        let guard = tracing::subscriber::set_default(log.clone());
-        log.want(Wanted { levels: Levels::all(LevelFilter::INFO), spans: true });
+        let wanted = Wanted { levels: Levels::all(LevelFilter::INFO), spans: true };
+        let (_, guard) = support::log::listen(answers.clone(), wanted);
         (answers, guard)
     }
 

@@ -8,6 +8,9 @@ pub mod queue;
 pub mod any_content;
 #[cfg(feature = "homeserver")]
 pub mod client;
+#[cfg(feature = "homeserver")]
+#[allow(dead_code, reason = "for the suites that listen to the log")]
+pub mod log;
 pub mod nats;
 pub mod place;
 

@@ -2,6 +2,8 @@
 
 /** Longest wait for anything on the page, in milliseconds. */
 const PATIENCE = 30_000;
+/** Not when the page is drawn, which a tab in the background is not. */
+export const LOOKING = { timeout: PATIENCE, polling: 50 };
 
 /** One of the demo's two halves: `label` is its name on the page. */
 export class Pane {
@@ -173,7 +175,7 @@ export class Pane {
     return this.page.waitForFunction(
       `(() => { const pane = document.querySelector(${JSON.stringify(this.root)});
         return pane && (${condition})(pane, ...${JSON.stringify(args)}); })()`,
-      { timeout: PATIENCE },
+      LOOKING,
     );
   }
 
@@ -194,7 +196,7 @@ export class Pane {
   /** Waits for something by its accessible role and name, and until it can be seen. */
   async find(role, name) {
     const found = await this.page
-      .waitForFunction(byRoleAndName, { timeout: PATIENCE }, this.root, role, name)
+      .waitForFunction(byRoleAndName, LOOKING, this.root, role, name)
       .catch((cause) => {
         throw new Error(`There is no ${role} "${name}" in the ${this.label.toLowerCase()}'s pane`, { cause });
       });

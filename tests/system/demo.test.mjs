@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { root } from "../../scripts/project.mjs";
-import { eraseEverything, Pane, pressTop } from "./demo-page.mjs";
+import { LOOKING, Pane, eraseEverything, pressTop } from "./demo-page.mjs";
 import { inEachBrowser, serveDemo, TestBrowser } from "./harness.mjs";
 
 const picture = join(root, "tests/system/picture.png");
@@ -213,7 +213,7 @@ inEachBrowser((name) => {
     part("the look into the homeserver shows what happens", async () => {
       const panel = 'aside[aria-label="The homeserver"]';
       const shows = (text) =>
-        page.waitForFunction((panel, text) => document.querySelector(panel)?.innerText.includes(text), {}, panel, text);
+        page.waitForFunction((panel, text) => document.querySelector(panel)?.innerText.includes(text), LOOKING, panel, text);
       await shows("ROOM_EVENTS");
       await shows("up to date");
       await bob.write("Counted");

@@ -161,9 +161,12 @@ function rememberWorkers() {
   };
 }
 
-/** Waits until `condition(...args)`, run in the page, is truthy. */
+/**
+ * Waits until `condition(...args)`, run in the page, is truthy. It is asked from here: what puppeteer
+ * waits for it looks for when the page is drawn, which a tab in the background is not.
+ */
 export function waitFor(page, condition, ...args) {
-  return page.waitForFunction(condition, { timeout: 60_000 }, ...args);
+  return until(() => page.evaluate(condition, ...args));
 }
 
 /**

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TestBrowser, inEachBrowser, killWorkers, until } from "./harness.mjs";
+import { TestBrowser, inEachBrowser, killWorkers, until, waitFor } from "./harness.mjs";
 import { servePage } from "./queue/suite.mjs";
 
 const script = `
@@ -23,7 +23,7 @@ async function withPages(name, work) {
   try {
     await work(async (what) => {
       const page = await browser.open(`${server.url}page.html`);
-      await page.waitForFunction(() => globalThis.loaded);
+      await waitFor(page, () => globalThis.loaded);
       await page.evaluate(async (what) => void (globalThis.source = await open[what]()), what);
       return page;
     }, browser);

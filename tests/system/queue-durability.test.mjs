@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { TestBrowser, browserNames, inEachBrowser, killWorkers, until } from "./harness.mjs";
+import { TestBrowser, browserNames, inEachBrowser, killWorkers, until, waitFor } from "./harness.mjs";
 import { servePage } from "./queue/suite.mjs";
 
 const script = `
@@ -81,7 +81,7 @@ inEachBrowser((name) => {
       const done = [];
       const open = async () => {
         const page = await browser.open(`${server.url}page.html`);
-        await page.waitForFunction(() => globalThis.loaded);
+        await waitFor(page, () => globalThis.loaded);
         await page.evaluate(() => begin());
         return page;
       };
@@ -127,7 +127,7 @@ test("chromium: a kill in the midst of a write costs nothing, nor does the next 
     const stored = [];
     for (let life = 0; life < 3; life++) {
       const page = await browser.open(`${server.url}page.html`);
-      await page.waitForFunction(() => globalThis.loaded);
+      await waitFor(page, () => globalThis.loaded);
       await page.evaluate(() => begin());
       assert.deepEqual(await page.evaluate((expected) => missing(expected), stored), [], `life ${life}`);
       await page.evaluate(() => run([]));

@@ -49,7 +49,7 @@ async function withPages(name, work) {
   try {
     await work(async (what, options) => {
       const page = await browser.open(`${server.url}page.html`);
-      await page.waitForFunction(() => globalThis.loaded);
+      await waitFor(page, () => globalThis.loaded);
       await page.evaluate((what, options) => begin(what, options), what, options);
       return page;
     });

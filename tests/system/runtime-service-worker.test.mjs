@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inEachBrowser, until, withBrowser } from "./harness.mjs";
+import { inEachBrowser, until, waitFor, withBrowser } from "./harness.mjs";
 import { folder, openBare } from "./runtime/pages.mjs";
 
 /** Has Firefox end service workers soon after their last event. */
@@ -63,7 +63,7 @@ inEachBrowser((name) => {
     inBrowser(async (browser, origin) => {
       const first = await openBare(browser, origin);
       const client = await browser.open(`${origin}/blank.html`);
-      await client.waitForFunction(() => navigator.serviceWorker.controller);
+      await waitFor(client, () => navigator.serviceWorker.controller !== null);
       await first.close();
       const answer = client.evaluate(async () => (await fetch("/_matrix/client/versions")).status);
       await openBare(browser, origin);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 import { distDir } from "../../../scripts/project.mjs";
-import { TestBrowser, inEachBrowser, serveDemo } from "../harness.mjs";
+import { TestBrowser, inEachBrowser, serveDemo, waitFor } from "../harness.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -50,7 +50,7 @@ export function suite(module, tests) {
       `);
       browser = await TestBrowser.launch(name);
       page = await browser.open(`${server.url}page.html?${new URLSearchParams({ server: process.env.NATS_URL ?? "" })}`);
-      await page.waitForFunction(() => globalThis.run);
+      await waitFor(page, () => globalThis.run !== undefined);
     });
 
     after(async () => {
