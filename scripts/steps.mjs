@@ -1,6 +1,6 @@
 // Steps: what is being done, how far it is and how long it took; and the commands they run.
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -91,10 +91,12 @@ function elapsed({ start }) {
 /**
  * Runs a command in the project's folder and resolves to what it printed on both streams, in order;
  * that is shown only if it fails. With `check: false` a failing command resolves as well, and what
- * comes is `{ code, output }`.
+ * comes is `{ code, output }`. `onLine` hears each line as it is printed.
  */
-export function run(command, args = [], { env = {}, check = true } = {}) {
+export function run(command, args = [], { env = {}, check = true, onLine } = {}) {
   const state = current.getStore();
+  // In the step of whoever runs the command.
+  const hear = onLine && AsyncResource.bind(onLine);
   return new Promise((resolve, reject) => {
     // By way of a shell, so that both streams are one pipe and what they say keeps its order.
     const child = spawn("sh", ["-c", 'exec "$@" 2>&1', "sh", command, ...args], {
@@ -109,7 +111,10 @@ export function run(command, args = [], { env = {}, check = true } = {}) {
       if (options.verbose) process.stdout.write(chunk);
       const lines = (line + chunk).split(/(?<=[\r\n])/);
       line = /[\r\n]$/.test(chunk) ? "" : lines.pop();
-      output += lines.filter((line) => !isBar(line, state)).join("");
+      for (const line of lines.filter((line) => !isBar(line, state))) {
+        output += line;
+        hear?.(line);
+      }
     });
     child.on("error", reject);
     child.on("close", (status, signal) => {
@@ -131,6 +136,15 @@ function isBar(line, state) {
   const [bar, done, all] = line.match(/^ +Building \[[=> ]*\] (\d+)\/(\d+).*\r$/) ?? [];
   if (bar && state) state.progress = `${done} of ${all} crates`;
   return Boolean(bar);
+}
+
+/** Does `work` for each of `items`, `width` at a time and in their order. */
+export async function manyAtATime(width, items, work) {
+  const left = [...items];
+  const lane = async () => {
+    while (left.length) await work(left.shift());
+  };
+  await Promise.all(Array.from({ length: width }, lane));
 }
 
 /** The path of the first of `names` that can be executed, or undefined. */

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { artifacts } from "./cargo.mjs";
 import { root, toolchain } from "./project.mjs";
 import { setupBindgen } from "./setup.mjs";
 import { Failure, run, step } from "./steps.mjs";
@@ -28,15 +29,12 @@ export async function makeWasm(name, kind, { crate, cargo, target, out, takes: [
 
 /** Runs cargo; the path of the wasm that it has made of the `crate`. */
 async function compile(crate, args, target) {
-  const env = { CARGO_TARGET_DIR: join(root, target) };
-  const json = "--message-format=json-render-diagnostics";
-  const output = await run("cargo", ["build", "--locked", json, ...args], { env });
-  for (const line of output.split("\n").filter((line) => line.startsWith('{"reason":"compiler-artifact"'))) {
-    const made = JSON.parse(line);
-    const ours = made.manifest_path === join(root, "Cargo.toml") && made.target.kind.includes(crate);
-    const wasm = made.filenames.find((file) => file.endsWith(".wasm"));
-    if (ours && wasm) return wasm;
-  }
+  const made = await artifacts(["build", ...args], { CARGO_TARGET_DIR: join(root, target) });
+  const ours = made.filter(
+    ({ manifest_path, target: { kind } }) => manifest_path === join(root, "Cargo.toml") && kind.includes(crate),
+  );
+  const wasm = ours.flatMap(({ filenames }) => filenames).find((file) => file.endsWith(".wasm"));
+  if (wasm) return wasm;
   throw new Failure(`cargo did not say where the ${crate} is`);
 }
 

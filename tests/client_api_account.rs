@@ -1,5 +1,6 @@
 //! Registration, login, tokens and User-Interactive Authentication.
 
+#[macro_use]
 mod support;
 
 use neurite::config::Registration;

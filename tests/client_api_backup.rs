@@ -1,5 +1,6 @@
 //! Server-side key backups.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! What is kept for a while only: for how long, and that it goes.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

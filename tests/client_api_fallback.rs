@@ -1,5 +1,6 @@
 //! The pages for what a client can't do itself.
 
+#[macro_use]
 mod support;
 
 use std::rc::Rc;

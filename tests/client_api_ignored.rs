@@ -1,5 +1,6 @@
 //! What a user is shown of those whom they ignore, beside `/sync`.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

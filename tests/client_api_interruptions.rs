@@ -1,6 +1,7 @@
 //! Requests that are interrupted: aborted by who asked, or by a kill. Whenever that happens, what a
 //! request does is not done or done whole, and the same request again does what is left to do.
 
+#[macro_use]
 mod support;
 
 use std::{fmt::Debug, pin::pin, rc::Rc, time::Duration};

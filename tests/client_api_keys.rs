@@ -1,5 +1,6 @@
 //! End-to-end encryption: device keys, one-time keys, cross-signing, to-device messages.
 
+#[macro_use]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! What may be sent at most, and that whatever is taken can be read.
 
+#[macro_use]
 mod support;
 
 use neurite::media::MAX_UPLOAD_SIZE;

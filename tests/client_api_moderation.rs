@@ -1,5 +1,6 @@
 //! Administrators lock and suspend accounts; people keep invites from themselves.
 
+#[macro_use]
 mod support;
 
 use std::rc::Rc;

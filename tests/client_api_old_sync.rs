@@ -1,5 +1,6 @@
 //! `/events` and `/initialSync`, which clients used before `/sync`, and peeking.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! How people find each other and show who they are; guests; limits.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! URL previews, as far as they can be asked for here: what is made of a page is told beside
 //! `media::previews`.
 
+#[macro_use]
 mod support;
 
 use serde_json::json;

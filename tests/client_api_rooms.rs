@@ -1,6 +1,7 @@
 //! Rooms through the Client-Server API: what the requests of clients leave out or add, and who may
 //! ask for what.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! Room upgrades: what goes along to the replacement, and what those who join it find there.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! Profiles, account data, tags, filters, devices, capabilities and discovery.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! The homeserver through its one door, `Homeserver::fetch`.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

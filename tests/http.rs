@@ -1,6 +1,7 @@
 //! What HTTP gives every API: here one whose requests are signed, target and body included, as
 //! those of other servers are.
 
+#[macro_use]
 mod support;
 
 use std::{any::TypeId, cell::RefCell};

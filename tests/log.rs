@@ -1,5 +1,6 @@
 //! What is logged, by whom it is wanted, and what never is.
 
+#[macro_use]
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! Push rules, notifications and unread counts, as clients see them.
 
+#[macro_use]
 mod support;
 
 use std::rc::Rc;

@@ -1,5 +1,6 @@
 //! The queue: JetStream's behaviour, kept over restarts and failures.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;

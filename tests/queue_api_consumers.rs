@@ -1,5 +1,6 @@
 //! `$JS.API.CONSUMER.>`, pulls, and acknowledgements as clients send them.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

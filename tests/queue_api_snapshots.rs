@@ -1,5 +1,6 @@
 //! `$JS.API.STREAM.SNAPSHOT` and `RESTORE`: a stream as bytes, and back.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

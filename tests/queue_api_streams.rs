@@ -1,5 +1,6 @@
 //! `$JS.API.>`: requests about the account, streams and their messages.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

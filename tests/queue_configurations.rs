@@ -1,6 +1,7 @@
 //! Configurations whose records are damaged: each is stored twice, and what can be read in neither
 //! place stands in nobody's way.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;

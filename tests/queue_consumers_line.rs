@@ -1,5 +1,6 @@
 //! Several pull requests that wait on one consumer: who gets which message, and how each ends.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

@@ -1,5 +1,6 @@
 //! Consumers that have much pending: what is pending is stored in many rows then.
 
+#[macro_use]
 mod support;
 
 use std::{collections::BTreeSet, time::Duration};

@@ -1,5 +1,6 @@
 //! Consumers that clients pull from: requests, their statuses, acknowledgements, groups.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

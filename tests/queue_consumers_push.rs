@@ -1,5 +1,6 @@
 //! Consumers that push, and those that go when nobody uses them.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

@@ -1,5 +1,6 @@
 //! How pull requests end, who is pinned, and what becomes of acknowledgements over a restart.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

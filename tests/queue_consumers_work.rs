@@ -1,5 +1,6 @@
 //! Parts of the homeserver at their work: what they fail on, and what ends the worker.
 
+#[macro_use]
 mod support;
 
 use std::{

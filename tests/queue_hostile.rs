@@ -2,6 +2,7 @@
 //! numbers, times and names at the ends of what there can be. Nothing panics, and the queue goes on.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[macro_use]
 mod support;
 
 use std::{cell::Cell, rc::Rc, sync::Once, time::Duration};

@@ -1,5 +1,6 @@
 //! The NATS client protocol: what a client says and hears, byte by byte.
 
+#[macro_use]
 mod support;
 
 use std::{rc::Rc, time::Duration};

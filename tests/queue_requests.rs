@@ -1,5 +1,6 @@
 //! Requests as programs of all kinds write them.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! Streams of the program's own: what clients may do with them, and how they are put right.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;

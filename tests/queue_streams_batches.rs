@@ -1,5 +1,6 @@
 //! Batches of clients, and schedules.
 
+#[macro_use]
 mod support;
 
 use neurite::queue::{Headers, StreamConfig};

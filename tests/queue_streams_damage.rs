@@ -1,5 +1,6 @@
 //! Streams whose records are damaged: what can be read stays readable, what can't is told.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;

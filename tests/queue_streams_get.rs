@@ -1,5 +1,6 @@
 //! Getting messages from streams, one by one and many at once, and letting go of them.
 
+#[macro_use]
 mod support;
 
 use neurite::queue::{

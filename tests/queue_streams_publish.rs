@@ -1,5 +1,6 @@
 //! What publishes ask of streams, and what streams do with them.
 
+#[macro_use]
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Mirrors and sources: streams that store what other streams store.
 
+#[macro_use]
 mod support;
 
 use neurite::queue::{

@@ -2,6 +2,7 @@
 
 #[path = "support/rooms.rs"]
 mod helpers;
+#[macro_use]
 mod support;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Search, as clients see it.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

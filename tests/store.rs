@@ -1,8 +1,12 @@
 //! The store: one suite, natively on the memory backend and in browsers on IndexedDB too.
 
+#[macro_use]
 mod support;
 
 mod store {
+    #[macro_use]
+    pub mod place;
+
     mod api;
     mod damage;
     mod faults;
@@ -11,6 +15,5 @@ mod store {
     mod indexeddb;
     #[cfg(not(target_arch = "wasm32"))]
     mod model;
-    pub mod place;
     mod recovery;
 }

@@ -1,5 +1,6 @@
 //! `/sync`, and what clients see through it.
 
+#[macro_use]
 mod support;
 
 use futures::{FutureExt, pin_mut, poll};

@@ -1,5 +1,6 @@
 //! Which rooms `/sync` tells whom of, and what it tells with them.
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 
 #[path = "support/picture.rs"]
 mod picture;
+#[macro_use]
 mod support;
 
 use picture::{Follower, events, state_of};

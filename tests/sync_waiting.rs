@@ -1,5 +1,6 @@
 //! Whom a change wakes of those who wait with a sync.
 
+#[macro_use]
 mod support;
 
 use std::{

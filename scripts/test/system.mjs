@@ -1,23 +1,26 @@
 // The whole-system tests: node's test runner, real browsers, the built demo.
 
+import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
 import { filesOf } from "../fingerprint.mjs";
-import { run } from "../steps.mjs";
+import { manyAtATime, run } from "../steps.mjs";
 
 /** Time for one test, in milliseconds. */
 const testTimeout = 180_000;
+
+/** How many run at a time: they mostly wait, for browsers to start and for what takes its time there. */
+const WIDTH = availableParallelism() + 1;
 
 export async function systemSuites(results, { suite, build }) {
   const files = (await filesOf("tests/system")).filter((file) => file.endsWith(".test.mjs"));
   const chosen = files.filter((file) => (suite ?? nameOf(file)) === nameOf(file));
   if (chosen.length === 0) return;
   await build();
-  for (const file of chosen) {
-    for (const place of ["chromium", "firefox"]) {
-      await results.suite(`system/${nameOf(file)}`, place, () => nodeTest(file, place));
-    }
-  }
+  const runs = chosen.flatMap((file) => ["chromium", "firefox"].map((place) => ({ file, place })));
+  await manyAtATime(WIDTH, runs, ({ file, place }) =>
+    results.suite(`system/${nameOf(file)}`, place, () => nodeTest(file, place)),
+  );
 }
 
 const nameOf = (file) => basename(file, ".test.mjs");

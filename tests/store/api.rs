@@ -8,10 +8,7 @@ use neurite::{
     store::{Batch, Direction, Error, KeyRange, Options},
 };
 
-use crate::{
-    on_every_backend,
-    store::place::{OTHER, TABLE, checkpointed, key, put, read, scan, small},
-};
+use super::place::{OTHER, TABLE, checkpointed, key, put, read, scan, small};
 
 on_every_backend! {
     async fn what_was_committed_is_read_and_survives_opening_again(place) {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use neurite::store::{Batch, Direction, Error, KeyRange, Options, Store, Table, memory::Disk};
 
-use crate::{
-    store::place::{OTHER, TABLE, checkpointed, key, put, small},
-    tests,
-};
+use super::place::{OTHER, TABLE, checkpointed, key, put, small};
 
 /// A database of before: two tables, the second without a leaf at its beginning, and a journal.
 const FIRST_FORMAT: &str = include_str!("first_format.txt");

@@ -7,10 +7,7 @@ use neurite::store::{
     memory::{Disk, Fault},
 };
 
-use crate::{
-    store::place::{OTHER, TABLE, key, put, read, scan, small},
-    tests,
-};
+use super::place::{OTHER, TABLE, key, put, read, scan, small};
 
 async fn open(disk: &Disk) -> Store {
     Store::open_memory(disk, small()).await.unwrap()

@@ -7,10 +7,7 @@ use neurite::{
     store::{Batch, Direction, Error, KeyRange, Options, Store, Table, memory::Disk},
 };
 
-use crate::{
-    store::place::{TABLE, checkpointed, key, put, read, small},
-    tests,
-};
+use super::place::{TABLE, checkpointed, key, put, read, small};
 
 const RESERVE: usize = 6000;
 

@@ -10,10 +10,7 @@ use neurite::{
 };
 use wasm_bindgen::prelude::*;
 
-use crate::{
-    store::place::{Place, TABLE, key, put, read, scan, small},
-    tests,
-};
+use super::place::{Place, TABLE, key, put, read, scan, small};
 
 fn name() -> String {
     format!("test-{}", random_string(16))

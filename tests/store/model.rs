@@ -8,7 +8,7 @@ use neurite::store::{
 };
 use proptest::prelude::*;
 
-use crate::store::place::{OTHER, TABLE};
+use super::place::{OTHER, TABLE};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]

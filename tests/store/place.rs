@@ -50,24 +50,23 @@ pub fn small() -> Options {
 }
 
 /// Declares tests that run on every backend there is.
-#[macro_export]
 macro_rules! on_every_backend {
     ($(async fn $name:ident($place:ident) $body:block)*) => {
-        $(async fn $name($place: $crate::store::place::Place) $body)*
+        $(async fn $name($place: super::place::Place) $body)*
 
         mod memory {
-            $crate::tests! {$(
+            tests! {$(
                 async fn $name() {
-                    super::$name($crate::store::place::Place::memory()).await;
+                    super::$name(super::super::place::Place::memory()).await;
                 }
             )*}
         }
 
         #[cfg(target_arch = "wasm32")]
         mod indexeddb {
-            $crate::tests! {$(
+            tests! {$(
                 async fn $name() {
-                    super::$name($crate::store::place::Place::indexeddb()).await;
+                    super::$name(super::super::place::Place::indexeddb()).await;
                 }
             )*}
         }

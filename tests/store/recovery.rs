@@ -7,10 +7,7 @@ use neurite::store::{
     memory::{Disk, Fault},
 };
 
-use crate::{
-    store::place::{OTHER, TABLE, key, put, small},
-    tests,
-};
+use super::place::{OTHER, TABLE, key, put, small};
 
 /// Enough for a few checkpoints.
 const COMMITS: usize = 80;

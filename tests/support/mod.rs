@@ -25,7 +25,7 @@ pub async fn store() -> neurite::store::Store {
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// Declares tests that run natively and, with the same body, in browsers.
-#[macro_export]
+#[allow(unused_macros, reason = "not every suite has such tests")]
 macro_rules! tests {
     ($($(#[$attribute:meta])* async fn $name:ident() $body:block)*) => {$(
         $(#[$attribute])*

@@ -58,10 +58,13 @@ export class TestBrowser {
     this.#settings = settings;
   }
 
-  /** `args` are Chromium's, `prefs` Firefox's, beside those of webdriver.json. */
-  static async launch(name, { args = [], prefs = {} } = {}) {
+  /**
+   * `args` are Chromium's, `prefs` Firefox's, beside those of webdriver.json; `protocolTimeout` is how
+   * long the driver waits for one answer, in milliseconds.
+   */
+  static async launch(name, { args = [], prefs = {}, protocolTimeout = 120_000 } = {}) {
     const profile = await mkdtemp(join(tmpdir(), `neurite-${name}-`));
-    const browser = new TestBrowser(name, profile, { args, prefs });
+    const browser = new TestBrowser(name, profile, { args, prefs, protocolTimeout });
     await browser.reopen();
     return browser;
   }
@@ -75,7 +78,7 @@ export class TestBrowser {
   async reopen() {
     const { chromium, firefox } = browserPaths();
     const webdriver = JSON.parse(await readFile(join(root, "webdriver.json"), "utf8"));
-    const common = { headless: true, userDataDir: this.#profile, protocolTimeout: 120_000 };
+    const common = { headless: true, userDataDir: this.#profile, protocolTimeout: this.#settings.protocolTimeout };
     this.#browser = await puppeteer.launch(
       this.name === "firefox"
         ? {
