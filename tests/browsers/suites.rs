@@ -2,6 +2,11 @@
 //! than they do. `npm test` sees whether one is missing.
 
 #![cfg(all(test, target_arch = "wasm32"))]
+#![allow(
+    clippy::duplicate_mod,
+    clippy::module_inception,
+    reason = "each suite is a crate of its own natively"
+)]
 
 #[path = "../client_api_account.rs"]
 mod client_api_account;
