@@ -6,16 +6,23 @@ mod support;
 use std::time::Duration;
 
 use neurite::{
-    queue::{ConsumerConfig, ManualClock, Purge, StreamConfig},
+    queue::{ConsumerConfig, DeliverPolicy, ManualClock, Purge, StreamConfig},
     store::{Batch, Key, Options, Table, memory::Disk},
 };
-use support::queue::{World, stream};
+use support::queue::{SECOND, World, stream};
 
 /// `stream is offline`
 const OFFLINE: u32 = 10194;
 
 fn small() -> Options {
     Options { journal_records: 8, leaf_bytes: 1024, ..Options::default() }
+}
+
+/// Has a message of the first stream be something that can't be read.
+async fn damage_row(world: &World, sequence: u64) {
+    let mut batch = Batch::new();
+    batch.put(Table::QueueMessages, Key::new().u64(1).u64(sequence), [0xff]);
+    world.store.commit(batch).await.unwrap();
 }
 
 async fn consumed(world: &World) -> Vec<u64> {
@@ -87,6 +94,59 @@ tests! {
         let world = world.killed().await;
         assert_eq!(world.publish("s.b", "and on").await, 102);
         assert_eq!(world.sequences("S").await, [&readable[..], &[102]].concat());
+    }
+
+    async fn a_damaged_message_expires_with_those_after_it() {
+        let world = World::new().await;
+        world.stream(StreamConfig { max_age: 10 * SECOND, ..stream("s") }).await;
+        for _ in 0..3 {
+            world.publish("s.a", "x").await;
+            world.clock.advance(SECOND);
+        }
+        damage_row(&world, 2).await;
+        assert_eq!(world.sequences("S").await, [1, 3]);
+        let lost = async || world.info("S").await.state.lost.map(|lost| lost.msgs);
+        assert_eq!(lost().await, Some(vec![2]));
+        world.clock.advance(8 * SECOND);
+        assert_eq!(world.sequences("S").await, [3]);
+        assert_eq!(lost().await, Some(vec![2]), "how old it is, is not known");
+        world.clock.advance(SECOND);
+        assert!(world.sequences("S").await.is_empty());
+        assert_eq!(lost().await, None);
+    }
+
+    async fn a_message_that_is_found_damaged_at_its_redelivery_is_lost() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        for _ in 0..3 {
+            world.publish("s.a", "x").await;
+        }
+        assert_eq!(consumed(&world).await, [1, 2, 3]);
+        damage_row(&world, 2).await;
+        world.clock.advance(60 * SECOND);
+        assert_eq!(consumed(&world).await, [1, 3]);
+        assert_eq!(world.info("S").await.state.lost.map(|lost| lost.msgs), Some(vec![2]));
+    }
+
+    async fn what_a_consumer_is_not_to_get_is_no_loss_to_it() {
+        let world = World::new().await;
+        world.stream(stream("s")).await;
+        for subject in ["s.a", "s.b", "s.b"] {
+            world.publish(subject, "x").await;
+        }
+        let config = ConsumerConfig {
+            durable_name: "last".into(),
+            deliver_policy: DeliverPolicy::LastPerSubject,
+            filter_subject: Some("s.*".into()),
+            ..ConsumerConfig::default()
+        };
+        let consumer = world.consumer("S", config).await;
+        damage_row(&world, 2).await;
+        assert_eq!(world.sequences("S").await, [1, 3]);
+        assert!(world.info("S").await.state.lost.is_some());
+        assert_eq!(consumer.info().num_pending, 2);
+        assert_eq!(consumer.fetch(9, Duration::ZERO).await.unwrap().len(), 2);
+        assert_eq!(consumer.info().num_pending, 0);
     }
 
     async fn without_its_index_a_stream_is_as_before_only_slower() {

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::error::Result;
+use super::{
+    error::Result,
+    reader::{self, Damaged, or_log},
+};
 use crate::store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table};
 
 /// The place of streams among the consumers.
@@ -180,14 +183,8 @@ pub(super) async fn consumers<T: DeserializeOwned>(
 
 /// The rows of a range, unless a record is damaged that had some of them.
 async fn scan(store: &Store, table: Table, range: KeyRange) -> Result<Option<Vec<(Bytes, Bytes)>>> {
-    match store.scan(table, range, Direction::Forward, usize::MAX).await {
-        Ok(rows) => Ok(Some(rows)),
-        Err(store::Error::Corrupt(cause)) => {
-            tracing::error!("some of the queue's configurations can't be read: {cause}");
-            Ok(None)
-        }
-        Err(cause) => Err(cause.into()),
-    }
+    let rows = reader::scan(store, table, range, Direction::Forward, usize::MAX).await?;
+    Ok(or_log(rows, "some of the queue's configurations"))
 }
 
 /// What can be read in the first of the places, or else in the second; when neither has it, its
@@ -198,7 +195,7 @@ async fn read<T: DeserializeOwned>(
 ) -> Result<Option<Result<T, (Option<String>, String)>>> {
     let (mut name, mut found) = (None, None);
     for (table, key) in places {
-        match store.get(table, key).await {
+        match reader::get(store, table, key).await? {
             // Both are written together.
             Ok(None) if found.is_none() => return Ok(None),
             Ok(None) => {}
@@ -210,8 +207,7 @@ async fn read<T: DeserializeOwned>(
                     found.get_or_insert(cause.to_string());
                 }
             },
-            Err(store::Error::Corrupt(cause)) => _ = found.get_or_insert(cause),
-            Err(cause) => return Err(cause.into()),
+            Err(Damaged(cause)) => _ = found.get_or_insert(cause),
         }
     }
     Ok(found.map(|cause| Err((name, cause))))
@@ -224,11 +220,10 @@ fn name_in(config: &Value) -> Option<String> {
 
 async fn has_rows<const N: usize>(store: &Store, tables: [Table; N], prefix: Key) -> Result<bool> {
     for table in tables {
-        match store.scan(table, KeyRange::prefix(&*prefix), Direction::Forward, 1).await {
-            Ok(rows) if rows.is_empty() => {}
-            Ok(_) => return Ok(true),
-            Err(store::Error::Corrupt(_)) => {}
-            Err(cause) => return Err(cause.into()),
+        let range = KeyRange::prefix(&*prefix);
+        let rows = reader::scan(store, table, range, Direction::Forward, 1).await?;
+        if rows.is_ok_and(|rows| !rows.is_empty()) {
+            return Ok(true);
         }
     }
     Ok(false)
@@ -244,13 +239,12 @@ async fn next_unused(store: &Store) -> Result<u64> {
         Table::QueueConsumers,
         Table::QueueSubjects,
     ] {
-        match store.scan(table, KeyRange::all(), Direction::Backward, 1).await {
+        match reader::scan(store, table, KeyRange::all(), Direction::Backward, 1).await? {
             Ok(rows) => {
                 let last = rows.first().and_then(|(key, _)| KeyReader::new(key).u64());
                 next = next.max(last.map_or(1, |last| last + 1));
             }
-            Err(store::Error::Corrupt(_)) => is_certain = false,
-            Err(cause) => return Err(cause.into()),
+            Err(_) => is_certain = false,
         }
     }
     Ok(if is_certain { next } else { next + MARGIN })

@@ -19,6 +19,7 @@ mod json;
 mod notify;
 mod open;
 pub mod protocol;
+mod reader;
 mod server;
 mod sourcing;
 mod stream;

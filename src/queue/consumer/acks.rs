@@ -14,7 +14,6 @@ use crate::{
         broker::CoreMessage,
         config::{AckPolicy, Retention},
         error::Result,
-        stream::row::MessageRow,
     },
 };
 
@@ -101,9 +100,8 @@ impl Consumer {
             sequences.iter().filter(is_unknown).copied().collect()
         };
         for sequence in unknown {
-            let row = self.stream.row(sequence).await?;
-            if let Some(message) = row.as_deref().and_then(MessageRow::decode) {
-                let about = (Rc::<str>::from(message.subject), message.size());
+            if let Some(message) = self.stream.read(sequence).await? {
+                let about = (Rc::<str>::from(message.subject()), message.size());
                 self.inner.deliveries.borrow_mut().change(sequence, |pending| {
                     pending.about = Some(about);
                 });

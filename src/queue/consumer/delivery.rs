@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::queue::{
     headers::{Block, names},
-    stream::row::MessageRow,
+    stream::Stored,
 };
 
 /// A message that was taken.
@@ -34,21 +34,17 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn of(row: &Bytes, stored: &MessageRow<'_>, headers_only: bool) -> Self {
+    pub(super) fn of(message: Stored, headers_only: bool) -> Self {
+        let (subject, stored_size) = (message.subject().into(), message.size());
+        let Stored { headers, payload, time, .. } = message;
         let (headers, payload) = match headers_only {
             true => {
-                let size = stored.payload.len().to_string();
-                (Block(stored.headers).with(names::MESSAGE_SIZE, &size).into(), Bytes::new())
+                let size = payload.len().to_string();
+                (Block(&headers).with(names::MESSAGE_SIZE, &size).into(), Bytes::new())
             }
-            false => (row.slice_ref(stored.headers), row.slice_ref(stored.payload)),
+            false => (headers, payload),
         };
-        Self {
-            subject: stored.subject.into(),
-            headers,
-            payload,
-            time: stored.time,
-            stored_size: stored.size(),
-        }
+        Self { subject, headers, payload, time, stored_size }
     }
 
     /// How many bytes are delivered, without the reply subject.

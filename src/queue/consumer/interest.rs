@@ -110,11 +110,11 @@ impl Interest for ConsumerSet {
 
     fn lose(&self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str) {
         for consumer in self.by_name.borrow().values() {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            if deliveries.remove(sequence).is_some() {
-                drop(deliveries);
+            let pending = consumer.deliveries.borrow_mut().remove(sequence);
+            if pending.is_some() {
                 consumer.write(stream, batch);
-            } else if sequence >= deliveries.cursor && consumer.takes(subject) {
+            } else if consumer.awaits(sequence, subject) {
+                let mut deliveries = consumer.deliveries.borrow_mut();
                 deliveries.matched = deliveries.matched.saturating_sub(1);
             }
         }

@@ -15,6 +15,7 @@ use crate::{
         config::StreamConfig,
         configurations::{self, Stored},
         error::Result,
+        reader,
         stream::{Parts, Stream, StreamRow},
     },
     store::{Direction, KeyRange, Table},
@@ -75,16 +76,16 @@ impl Consumers {
     /// The state of a consumer; `None` when it can't be read.
     async fn state_of(&self, consumer: u64) -> Result<Option<DeliveriesRow>> {
         let (stream, table) = (&self.stream, Table::QueueConsumerStates);
-        let row = stream.store.get(table, row::consumer_key(stream.id, consumer)).await;
-        let row = stream.unless_damaged(row)?;
+        let key = row::consumer_key(stream.id, consumer);
+        let row = stream.unless_damaged(reader::get(&stream.store, table, key).await?);
         let Some(mut state) = row.as_deref().and_then(DeliveriesRow::decode) else {
             return Ok(None);
         };
         let Some((generation, _)) = state.chunks else { return Ok(Some(state)) };
         let range = KeyRange::prefix(row::chunks_key(stream.id, consumer, generation));
-        let rows = stream.store.scan(table, range, Direction::Forward, usize::MAX).await;
-        let rows = stream.unless_damaged(rows.map(Some))?;
-        let Some(rows) = rows else { return Ok(None) };
+        let rows =
+            reader::scan(&stream.store, table, range, Direction::Forward, usize::MAX).await?;
+        let Some(rows) = stream.unless_damaged(rows.map(Some)) else { return Ok(None) };
         let complete = rows.iter().all(|(key, row)| state.add(key, row).is_some());
         Ok(complete.then_some(state))
     }

@@ -5,10 +5,7 @@ use std::pin::pin;
 use futures::future::{self, Either, OptionFuture, select};
 
 use super::{advisory, handle::Consumer, inner::Inner};
-use crate::{
-    platform,
-    queue::{error::Result, stream::row::MessageRow},
-};
+use crate::{platform, queue::error::Result};
 
 /// About how many bytes are delivered at once.
 const AT_ONCE: u64 = 4 << 20;
@@ -93,9 +90,7 @@ impl Consumer {
     /// The next message from `from` to `to` that is for it and when it was stored, if there is one.
     pub(super) async fn next_message(&self, from: u64, to: u64) -> Result<Option<(u64, u64)>> {
         let next = self.stream.next_of_any(self.inner.config().filters(), from, to).await?;
-        Ok(next.map(|(sequence, row)| {
-            (sequence, MessageRow::decode(&row).map_or(0, |message| message.time))
-        }))
+        Ok(next.map(|message| (message.sequence, message.time)))
     }
 }
 

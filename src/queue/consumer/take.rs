@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{
     ack::Outcome,
     ack_subject::ack_subject_size,
@@ -15,7 +13,7 @@ use super::{
 use crate::{
     queue::{
         error::{Error, Result},
-        stream::row::MessageRow,
+        stream::StoredRow,
     },
     store::Direction,
 };
@@ -116,19 +114,20 @@ impl Consumer {
             deliveries.redelivery().due(now).take(wanted.messages).collect()
         };
         for sequence in due {
-            let row = self.stream.row(sequence).await?;
+            let message = self.stream.read(sequence).await?;
             let now = self.stream.clock.now();
             let mut deliveries = self.inner.deliveries.borrow_mut();
             // It may have been acknowledged or put off while it was read.
             let still = |pending: &&Pending| !pending.held && pending.deadline <= now;
             let Some(pending) = deliveries.pending.get(&sequence).filter(still) else { continue };
             let times = pending.deliveries + 1;
-            let Some(content) = row.as_ref().and_then(|row| self.content(row)) else {
+            let Some(message) = message else {
                 tracing::error!("message {sequence} of a stream is lost");
                 deliveries.remove(sequence);
                 continue;
             };
             drop(deliveries);
+            let content = Content::of(message, self.inner.config.borrow().headers_only);
             if !takings.admit(self, (sequence, times), content.size(), wanted) {
                 return Ok(());
             }
@@ -203,29 +202,27 @@ impl Consumer {
             let mut next = selected.map_or(cursor, |next| next.min(visible) + 1);
             let mut stopped = false;
             let mut blocked = None;
-            for (sequence, row) in rows {
+            for StoredRow { sequence, message } in rows {
                 if takings.messages.len() == most {
                     next = sequence;
                     stopped = true;
                     break;
                 }
-                match MessageRow::decode(&row) {
-                    Some(stored) if self.inner.awaits(sequence, stored.subject) => {
-                        let content = Content::of(&row, &stored, headers_only);
-                        if self.stream.counts.borrow().removing.contains(&sequence) {
-                            blocked = Some(self.stream.settled.listen());
-                            next = sequence;
-                            break;
-                        }
-                        if !takings.admit(self, (sequence, 1), content.size(), wanted) {
-                            next = sequence;
-                            stopped = true;
-                            break;
-                        }
-                        takings.messages.push(self.deliver(sequence, content));
+                if let Some(message) = message
+                    && self.inner.awaits(sequence, message.subject())
+                {
+                    if self.stream.counts.borrow().removing.contains(&sequence) {
+                        blocked = Some(self.stream.settled.listen());
+                        next = sequence;
+                        break;
                     }
-                    Some(_) => {}
-                    None => self.stream.note_lost(sequence),
+                    let content = Content::of(message, headers_only);
+                    if !takings.admit(self, (sequence, 1), content.size(), wanted) {
+                        next = sequence;
+                        stopped = true;
+                        break;
+                    }
+                    takings.messages.push(self.deliver(sequence, content));
                 }
                 next = sequence + 1;
             }
@@ -294,10 +291,5 @@ impl Consumer {
             },
         );
         content.taken(sequence, consumer_sequence, 1, deliveries.num_pending())
-    }
-
-    fn content(&self, row: &Bytes) -> Option<Content> {
-        let stored = MessageRow::decode(row)?;
-        Some(Content::of(row, &stored, self.inner.config.borrow().headers_only))
     }
 }

@@ -7,6 +7,8 @@ use std::{
 
 use bytes::Bytes;
 
+use super::refusal::Error;
+
 /// A status, as nats-server words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::queue) struct Status {
@@ -40,8 +42,8 @@ impl Display for Status {
     }
 }
 
-impl From<&super::Error> for Status {
-    fn from(cause: &super::Error) -> Self {
+impl From<&Error> for Status {
+    fn from(cause: &Error) -> Self {
         Self { code: cause.code, description: cause.description.clone() }
     }
 }

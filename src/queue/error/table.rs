@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt::Display, rc::Rc};
 
-use super::{Error, status::Status};
+use super::{refusal::Error, status::Status};
 
 /// Makes a constant of each error with a fixed description, and a function of each whose description
 /// says something more.

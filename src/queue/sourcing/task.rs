@@ -24,7 +24,7 @@ use crate::{
         config::AckPolicy,
         consumer::{Action, Consumer, Consumers, Message},
         error::{Error, Result},
-        stream::{Admin, Incoming, Origin, StoredMessage, Stream, row},
+        stream::{Admin, Incoming, Origin, Stream, row},
         streams::Streams,
     },
     store::{Batch, Direction, Table},
@@ -155,26 +155,17 @@ impl Task<'_> {
         let visible = origin.counts.borrow().visible();
         let rows = origin.rows(from, visible, Direction::Forward, CHUNK).await?;
         let complete = rows.len() < CHUNK;
-        let mut messages = Vec::with_capacity(rows.len());
-        for (sequence, row) in &rows {
-            if origin.counts.borrow().removing.contains(sequence) {
-                continue;
-            }
-            match StoredMessage::read(*sequence, row) {
-                Some(message) => messages.push(message),
-                None => origin.note_lost(*sequence),
-            }
-        }
         let end = match rows.last() {
-            Some((last, _)) if !complete => *last,
+            Some(last) if !complete => last.sequence,
             _ => visible.max(source.position.get()),
         };
+        let messages = rows.iter().filter_map(|row| row.message.as_ref());
         let originals: Vec<_> = messages
-            .iter()
+            .filter(|message| !origin.counts.borrow().removing.contains(&message.sequence))
             .map(|message| Original {
                 sequence: message.sequence,
-                subject: &message.subject,
-                headers: &message.header_block,
+                subject: message.subject(),
+                headers: &message.headers,
                 payload: &message.payload,
                 time: message.time,
             })

@@ -36,9 +36,9 @@ impl Stream {
                 }
             }
         }
-        while let Some((sequence, _)) = self.next_of(filter, from, to).await? {
+        while let Some(message) = self.next_of(filter, from, to).await? {
             count += 1;
-            from = sequence + 1;
+            from = message.sequence + 1;
         }
         Ok(count)
     }
@@ -56,9 +56,9 @@ impl Stream {
         let mut count = 0;
         if filters.iter().enumerate().any(|(place, one)| overlaps(place, one)) {
             // What two of them match counts once.
-            while let Some((sequence, _)) = self.next_of_any(filters, from, to).await? {
+            while let Some(message) = self.next_of_any(filters, from, to).await? {
                 count += 1;
-                from = sequence + 1;
+                from = message.sequence + 1;
             }
             return Ok(count);
         }

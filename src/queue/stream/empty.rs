@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, rc::Rc};
 use super::{
     base::{InterestRemoval, Stream},
     purge_row::PurgeRow,
-    row::{self, MessageRow},
+    row,
+    stored::StoredRow,
 };
 use crate::{
     queue::error::Result,
@@ -82,10 +83,10 @@ impl Stream {
             if rows.is_empty() {
                 batch.delete(Table::QueuePurges, row::message_key(self.id, id));
             }
-            for (sequence, row) in &rows {
+            for StoredRow { sequence, message } in &rows {
                 batch.delete(Table::QueueMessages, row::message_key(self.id, *sequence));
-                if let Some(message) = MessageRow::decode(row) {
-                    let key = row::index_key(self.id, message.subject, *sequence);
+                if let Some(message) = message {
+                    let key = row::index_key(self.id, message.subject(), *sequence);
                     batch.delete(Table::QueueSubjects, key);
                 }
             }

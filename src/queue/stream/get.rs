@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{base::Stream, row::MessageRow};
+use super::{base::Stream, stored::Stored};
 use crate::queue::{
     error::{Error, Result},
     headers::Headers,
@@ -47,18 +47,16 @@ pub struct MessageRequest {
     pub no_hdr: bool,
 }
 
-impl StoredMessage {
-    /// A message of a row, sharing its memory; `None` when it can't be read.
-    pub(in crate::queue) fn read(sequence: u64, row: &Bytes) -> Option<Self> {
-        let message = MessageRow::decode(row)?;
-        Some(Self {
-            sequence,
-            subject: message.subject.to_owned(),
-            headers: Headers::decode(message.headers),
-            header_block: row.slice_ref(message.headers),
-            payload: row.slice_ref(message.payload),
+impl From<Stored> for StoredMessage {
+    fn from(message: Stored) -> Self {
+        Self {
+            sequence: message.sequence,
+            subject: message.subject().to_owned(),
+            headers: Headers::decode(&message.headers),
+            header_block: message.headers,
+            payload: message.payload,
             time: message.time,
-        })
+        }
     }
 }
 
@@ -100,8 +98,7 @@ impl Stream {
     }
 
     pub(super) async fn get(&self, sequence: u64) -> Result<Option<StoredMessage>> {
-        let row = self.readable(sequence).await?;
-        Ok(row.and_then(|row| StoredMessage::read(sequence, &row)))
+        Ok(self.load(sequence).await?.map(StoredMessage::from))
     }
 
     pub(super) async fn get_last(&self, filter: &str) -> Result<Option<StoredMessage>> {
@@ -134,7 +131,7 @@ impl Stream {
             (counts.first, counts.visible())
         };
         let found = self.next_of(filter, from.max(first), visible).await?;
-        Ok(found.and_then(|(sequence, row)| StoredMessage::read(sequence, &row)))
+        Ok(found.map(StoredMessage::from))
     }
 
     /// The first sequence number whose message was stored at `time` or later.
@@ -146,11 +143,8 @@ impl Stream {
         while low < high {
             let middle = low + (high - low) / 2;
             match self.next_of(">", middle, high - 1).await? {
-                Some((sequence, row)) => {
-                    let stored = MessageRow::decode(&row).map_or(0, |message| message.time);
-                    if stored < time { low = sequence + 1 } else { high = middle }
-                }
-                None => high = middle,
+                Some(message) if message.time < time => low = message.sequence + 1,
+                Some(_) | None => high = middle,
             }
         }
         Ok(low)

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use bytes::Bytes;
 
-use super::{
-    base::Stream,
-    row::{self, MessageRow},
-};
+use super::{base::Stream, row, stored::Stored};
 use crate::{
-    queue::{error::Result, subject},
-    store::{self, Direction, KeyRange, KeyReader, Table},
+    queue::{
+        error::Result,
+        reader::{self, or_log},
+        subject,
+    },
+    store::{Direction, KeyRange, KeyReader, Table},
 };
 
 /// How many rows are read at once.
@@ -36,14 +37,8 @@ impl Stream {
         direction: Direction,
         limit: usize,
     ) -> Result<Option<Vec<(Bytes, Bytes)>>> {
-        match self.store.scan(Table::QueueSubjects, range, direction, limit).await {
-            Ok(rows) => Ok(Some(rows)),
-            Err(store::Error::Corrupt(cause)) => {
-                tracing::error!("the index of stream {} can't be read: {cause}", self.name);
-                Ok(None)
-            }
-            Err(cause) => Err(cause.into()),
-        }
+        let rows = reader::scan(&self.store, Table::QueueSubjects, range, direction, limit).await?;
+        Ok(or_log(rows, format_args!("the index of stream {}", self.name)))
     }
 
     /// What the index would say of the messages from `from` to `to` whose subject matches.
@@ -51,12 +46,10 @@ impl Stream {
         let mut counted = Counted::new();
         let mut next = from.max(self.counts.borrow().first);
         let to = to.min(self.counts.borrow().visible());
-        while let Some((sequence, row)) = self.next_of_all(filter, next, to).await? {
-            next = sequence + 1;
-            if let Some(message) = MessageRow::decode(&row) {
-                let entry = counted.entry(message.subject.to_owned()).or_default();
-                *entry = (entry.0 + 1, sequence);
-            }
+        while let Some(message) = self.next_of_all(filter, next, to).await? {
+            next = message.sequence + 1;
+            let entry = counted.entry(message.subject().to_owned()).or_default();
+            *entry = (entry.0 + 1, message.sequence);
         }
         Ok(counted)
     }
@@ -74,17 +67,16 @@ impl Stream {
         to = to.min(self.counts.borrow().visible());
         while from <= to && found.len() < limit {
             let rows = self.rows(from, to, direction, CHUNK).await?;
-            let Some((last, _)) = rows.last() else { break };
+            let Some(last) = rows.last() else { break };
             match direction {
-                Direction::Forward => from = last + 1,
-                Direction::Backward => to = last.saturating_sub(1),
+                Direction::Forward => from = last.sequence + 1,
+                Direction::Backward => to = last.sequence.saturating_sub(1),
             }
             let counts = self.counts.borrow();
-            let there = rows.iter().filter(|(sequence, _)| !counts.removing.contains(sequence));
-            found.extend(there.filter_map(|(sequence, row)| {
-                let message = MessageRow::decode(row).filter(|m| m.subject == subject)?;
-                Some((*sequence, message.size()))
-            }));
+            let messages = rows.iter().filter_map(|row| row.message.as_ref());
+            let there = messages.filter(|message| !counts.removing.contains(&message.sequence));
+            let those = there.filter(|message| message.subject() == subject);
+            found.extend(those.map(|message| (message.sequence, message.size())));
         }
         found.truncate(limit);
         Ok(found)
@@ -285,15 +277,15 @@ impl Stream {
         filter: &str,
         from: u64,
         to: u64,
-    ) -> Result<Option<(u64, Bytes)>> {
+    ) -> Result<Option<Stored>> {
         let mut from = from;
         if subject::is_literal(filter) {
             while from <= to {
                 let found = self.of_subject(filter, from, to, Direction::Forward, FEW).await?;
                 let Some((last, _)) = found.last() else { return Ok(None) };
                 for (sequence, _) in &found {
-                    if let Some(row) = self.readable(*sequence).await? {
-                        return Ok(Some((*sequence, row)));
+                    if let Some(message) = self.load(*sequence).await? {
+                        return Ok(Some(message));
                     }
                 }
                 from = last + 1;
@@ -310,7 +302,7 @@ impl Stream {
         filters: &[String],
         from: u64,
         to: u64,
-    ) -> Result<Option<(u64, Bytes)>> {
+    ) -> Result<Option<Stored>> {
         if filters.is_empty() {
             return self.next_of(">", from, to).await;
         }
@@ -319,7 +311,7 @@ impl Stream {
         for filter in filters {
             if let Some(found) = self.next_of(filter, from, end).await? {
                 // Only what comes before is of interest from here on.
-                end = found.0.saturating_sub(1);
+                end = found.sequence.saturating_sub(1);
                 next = Some(found);
             }
         }
@@ -327,47 +319,22 @@ impl Stream {
     }
 
     /// The same, found among all messages.
-    async fn next_of_all(
-        &self,
-        filter: &str,
-        mut from: u64,
-        to: u64,
-    ) -> Result<Option<(u64, Bytes)>> {
+    async fn next_of_all(&self, filter: &str, mut from: u64, to: u64) -> Result<Option<Stored>> {
         let mut limit = if filter == ">" { 1 } else { FEW };
         while from <= to {
             let rows = self.rows(from, to, Direction::Forward, limit).await?;
-            let Some((last, _)) = rows.last() else { break };
-            from = last + 1;
-            let is_it = |(sequence, row): &(u64, Bytes)| {
-                !self.counts.borrow().removing.contains(sequence)
-                    && MessageRow::decode(row)
-                        .is_some_and(|message| subject::matches(filter, message.subject))
+            let Some(last) = rows.last() else { break };
+            from = last.sequence + 1;
+            let is_it = |message: &Stored| {
+                !self.counts.borrow().removing.contains(&message.sequence)
+                    && subject::matches(filter, message.subject())
             };
-            if let Some(found) = rows.into_iter().find(is_it) {
+            if let Some(found) = rows.into_iter().filter_map(|row| row.message).find(is_it) {
                 return Ok(Some(found));
             }
             limit = CHUNK.min(limit * 4);
         }
         Ok(None)
-    }
-
-    /// A message that is there and can be read.
-    pub(super) async fn readable(&self, sequence: u64) -> Result<Option<Bytes>> {
-        let there = {
-            let counts = self.counts.borrow();
-            (counts.first..=counts.visible()).contains(&sequence)
-        };
-        if !there {
-            return Ok(None);
-        }
-        let row = self.row(sequence).await?;
-        let there = |_: &Bytes| !self.counts.borrow().removing.contains(&sequence);
-        let Some(row) = row.filter(there) else { return Ok(None) };
-        if MessageRow::decode(&row).is_none() {
-            self.note_lost(sequence);
-            return Ok(None);
-        }
-        Ok(Some(row))
     }
 
     /// Waits until everything up to `sequence` is durable or has failed.

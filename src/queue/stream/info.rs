@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde::Serialize;
 
-use super::{base::Stream, row::MessageRow};
+use super::base::Stream;
 use crate::{
     queue::{
         error::Result,
@@ -112,13 +112,13 @@ impl Stream {
         };
         let rows = self.rows(from, visible, Direction::Forward, 1).await?;
         let mut counts = self.counts.borrow_mut();
-        if let Some((sequence, row)) = rows.first()
+        if let Some(first) = rows.first()
             && counts.removals == removals
             && counts.removing.is_empty()
             && counts.first == from
         {
-            counts.first = *sequence;
-            counts.first_time = MessageRow::decode(row).map_or(0, |message| message.time);
+            counts.first = first.sequence;
+            counts.first_time = first.message.as_ref().map_or(0, |message| message.time);
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Stream {
         loop {
             let rows = self.rows(next, visible, Direction::Forward, CHUNK).await?;
             let complete = rows.len() < CHUNK;
-            let there = rows.iter().map(|(sequence, _)| *sequence);
+            let there = rows.iter().map(|row| row.sequence);
             for sequence in there.chain(complete.then_some(visible + 1)) {
                 deleted.extend((next..sequence).take(MOST_DELETED - deleted.len()));
                 next = sequence + 1;

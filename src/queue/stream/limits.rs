@@ -3,13 +3,12 @@
 
 use std::rc::{Rc, Weak};
 
-use bytes::Bytes;
 use futures::future::{Either, select};
 
 use super::{
     base::Stream,
     directives::{Directives, Ttl},
-    row::MessageRow,
+    stored::{Stored, StoredRow},
 };
 use crate::{
     queue::error::Result,
@@ -73,7 +72,7 @@ impl Stream {
         if self.deleted.get() {
             return Ok(());
         }
-        self.count_damage().await?;
+        self.count_lost().await?;
         self.finish_purges().await?;
         self.trim().await?;
         if self.counts.borrow().sweep {
@@ -96,14 +95,14 @@ impl Stream {
             }
             let mut rows = self.rows(first, visible, Direction::Forward, CHUNK).await?;
             let mut count = 0;
-            for (sequence, row) in &rows {
+            for row in &rows {
                 if messages <= max_msgs && bytes <= max_bytes {
                     break;
                 }
                 count += 1;
-                if !self.counts.borrow().removing.contains(sequence) {
+                if !self.counts.borrow().removing.contains(&row.sequence) {
                     messages -= 1;
-                    bytes = bytes.saturating_sub(MessageRow::decode(row).map_or(0, |m| m.size()));
+                    bytes = bytes.saturating_sub(row.size());
                 }
             }
             rows.truncate(count);
@@ -147,18 +146,24 @@ impl Stream {
             let now = self.clock.now();
             let visible = self.counts.borrow().visible();
             let rows = self.rows(from, visible, Direction::Forward, CHUNK).await?;
-            let expiry =
-                |row: &Bytes| MessageRow::decode(row).map_or(0, |message| message.time) + max_age;
-            let expired = rows.iter().take_while(|(_, row)| expiry(row) <= now).count();
-            // When there is none, what comes next is not due before this.
-            let next =
-                rows.get(expired).map_or(now.saturating_add(max_age), |(_, row)| expiry(row));
-            let complete = rows.len() < CHUNK || expired < rows.len();
-            from = rows.get(expired.saturating_sub(1)).map_or(from, |(sequence, _)| sequence + 1);
-            let expired = rows.into_iter().take(expired).filter(|(_, row)| !is_kept(row));
+            let (mut expired, mut next) = (0, None);
+            for (place, row) in rows.iter().enumerate() {
+                // How old a damaged message is, is not known: it goes with those after it.
+                let Some(message) = &row.message else { continue };
+                let expiry = message.time + max_age;
+                if expiry > now {
+                    next = Some(expiry);
+                    break;
+                }
+                expired = place + 1;
+            }
+            let complete = rows.len() < CHUNK || next.is_some();
+            from = rows.last().map_or(from, |last| last.sequence + 1);
+            let expired = rows.into_iter().take(expired).filter(|row| !is_kept(row));
             self.remove_expired(expired.collect()).await?;
             if complete {
-                return Ok(next);
+                // When there is none, what comes next does not expire before this.
+                return Ok(next.unwrap_or_else(|| now.saturating_add(max_age)));
             }
         }
     }
@@ -172,11 +177,12 @@ impl Stream {
         loop {
             let visible = self.counts.borrow().visible();
             let mut rows = self.rows(from, visible, Direction::Forward, CHUNK).await?;
-            let Some((last, _)) = rows.last() else { break };
-            from = last + 1;
-            rows.retain(|(sequence, row)| {
-                MessageRow::decode(row)
-                    .is_some_and(|message| self.releases(*sequence, message.subject))
+            let Some(last) = rows.last() else { break };
+            from = last.sequence + 1;
+            rows.retain(|row| {
+                let is_released =
+                    |message: &Stored| self.releases(message.sequence, message.subject());
+                row.message.as_ref().is_some_and(is_released)
             });
             self.remove(rows, Batch::new()).await?;
         }
@@ -194,7 +200,7 @@ impl Stream {
 }
 
 /// Whether a message is held whatever its age. ADR-43
-fn is_kept(row: &[u8]) -> bool {
-    MessageRow::decode(row)
-        .is_some_and(|message| Directives::read(message.headers).ttl == Some(Ttl::Never))
+fn is_kept(row: &StoredRow) -> bool {
+    let is_kept = |message: &Stored| Directives::read(&message.headers).ttl == Some(Ttl::Never);
+    row.message.as_ref().is_some_and(is_kept)
 }

@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{
-    base::Stream, counter::Total, directives::Directives, row::MessageRow, schedule::ended_schedule,
-};
+use super::{base::Stream, counter::Total, directives::Directives, schedule::ended_schedule};
 use crate::{
     queue::{error::Result, subject},
     store::Direction,
@@ -128,10 +126,10 @@ impl Stream {
             if let (true, Some((last, _))) =
                 (config.allow_msg_counter || config.allow_msg_schedules, found.last())
             {
-                let row = self.readable(*last).await?;
-                let message = row.as_deref().and_then(MessageRow::decode);
-                total = message.map(|message| Rc::new(Total::of(message.headers, message.payload)));
-                schedule = message.is_some_and(|m| Directives::read(m.headers).is_schedule);
+                let message = self.load(*last).await?;
+                let message = message.as_ref();
+                total = message.map(|m| Rc::new(Total::of(&m.headers, &m.payload)));
+                schedule = message.is_some_and(|m| Directives::read(&m.headers).is_schedule);
             }
             if self.subjects.borrow_mut().end(filter, found, complete, total) {
                 self.subjects.borrow_mut().set_schedule(filter, schedule);

@@ -24,6 +24,7 @@ mod info;
 mod ingest;
 mod limits;
 mod lookup;
+mod lost;
 mod open;
 mod pub_ack;
 mod publish;
@@ -35,6 +36,7 @@ mod republish;
 pub(super) mod row;
 mod schedule;
 mod snapshot;
+mod stored;
 mod subjects;
 mod timers;
 mod wipe;
@@ -47,6 +49,7 @@ pub(super) use self::{
     lookup::Admin,
     removal::Removal,
     snapshot::{Restored, Snapshot},
+    stored::{Stored, StoredRow},
 };
 pub use self::{
     direct::{DirectReply, DirectRequest},

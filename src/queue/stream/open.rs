@@ -7,11 +7,11 @@ use super::{
     configuration::StreamRow,
     counts::Counts,
     purge_row::PurgeRow,
-    row::{self, MessageRow, StateRow},
+    row::{self, StateRow},
 };
 use crate::{
-    queue::error::Result,
-    store::{self, Batch, Direction, KeyRange, KeyReader, Table},
+    queue::{error::Result, reader},
+    store::{Batch, Direction, KeyRange, KeyReader, Table},
 };
 
 /// How many messages are read at once.
@@ -47,14 +47,12 @@ impl Stream {
         };
         loop {
             let rows = self.rows(from, last, Direction::Forward, CHUNK).await?;
-            let Some((newest, _)) = rows.last() else { break };
-            from = newest + 1;
+            let Some(newest) = rows.last() else { break };
+            from = newest.sequence + 1;
             let mut batch = Batch::new();
-            for (sequence, row) in &rows {
-                if let Some(message) = MessageRow::decode(row) {
-                    let key = row::index_key(self.id, message.subject, *sequence);
-                    batch.put(Table::QueueSubjects, key, row::encode_size(message.size()));
-                }
+            for message in rows.iter().filter_map(|row| row.message.as_ref()) {
+                let key = row::index_key(self.id, message.subject(), message.sequence);
+                batch.put(Table::QueueSubjects, key, row::encode_size(message.size()));
             }
             self.store.commit(batch).await?;
         }
@@ -64,10 +62,10 @@ impl Stream {
     }
 
     async fn open_counts(&self) -> Result<StateRow<'static>> {
-        let state = match self.store.get(Table::QueueStates, row::stream_key(self.id)).await {
+        let key = row::stream_key(self.id);
+        let state = match reader::get(&self.store, Table::QueueStates, key).await? {
             Ok(row) => row.as_deref().map(StateRow::decode),
-            Err(store::Error::Corrupt(_)) => Some(None),
-            Err(cause) => return Err(cause.into()),
+            Err(_) => Some(None),
         };
         let first = self.counts.borrow().first;
         let mut recount = false;
@@ -86,8 +84,9 @@ impl Stream {
         };
         // No number is given out twice, whatever the row says.
         let range = KeyRange::prefix(row::stream_key(self.id));
-        let newest = self.store.scan(Table::QueueMessages, range, Direction::Backward, 1).await;
-        let newest = self.unless_damaged(newest)?;
+        let table = Table::QueueMessages;
+        let newest = reader::scan(&self.store, table, range, Direction::Backward, 1).await?;
+        let newest = self.unless_damaged(newest);
         state.last = state.last.max(newest.first().map_or(0, |(key, _)| row::sequence(key)));
         *self.counts.borrow_mut() = Counts {
             first: state.first,
@@ -106,17 +105,6 @@ impl Stream {
         Ok(state)
     }
 
-    /// What was read; nothing when it can't be read, which is told and stands in nobody's way.
-    pub(in crate::queue) fn unless_damaged<T: Default>(&self, read: store::Result<T>) -> Result<T> {
-        match read {
-            Err(store::Error::Corrupt(cause)) => {
-                tracing::error!("something of stream {} can't be read: {cause}", self.name);
-                Ok(T::default())
-            }
-            read => Ok(read?),
-        }
-    }
-
     /// Counts the messages that there are.
     async fn recount(&self) -> Result<()> {
         let last = self.counts.borrow().last;
@@ -126,17 +114,17 @@ impl Stream {
         loop {
             let rows = self.rows(from, last, Direction::Forward, CHUNK).await?;
             let mut counts = self.counts.borrow_mut();
-            let Some((newest, _)) = rows.last() else {
+            let Some(newest) = rows.last() else {
                 if !found {
                     counts.first = last + 1;
                 }
                 return Ok(());
             };
             if !std::mem::replace(&mut found, true) {
-                counts.first = rows[0].0;
+                counts.first = rows[0].sequence;
             }
-            from = newest + 1;
-            for message in rows.iter().filter_map(|(_, row)| MessageRow::decode(row)) {
+            from = newest.sequence + 1;
+            for message in rows.iter().filter_map(|row| row.message.as_ref()) {
                 counts.messages += 1;
                 counts.bytes += message.size();
                 counts.last_time = counts.last_time.max(message.time);
@@ -146,10 +134,9 @@ impl Stream {
 
     async fn open_ids(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
-        let rows =
-            self.store.scan(Table::QueueMessageIds, range, Direction::Forward, usize::MAX).await;
-        let rows = self.unless_damaged(rows)?;
-        for (key, id) in rows {
+        let table = Table::QueueMessageIds;
+        let rows = reader::scan(&self.store, table, range, Direction::Forward, usize::MAX).await?;
+        for (key, id) in self.unless_damaged(rows) {
             let mut key = KeyReader::new(&key);
             if let (Some(_), Some(time), Some(sequence), Ok(id)) =
                 (key.u64(), key.u64(), key.u64(), std::str::from_utf8(&id))
@@ -163,9 +150,9 @@ impl Stream {
     /// The purges that were not finished when the queue was last open.
     pub(in crate::queue) async fn open_purges(&self) -> Result<()> {
         let range = KeyRange::prefix(row::stream_key(self.id));
-        let rows = self.store.scan(Table::QueuePurges, range, Direction::Forward, usize::MAX).await;
-        let rows = self.unless_damaged(rows)?;
-        for (key, value) in rows {
+        let table = Table::QueuePurges;
+        let rows = reader::scan(&self.store, table, range, Direction::Forward, usize::MAX).await?;
+        for (key, value) in self.unless_damaged(rows) {
             let mut key = KeyReader::new(&key);
             if let (Some(_), Some(id), Some(row)) = (key.u64(), key.u64(), PurgeRow::read(&value)) {
                 self.next_purge.set(self.next_purge.get().max(id + 1));

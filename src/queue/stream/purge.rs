@@ -5,13 +5,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
-use super::{
-    base::Stream,
-    index::Entry,
-    purge_row::PurgeRow,
-    removal::Removal,
-    row::{self, MessageRow},
-};
+use super::{base::Stream, index::Entry, purge_row::PurgeRow, removal::Removal, row};
 use crate::{
     queue::{
         config::LAST_SEQUENCE,
@@ -86,7 +80,9 @@ impl Stream {
         };
         let first_left = match filter {
             ">" => first,
-            filter => self.next_of(filter, first, last).await?.map_or(last + 1, |(found, _)| found),
+            filter => {
+                self.next_of(filter, first, last).await?.map_or(last + 1, |found| found.sequence)
+            }
         };
         let mut batch = Batch::new();
         batch.makes_room();
@@ -163,28 +159,28 @@ impl Stream {
             let mut removal = Removal::of_purge(self);
             let mut batch = Batch::new();
             let mut last = None;
-            let mut take = |batch: &mut Batch, sequence, subject: &str, size| {
-                if keep > 0 {
-                    keep -= 1;
-                } else {
-                    removal.add(batch, sequence, subject, size);
-                }
+            let mut goes = || {
+                let stays = keep > 0;
+                keep -= u64::from(stays);
+                !stays
             };
             if literal {
                 let found = self.of_subject(&purge.filter, from, to, direction, CHUNK).await?;
                 for (sequence, size) in found {
                     last = Some(sequence);
-                    take(&mut batch, sequence, &purge.filter, size);
+                    if goes() {
+                        removal.add(&mut batch, sequence, &purge.filter, size);
+                    }
                 }
             } else {
-                for (sequence, row) in self.rows(from, to, direction, CHUNK).await? {
-                    last = Some(sequence);
-                    match MessageRow::decode(&row) {
-                        Some(message) if subject::matches(&purge.filter, message.subject) => {
-                            take(&mut batch, sequence, message.subject, message.size());
-                        }
-                        None if purge.filter == ">" => take(&mut batch, sequence, "", 0),
-                        _ => {}
+                for row in self.rows(from, to, direction, CHUNK).await? {
+                    last = Some(row.sequence);
+                    let is_it = match &row.message {
+                        Some(message) => subject::matches(&purge.filter, message.subject()),
+                        None => purge.filter == ">",
+                    };
+                    if is_it && goes() {
+                        removal.add_row(&mut batch, &row);
                     }
                 }
             }

@@ -1,17 +1,19 @@
-//! Messages that can't be read: they are found out by reading, told as lost, and stepped over. What
-//! is stored of them stays where it is.
-
-use std::rc::Rc;
+//! Reading a stream's messages. Damaged ones are noted here and stepped over by everybody else; what is
+//! stored of them stays where it is.
 
 use bytes::Bytes;
 
 use super::{
     base::Stream,
-    row::{self, MessageRow},
+    row,
+    stored::{Stored, StoredRow},
 };
 use crate::{
-    queue::error::Result,
-    store::{self, Batch, Direction, KeyRange, KeyReader, Table},
+    queue::{
+        error::{Error, Result},
+        reader::{self, Damaged, Readable, or_log},
+    },
+    store::{Direction, KeyRange, Table},
 };
 
 /// How many rows are read at once.
@@ -20,6 +22,11 @@ const CHUNK: usize = 1024;
 const MOST_ATTEMPTS: usize = 64;
 
 impl Stream {
+    /// What was read; nothing where that can't be read, which is logged and stops nobody.
+    pub(in crate::queue) fn unless_damaged<T: Default>(&self, read: Readable<T>) -> T {
+        or_log(read, format_args!("something of stream {}", self.name)).unwrap_or_default()
+    }
+
     /// At most `limit` messages from `from` to `to`, both in, as they are stored.
     pub(in crate::queue) async fn rows(
         &self,
@@ -27,19 +34,19 @@ impl Stream {
         to: u64,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(u64, Bytes)>> {
+    ) -> Result<Vec<StoredRow>> {
         let from = from.max(self.counts.borrow().first);
         self.stored_rows(from, to, direction, limit).await
     }
 
-    /// The same, with rows of messages that went and are not gone.
+    /// The same, with rows of messages that were removed and are not deleted yet.
     pub(super) async fn stored_rows(
         &self,
         from: u64,
         to: u64,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(u64, Bytes)>> {
+    ) -> Result<Vec<StoredRow>> {
         if from > to {
             return Ok(Vec::new());
         }
@@ -57,23 +64,27 @@ impl Stream {
                     rows.extend(self.rows_one_by_one(from, to, direction, limit).await?);
                     continue;
                 }
-                match self.scan_rows(from, to, direction, limit).await {
+                match self.scan_rows(from, to, direction, limit).await? {
                     Ok(found) => rows.extend(found),
-                    Err(store::Error::Corrupt(cause)) if attempts < MOST_ATTEMPTS => {
+                    Err(Damaged(cause)) if attempts < MOST_ATTEMPTS => {
                         tracing::error!("messages of stream {} can't be read: {cause}", self.name);
                         self.find_damage(from, to, direction).await?;
                         continue 'again;
                     }
-                    Err(cause) => return Err(cause.into()),
+                    Err(Damaged(cause)) => return Err(Error::stream_offline(cause)),
                 }
             }
-            for (sequence, row) in &rows {
-                if MessageRow::decode(row).is_none() {
-                    self.note_lost(*sequence);
-                }
-            }
-            return Ok(rows);
+            let rows = rows.iter().map(|(sequence, row)| self.decode(*sequence, row));
+            return Ok(rows.collect());
         }
+    }
+
+    fn decode(&self, sequence: u64, row: &Bytes) -> StoredRow {
+        let row = StoredRow::decode(sequence, row);
+        if row.message.is_none() {
+            self.note_lost(sequence);
+        }
+        row
     }
 
     async fn scan_rows(
@@ -82,14 +93,16 @@ impl Stream {
         to: u64,
         direction: Direction,
         limit: usize,
-    ) -> store::Result<Vec<(u64, Bytes)>> {
+    ) -> Result<Readable<Vec<(u64, Bytes)>>> {
         let range = KeyRange::between(
             row::message_key(self.id, from),
             row::message_key(self.id, to.saturating_add(1)),
         );
-        let rows = self.store.scan(Table::QueueMessages, range, direction, limit).await?;
-        let numbered = rows.into_iter().map(|(key, value)| (row::sequence(&key), value));
-        Ok(numbered.collect())
+        let rows = reader::scan(&self.store, Table::QueueMessages, range, direction, limit).await?;
+        let numbered = |rows: Vec<(Bytes, Bytes)>| {
+            rows.into_iter().map(|(key, value)| (row::sequence(&key), value)).collect()
+        };
+        Ok(rows.map(numbered))
     }
 
     async fn rows_one_by_one(
@@ -114,16 +127,32 @@ impl Stream {
     }
 
     /// The row of a message, if it is there and its record can be read.
-    pub(in crate::queue) async fn row(&self, sequence: u64) -> Result<Option<Bytes>> {
+    async fn row(&self, sequence: u64) -> Result<Option<Bytes>> {
         let key = row::message_key(self.id, sequence);
-        match self.store.get(Table::QueueMessages, key).await {
-            Ok(row) => Ok(row),
-            Err(store::Error::Corrupt(_)) => {
-                self.note_lost(sequence);
-                Ok(None)
-            }
-            Err(cause) => Err(cause.into()),
+        let row = reader::get(&self.store, Table::QueueMessages, key).await?;
+        if row.is_err() {
+            self.note_lost(sequence);
         }
+        Ok(row.unwrap_or_default())
+    }
+
+    /// A message that can be read, whether it is to be seen or not.
+    pub(in crate::queue) async fn read(&self, sequence: u64) -> Result<Option<Stored>> {
+        let row = self.row(sequence).await?;
+        Ok(row.and_then(|row| self.decode(sequence, &row).message))
+    }
+
+    /// A message that is there and can be read.
+    pub(super) async fn load(&self, sequence: u64) -> Result<Option<Stored>> {
+        let is_there = {
+            let counts = self.counts.borrow();
+            (counts.first..=counts.visible()).contains(&sequence)
+        };
+        if !is_there {
+            return Ok(None);
+        }
+        let message = self.read(sequence).await?;
+        Ok(message.filter(|_| !self.counts.borrow().removing.contains(&sequence)))
     }
 
     /// Finds a stretch that can't be read and that is known to be between `from` and `to`.
@@ -175,62 +204,16 @@ impl Stream {
     }
 
     async fn is_damaged(&self, from: u64, to: u64) -> Result<bool> {
-        match self.scan_rows(from, to, Direction::Forward, usize::MAX).await {
-            Ok(_) => Ok(false),
-            Err(store::Error::Corrupt(_)) => Ok(true),
-            Err(cause) => Err(cause.into()),
-        }
+        Ok(self.scan_rows(from, to, Direction::Forward, usize::MAX).await?.is_err())
     }
 
     /// Remembers that a message can't be read.
-    pub(in crate::queue) fn note_lost(&self, sequence: u64) {
+    fn note_lost(&self, sequence: u64) {
         let mut damage = self.damage.borrow_mut();
         if !self.counts.borrow().lost.contains(&sequence) && damage.seen.insert(sequence) {
             damage.found.insert(sequence);
             drop(damage);
             self.untidy.wake();
         }
-    }
-
-    /// Counts what was found to be lost: the index tells what there was.
-    pub(super) async fn count_damage(self: &Rc<Self>) -> Result<()> {
-        let found = std::mem::take(&mut self.damage.borrow_mut().found);
-        if found.is_empty() {
-            return Ok(());
-        }
-        let mut batch = Batch::new();
-        let KeyRange { mut start, end } = KeyRange::prefix(row::stream_key(self.id));
-        loop {
-            let range = KeyRange { start: start.clone(), end: end.clone() };
-            // Without the index it is not known what there was.
-            let rows = self.index_rows(range, Direction::Forward, CHUNK).await?;
-            let rows = rows.unwrap_or_default();
-            let Some((last, _)) = rows.last() else { break };
-            start = Some([&last[..], &[0]].concat());
-            for (key, size) in &rows {
-                let sequence = row::sequence(key);
-                let mut parts = KeyReader::new(key);
-                let subject = parts.u64().and_then(|_| parts.str()).unwrap_or_default();
-                if found.contains(&sequence) {
-                    self.lose(&mut batch, sequence, &subject, row::decode_size(size));
-                }
-            }
-        }
-        self.write_counts(&mut batch);
-        Ok(self.store.commit(batch).await?)
-    }
-
-    fn lose(self: &Rc<Self>, batch: &mut Batch, sequence: u64, subject: &str, size: u64) {
-        tracing::error!("message {sequence} of stream {} is lost", self.name);
-        {
-            let mut counts = self.counts.borrow_mut();
-            if counts.removing.contains(&sequence) || !counts.lost.insert(sequence) {
-                return;
-            }
-            counts.subtract(sequence, size);
-        }
-        batch.delete(Table::QueueSubjects, row::index_key(self.id, subject, sequence));
-        self.subjects.borrow_mut().remove(subject, sequence);
-        self.interest.lose(self, batch, sequence, subject);
     }
 }

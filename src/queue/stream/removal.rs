@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-
 use super::{
     base::{InterestRemoval, Stage, Stream},
-    row::MessageRow,
+    stored::{Stored, StoredRow},
 };
 use crate::{queue::error::Result, store::Batch};
 
@@ -31,15 +29,12 @@ impl Stream {
     /// Removes these messages; returns how many were still there.
     pub(super) async fn remove(
         self: &Rc<Self>,
-        rows: Vec<(u64, Bytes)>,
+        rows: impl IntoIterator<Item = StoredRow>,
         mut batch: Batch,
     ) -> Result<u64> {
         let mut removal = Removal::new(self);
-        for (sequence, row) in rows {
-            match MessageRow::decode(&row) {
-                Some(message) => removal.add(&mut batch, sequence, message.subject, message.size()),
-                None => removal.add(&mut batch, sequence, "", 0),
-            }
+        for row in rows {
+            removal.add_row(&mut batch, &row);
         }
         self.commit_removal(removal, batch).await
     }
@@ -83,6 +78,11 @@ impl Removal {
     /// Nothing, when nothing was removed.
     pub(in crate::queue) fn into_some(self) -> Option<Self> {
         (!self.removed.is_empty()).then_some(self)
+    }
+
+    pub(super) fn add_row(&mut self, batch: &mut Batch, row: &StoredRow) {
+        let subject = row.message.as_ref().map_or("", Stored::subject);
+        self.add(batch, row.sequence, subject, row.size());
     }
 
     pub(in crate::queue) fn add(

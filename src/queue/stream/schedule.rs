@@ -7,7 +7,7 @@ use super::{
     cron::{self, Due, Wrong},
     directives::Ttl,
     incoming::{Incoming, Origin},
-    row::MessageRow,
+    stored::Stored,
 };
 use crate::{
     queue::{
@@ -111,16 +111,13 @@ impl Stream {
     pub(super) async fn fire(
         self: &Rc<Self>,
         mut timer: Batch,
-        (sequence, at): (u64, u64),
-        row: &[u8],
+        at: u64,
+        schedule: &Stored,
     ) -> Result<()> {
-        let Some(schedule) = MessageRow::decode(row) else {
-            return Ok(self.store.commit(timer).await?);
-        };
-        let block = Block(schedule.headers);
+        let block = Block(&schedule.headers);
         let target = block.get(names::SCHEDULE_TARGET).unwrap_or_default();
         let (Ok(Some(Due { repeats, .. })), Ok(Some(next))) =
-            (self.due(schedule.headers, 0), self.due(schedule.headers, at))
+            (self.due(&schedule.headers, 0), self.due(&schedule.headers, at))
         else {
             return Ok(self.store.commit(timer).await?);
         };
@@ -131,7 +128,7 @@ impl Stream {
         };
         let (headers, payload) = match &source {
             Some(source) => (&source.header_block[..], &source.payload[..]),
-            None => (schedule.headers, schedule.payload),
+            None => (&schedule.headers[..], &schedule.payload[..]),
         };
         let own = [names::MESSAGE_ID, names::TTL, names::ROLLUP];
         let mut headers = Block(headers).without(|name| {
@@ -140,7 +137,7 @@ impl Stream {
                 || own.contains(&name)
         });
         let mut add = |name, value: &str| headers = Block(&headers).with(name, value);
-        add(names::SCHEDULER, schedule.subject);
+        add(names::SCHEDULER, schedule.subject());
         match repeats {
             true => add(names::SCHEDULE_NEXT, &Timestamp::from_millis(next.at).to_string()),
             false => add(names::SCHEDULE_NEXT, PURGE),
@@ -153,7 +150,7 @@ impl Stream {
             }
         }
         if repeats {
-            self.put_timer(&mut timer, next.at, sequence);
+            self.put_timer(&mut timer, next.at, schedule.sequence);
         }
         self.prepare_own(target, &headers).await?;
         let message = Incoming::new(target, &headers, payload).from(Origin::Stream);

@@ -3,19 +3,19 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-
 use super::{
     base::Stream,
     directives::{Directives, Ttl},
     incoming::{Incoming, Origin},
     lookup::Admin,
-    row::{self, MessageRow},
+    row,
+    stored::{Stored, StoredRow},
 };
 use crate::{
     queue::{
         error::Result,
         headers::{Block, Headers, names},
+        reader,
         time::go_duration,
     },
     store::{Batch, Direction, KeyRange, KeyReader, Table},
@@ -30,10 +30,10 @@ impl Stream {
         let prefix = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let now = self.clock.now();
-            let rows =
-                self.store.scan(Table::QueueTimers, prefix.clone(), Direction::Forward, CHUNK);
-            // What was due when it can't be read stays; everything else goes on.
-            let rows = self.unless_damaged(rows.await)?;
+            let (table, range) = (Table::QueueTimers, prefix.clone());
+            let rows = reader::scan(&self.store, table, range, Direction::Forward, CHUNK).await?;
+            // What is due at a time that can't be read stays; everything else goes on.
+            let rows = self.unless_damaged(rows);
             let mut expired = Vec::new();
             let mut fired = Batch::new();
             let mut next = None;
@@ -44,19 +44,19 @@ impl Stream {
                     break;
                 }
                 self.until_visible(sequence).await;
-                if let Some(row) = self.readable(sequence).await? {
-                    if expires_at(&row).is_some_and(|expires| expires <= now) {
-                        expired.push((sequence, row));
+                if let Some(message) = self.load(sequence).await? {
+                    if expires_at(&message).is_some_and(|expires| expires <= now) {
+                        expired.push(StoredRow { sequence, message: Some(message) });
                     } else {
                         let mut timer = Batch::new();
                         timer.delete(Table::QueueTimers, &**key);
-                        self.fire(timer, (sequence, at), &row).await?;
+                        self.fire(timer, at, &message).await?;
                         continue;
                     }
                 }
                 fired.delete(Table::QueueTimers, &**key);
             }
-            expired.sort_unstable_by_key(|(sequence, _)| *sequence);
+            expired.sort_unstable_by_key(|row| row.sequence);
             self.remove_expired(expired).await?;
             if !fired.is_empty() {
                 self.store.commit(fired).await?;
@@ -70,21 +70,21 @@ impl Stream {
     }
 
     /// Removes messages whose time is over, and marks the subjects that end with them.
-    pub(super) async fn remove_expired(self: &Rc<Self>, mut rows: Vec<(u64, Bytes)>) -> Result<()> {
+    pub(super) async fn remove_expired(self: &Rc<Self>, mut rows: Vec<StoredRow>) -> Result<()> {
         let config = self.config();
         if config.subject_delete_marker_ttl.is_zero() || config.sealed {
             self.remove(rows, Batch::new()).await?;
             return Ok(());
         }
         let mut marked = Vec::new();
-        for (sequence, row) in &rows {
-            let Some(message) = MessageRow::decode(row) else { continue };
-            let is_marker = Block(message.headers).get(names::MARKER_REASON).is_some();
-            if !is_marker && self.last_of(message.subject, u64::MAX - 1).await? == *sequence {
-                marked.push((*sequence, message.subject.to_owned()));
+        for message in rows.iter().filter_map(|row| row.message.as_ref()) {
+            let is_marker = Block(&message.headers).get(names::MARKER_REASON).is_some();
+            let last = self.last_of(message.subject(), u64::MAX - 1).await?;
+            if !is_marker && last == message.sequence {
+                marked.push((message.sequence, message.subject().to_owned()));
             }
         }
-        rows.retain(|(sequence, _)| !marked.iter().any(|(of, _)| of == sequence));
+        rows.retain(|row| !marked.iter().any(|(of, _)| *of == row.sequence));
         self.remove(rows, Batch::new()).await?;
         let headers = Headers::new()
             .with(names::MARKER_REASON, "MaxAge")
@@ -106,9 +106,8 @@ impl Stream {
 }
 
 /// When a message expires by its own time.
-fn expires_at(row: &[u8]) -> Option<u64> {
-    let message = MessageRow::decode(row)?;
-    match Directives::read(message.headers).ttl {
+fn expires_at(message: &Stored) -> Option<u64> {
+    match Directives::read(&message.headers).ttl {
         Some(Ttl::Seconds(seconds)) => {
             Some(message.time.saturating_add(seconds.saturating_mul(1000)))
         }

@@ -2,7 +2,7 @@
 
 use super::{base::Stream, row};
 use crate::{
-    queue::{configurations, error::Result},
+    queue::{configurations, error::Result, reader},
     store::{Batch, Direction, KeyRange, Table},
 };
 
@@ -30,8 +30,9 @@ impl Stream {
                     // Its own row goes last.
                     range.start = Some(row::message_key(self.id, 0).into());
                 }
-                let rows = self.store.scan(table, range, Direction::Forward, CHUNK).await;
-                let rows = self.unless_damaged(rows)?;
+                let rows =
+                    reader::scan(&self.store, table, range, Direction::Forward, CHUNK).await?;
+                let rows = self.unless_damaged(rows);
                 if rows.is_empty() {
                     break;
                 }
