@@ -1,5 +1,4 @@
-//! Advisories: what happens to streams and consumers, published on `$JS.EVENT.>` for whoever wants to
-//! know.
+//! Advisories: what happens to streams and consumers, published on `$JS.EVENT.>`.
 
 use serde::Serialize;
 

@@ -12,7 +12,7 @@ use crate::platform;
 
 /// A wall clock, in milliseconds since the Unix epoch.
 pub trait Clock {
-    /// What time it is.
+    /// The time.
     fn now(&self) -> u64;
 
     /// Resolves once it is `at` or later.
@@ -64,7 +64,7 @@ impl ManualClock {
         Self { inner: Rc::new(RefCell::new(Manual { now, sleeping: Vec::new() })) }
     }
 
-    /// Moves it on and wakes whoever slept until then.
+    /// Moves it on and wakes those that slept until then.
     pub fn advance(&self, by: Duration) {
         let mut inner = self.inner.borrow_mut();
         inner.now += by.as_millis() as u64;
@@ -72,7 +72,7 @@ impl ManualClock {
         let woken: Vec<_> = inner.sleeping.extract_if(.., |(at, _)| *at <= now).collect();
         drop(inner);
         for (_, sender) in woken {
-            // A receiver that is gone sleeps no longer.
+            // The receiver may be gone.
             let _ = sender.send(());
         }
     }

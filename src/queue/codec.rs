@@ -1,8 +1,8 @@
-//! The compact form of the queue's rows. They may come from a snapshot that anybody wrote.
+//! The compact form of the queue's rows. They may come from a snapshot, so they are not trusted.
 
 use super::config::LAST_SEQUENCE;
 
-/// Appends numbers of one to ten bytes, and bytes behind their length.
+/// Writes numbers of one to ten bytes, and bytes after their length.
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 
@@ -29,7 +29,7 @@ impl Writer {
         self.rest(bytes)
     }
 
-    /// Bytes that go on to the end of the row.
+    /// Bytes up to the end of the row.
     pub(super) fn rest(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A number that things are counted with: none is so high that adding to it overflows.
+    /// A count: it is small enough that adding to it does not overflow.
     pub(super) fn count(&mut self) -> Option<u64> {
         self.number().filter(|number| *number <= LAST_SEQUENCE)
     }

@@ -1,9 +1,9 @@
-//! What streams and consumers are configured to be, in the store: each twice, in two tables, so that
-//! no damaged record of the store takes a configuration away. One that can't be read in either place
-//! stays where it is and is told as offline; its id is not given to another.
+//! The configurations of streams and consumers in the store: each twice, in two tables, so that no
+//! damaged record loses one. A stream or consumer whose configuration can't be read in either place
+//! is offline; its rows stay, and its id is not given to another.
 //!
 //! `QueueStreams` has the streams, and the consumers once more; `QueueConsumers` has the consumers,
-//! and each stream once more in the place of a consumer 0, which there never is.
+//! and each stream once more under the consumer id 0, which no consumer has.
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table};
 
-/// The place of streams among the consumers.
+/// The consumer id that streams have in `QueueConsumers`.
 const NO_CONSUMER: u64 = 0;
-/// How many ids are passed over when it is not certain which was the last.
+/// How many ids are skipped when it is not certain which was the last.
 const MARGIN: u64 = 4096;
 
 /// A configuration in the store.
@@ -35,7 +35,7 @@ pub(super) struct Offline {
 }
 
 impl Offline {
-    /// Its name, or else one that nothing may have, and why it can't be read.
+    /// Its name, or else a description that no name can be, and why it can't be read.
     pub(super) fn told(self, kind: &str) -> (String, String) {
         let Self { id, name, cause } = self;
         let name = name.unwrap_or_else(|| format!("{kind} {id}"));
@@ -47,7 +47,7 @@ impl Offline {
 /// The two places of a row.
 type Places = [(Table, Key); 2];
 
-/// Where the id of the next stream is: ids are never used again.
+/// Where the id of the next stream is stored. Ids are never used again.
 fn next_places() -> Places {
     [(Table::QueueStreams, Key::new()), (Table::QueueConsumers, Key::new())]
 }
@@ -93,7 +93,7 @@ pub(super) fn put_consumer(
     put(batch, consumer_places(stream, id), row)
 }
 
-/// A row of a consumer as it is stored.
+/// Puts the row of a consumer as it was stored.
 pub(super) fn put_consumer_row(batch: &mut Batch, key: Vec<u8>, row: Bytes) {
     batch.put(Table::QueueConsumers, key.clone(), row.clone());
     batch.put(Table::QueueStreams, key, row);
@@ -135,7 +135,7 @@ pub(super) async fn streams<T: DeserializeOwned>(store: &Store) -> Result<(u64, 
         let stored = match read(store, stream_places(id)).await? {
             Some(Ok(row)) => Stored::Read(row),
             Some(Err((name, cause))) => {
-                // Where a record is damaged it is not known what it had.
+                // A damaged record may have had this id or not; other rows tell.
                 let traces = [Table::QueueStates, Table::QueueMessages];
                 if name.is_none() && !has_rows(store, traces, Key::new().u64(id)).await? {
                     continue;
@@ -181,14 +181,14 @@ pub(super) async fn consumers<T: DeserializeOwned>(
     Ok(consumers)
 }
 
-/// The rows of a range, unless a record is damaged that had some of them.
+/// The rows of a range; `None` when a record is damaged that had some of them.
 async fn scan(store: &Store, table: Table, range: KeyRange) -> Result<Option<Vec<(Bytes, Bytes)>>> {
     let rows = reader::scan(store, table, range, Direction::Forward, usize::MAX).await?;
     Ok(or_log(rows, "some of the queue's configurations"))
 }
 
-/// What can be read in the first of the places, or else in the second; when neither has it, its
-/// name if there is one, and why it can't be read. `None` when there is none.
+/// The row in the first of the places that can be read. When there is a row and neither can be
+/// read: its name, if that can be read, and the cause.
 async fn read<T: DeserializeOwned>(
     store: &Store,
     places: Places,
@@ -229,7 +229,7 @@ async fn has_rows<const N: usize>(store: &Store, tables: [Table; N], prefix: Key
     Ok(false)
 }
 
-/// An id above those of all streams of which anything is left.
+/// An id above those of all streams that have rows.
 async fn next_unused(store: &Store) -> Result<u64> {
     let (mut next, mut is_certain) = (1, true);
     for table in [

@@ -18,15 +18,15 @@ pub(super) mod names {
     pub const EXPECTED_LAST_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
     /// The message id that the stream's last message must have.
     pub const EXPECTED_LAST_ID: &str = "Nats-Expected-Last-Msg-Id";
-    /// What the message takes the place of.
+    /// Which messages it takes the place of.
     pub const ROLLUP: &str = "Nats-Rollup";
     /// How long the message is held. ADR-43
     pub const TTL: &str = "Nats-TTL";
-    /// Why the last message of a subject went. ADR-43
+    /// Why the last message of a subject was removed. ADR-43
     pub const MARKER_REASON: &str = "Nats-Marker-Reason";
     /// What is added to a counter. ADR-49
     pub const INCREMENT: &str = "Nats-Incr";
-    /// What a counter has from which source. ADR-49
+    /// What a counter got from each source. ADR-49
     pub const COUNTER_SOURCES: &str = "Nats-Counter-Sources";
     /// The atomic batch that the message is part of. ADR-50
     pub const BATCH_ID: &str = "Nats-Batch-Id";
@@ -38,21 +38,21 @@ pub(super) mod names {
     pub const SCHEDULE: &str = "Nats-Schedule";
     /// The time zone of that.
     pub const SCHEDULE_ZONE: &str = "Nats-Schedule-Time-Zone";
-    /// How long what is published is held.
+    /// How long the published message is held.
     pub const SCHEDULE_TTL: &str = "Nats-Schedule-TTL";
-    /// What it takes the place of.
+    /// Which messages that one takes the place of.
     pub const SCHEDULE_ROLLUP: &str = "Nats-Schedule-Rollup";
-    /// Where it is published.
+    /// The subject that it is published to.
     pub const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
     /// The subject whose last message is published there.
     pub const SCHEDULE_SOURCE: &str = "Nats-Schedule-Source";
-    /// The schedule that a message is from.
+    /// The schedule that a message was published by.
     pub const SCHEDULER: &str = "Nats-Scheduler";
-    /// When the schedule is next; `purge` when it is over.
+    /// When the schedule is due next; `purge` when it is over.
     pub const SCHEDULE_NEXT: &str = "Nats-Schedule-Next";
-    /// Where a message was copied from.
+    /// The origin of a sourced message.
     pub const STREAM_SOURCE: &str = "Nats-Stream-Source";
-    /// Of a message that was got or published again: its stream.
+    /// The stream of a message that was got directly or republished.
     pub const STREAM: &str = "Nats-Stream";
     /// Its subject.
     pub const SUBJECT: &str = "Nats-Subject";
@@ -60,7 +60,7 @@ pub(super) mod names {
     pub const SEQUENCE: &str = "Nats-Sequence";
     /// When it was stored.
     pub const TIME_STAMP: &str = "Nats-Time-Stamp";
-    /// The sequence number of the one before.
+    /// The sequence number of the one before it.
     pub const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
     /// The size of its payload, where that was left out.
     pub const MESSAGE_SIZE: &str = "Nats-Msg-Size";
@@ -95,7 +95,7 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether they can be written: names have no colon, and nothing breaks the line.
+    /// Whether they can be written: names have no colons, and there are no line breaks.
     pub(super) fn is_valid(&self) -> bool {
         let breaks = |text: &str| text.contains(['\r', '\n']);
         self.iter().all(|(name, value)| {
@@ -103,7 +103,7 @@ impl Headers {
         })
     }
 
-    /// As they travel and are stored; empty when there are none.
+    /// The header block as it is sent and stored; empty when there are none.
     pub(super) fn encode(&self) -> Vec<u8> {
         if self.is_empty() {
             return Vec::new();
@@ -130,12 +130,12 @@ impl Headers {
     }
 }
 
-/// A header block as it travels, read in place; empty when there are no headers.
+/// A header block, read in place; empty when there are no headers.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a>(pub(super) &'a [u8]);
 
 impl<'a> Block<'a> {
-    /// Names and values, in order; lines that are none are left out.
+    /// Names and values, in order; lines without a colon are left out.
     pub(super) fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let lines = self.0.split(|byte| *byte == b'\n').skip(1);
         lines.filter_map(|line| {
@@ -166,7 +166,7 @@ impl<'a> Block<'a> {
         block
     }
 
-    /// The same without those that `unwanted` tells; empty when none is left.
+    /// The same without those whose names are `unwanted`; empty when none is left.
     pub(super) fn without(self, unwanted: impl Fn(&str) -> bool) -> Vec<u8> {
         let left = self.iter().filter(|(name, _)| !unwanted(name));
         Headers(left.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()).encode()

@@ -1,5 +1,5 @@
-//! JSON as clients write it and a program in Go reads it: `null` says the same as no field, and
-//! stands for the empty value where a value has to be.
+//! JSON as Go's `encoding/json` reads it: `null` is the same as a missing field, and the empty
+//! value where a value is needed.
 
 use serde::{
     Deserializer,
@@ -24,17 +24,17 @@ impl Json {
         self.0.as_object().is_some_and(serde_json::Map::is_empty)
     }
 
-    /// Takes a field out, where it is one.
+    /// Takes a field out of an object.
     pub(super) fn take(&mut self, field: &str) -> Option<Self> {
         self.0.as_object_mut()?.remove(field).map(Self)
     }
 
-    /// What it says. Unknown fields are let be.
+    /// Its value; unknown fields are ignored.
     pub(super) fn parse<T: DeserializeOwned>(self) -> Result<T> {
         T::deserialize(self)
     }
 
-    /// What it says, where it has no unknown fields.
+    /// Its value; unknown fields are refused.
     pub(super) fn parse_strictly<T: DeserializeOwned>(self) -> Result<T> {
         let mut unknown = None;
         let parsed = serde_ignored::deserialize(self, |path| {
@@ -46,7 +46,7 @@ impl Json {
     }
 }
 
-/// What JSON says. Unknown fields are let be.
+/// The value of JSON; unknown fields are ignored.
 pub(super) fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
     Json::read(payload)?.parse()
 }
@@ -59,7 +59,7 @@ impl<'de> IntoDeserializer<'de, Error> for Json {
     }
 }
 
-/// Reads a value of some kind, or else what stands for it when nothing is said.
+/// Reads a value of some kind, or the empty one for `null`.
 macro_rules! or_empty {
     ($($method:ident => $visitor:ident . $visit:ident ( $($empty:expr)? );)*) => {$(
         fn $method<V: Visitor<'de>>(self, $visitor: V) -> Result<V::Value> {
@@ -95,7 +95,7 @@ impl<'de> Deserializer<'de> for Json {
     ) -> Result<V::Value> {
         match &mut self.0 {
             Value::Null => self.0 = Value::Object(serde_json::Map::new()),
-            // Those that are not known are refused even so.
+            // Unknown fields are kept, so that they are refused.
             Value::Object(fields) => {
                 fields.retain(|name, value| !value.is_null() || !known.contains(&name.as_str()));
             }

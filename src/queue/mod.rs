@@ -1,8 +1,9 @@
 //! Streams and durable consumers with JetStream's behaviour, in the homeserver's own store.
 //!
-//! A publish joins the batch of what it tells of, and an acknowledgement the batch of what was
-//! derived from the message: either all of it happens or nothing does. Sequence numbers are given
-//! at once; consumers see a message when its batch is durable. docs/queue.md says what is promised.
+//! A publish joins the batch of the change that it is about, and an acknowledgement the batch of
+//! what was derived from the message: either all of it happens or nothing does. Sequence numbers
+//! are given at once; consumers see a message when its batch is durable. docs/queue.md says what is
+//! promised.
 
 mod advisory;
 mod api;

@@ -1,18 +1,18 @@
-//! Waking whoever waits for something to happen.
+//! Waking tasks that wait for something to happen.
 
 use std::cell::RefCell;
 
 use futures::channel::oneshot;
 
-/// A bell: those who listened before it rings are woken.
+/// A bell: it wakes those that listened before it rang.
 #[derive(Default)]
 pub(super) struct Notify {
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
 impl Notify {
-    /// Resolves when the bell rings next, or is gone. Listen first, then look whether there is
-    /// something, then await: nothing is missed in between.
+    /// Resolves when the bell rings next, or is dropped. Listen first, then check whether there is
+    /// something to do, then await: nothing is missed in between.
     pub(super) fn listen(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting.borrow_mut();
@@ -24,7 +24,7 @@ impl Notify {
     /// Rings.
     pub(super) fn wake(&self) {
         for sender in self.waiting.take() {
-            // A receiver that is gone waits for nothing.
+            // The receiver may be gone.
             let _ = sender.send(());
         }
     }

@@ -1,5 +1,5 @@
-//! Reading the store where it may be damaged. That something can't be read is a value here and no error,
-//! so that whoever reads says what stands in for it. It is logged where nothing does.
+//! Reading the store where it may be damaged. Damage is a value here and not an error, so that each
+//! caller says what takes the place of what can't be read. Without a replacement it is logged.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::error::Result;
 use crate::store::{self, Direction, KeyRange, Store, Table};
 
-/// Why something can't be read: the record of the store that had it is damaged.
+/// Why something can't be read: its record in the store is damaged.
 #[derive(Debug)]
 pub(super) struct Damaged(pub(super) String);
 
@@ -42,7 +42,7 @@ fn readable<T>(read: store::Result<T>) -> Result<Readable<T>> {
     }
 }
 
-/// What was read; where it can't be, that is logged of `what`.
+/// What was read; `None` where it can't be, which is logged with `what` it is.
 pub(super) fn or_log<T>(read: Readable<T>, what: impl Display) -> Option<T> {
     match read {
         Ok(value) => Some(value),

@@ -1,4 +1,4 @@
-//! What this server says it is, to clients of the protocol and of JetStream's API.
+//! What this server says of itself, to clients of the protocol and of JetStream's API.
 
 /// The server's name.
 pub(super) const NAME: &str = "neurite";

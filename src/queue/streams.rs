@@ -55,7 +55,7 @@ impl Streams {
         let streams = streams.values().map(|one| &one.stream);
         let mut takes = streams.filter(|stream| stream.config.borrow().takes(subject));
         let first = takes.next()?;
-        // Clients could make others that take it too in older versions.
+        // In older versions clients could create others that take it too.
         let reserved = std::iter::once(first).chain(takes).find(|stream| stream.is_reserved());
         Some(reserved.unwrap_or(first).clone())
     }
@@ -99,7 +99,7 @@ impl Streams {
         self.offline.borrow().clone()
     }
 
-    /// Tells that streams have come or gone, or are configured anew.
+    /// Wakes those that wait for a change.
     pub(super) fn note_change(&self) {
         self.changed.wake();
     }

@@ -1,4 +1,4 @@
-//! Points in time as JetStream's JSON and headers have them: RFC 3339, in UTC, with nanoseconds.
+//! Times and durations as JetStream's JSON and headers have them.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 const DAY: u64 = 86_400;
 
-/// A point in time, in nanoseconds since the Unix epoch; what was before it is the epoch.
+/// A point in time, in nanoseconds since the Unix epoch; earlier times are the epoch. Written as
+/// RFC 3339, in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
@@ -31,8 +32,7 @@ impl Timestamp {
         self.0 / MILLISECOND
     }
 
-    /// The first whole millisecond that is not before it: what happens at it or later has that
-    /// number or a higher one.
+    /// The first whole millisecond that is not before it.
     pub fn millis_up(self) -> u64 {
         self.0.div_ceil(MILLISECOND)
     }

@@ -10,7 +10,7 @@ pub(super) struct Transform {
     source: String,
     /// How many tokens the source has.
     tokens: usize,
-    /// The tokens of the destination; empty when subjects stay as they are.
+    /// The tokens of the destination; empty when subjects are not changed.
     parts: Vec<Part>,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct Transform {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    /// What `>` stood for.
+    /// The tokens that `>` matched.
     Rest,
     Wildcard(usize),
     /// The bucket that a hash of these tokens falls into; of all of the subject when there are none.
@@ -28,7 +28,7 @@ enum Part {
     Cut(Cut, usize, usize),
 }
 
-/// What is done to a token with a number of bytes.
+/// How a token is cut at a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     SplitFromLeft,
@@ -47,7 +47,7 @@ impl Transform {
     /// them as they are.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why it is not valid.
     pub(super) fn new(source: &str, destination: &str) -> Result<Self, String> {
         let source = if source.is_empty() { ">" } else { source };
         if !subject::is_valid(source) {
@@ -58,7 +58,7 @@ impl Transform {
         if destination.is_empty() {
             return Ok(made);
         }
-        // The functions' arguments may have blanks.
+        // Arguments of functions may have blanks.
         let parts: Vec<_> = destination.split('.').collect();
         let all_in = |place: usize| parts[place] == ">" && place + 1 < parts.len();
         let ends_open = |parts: &[&str]| parts.last() == Some(&">");
@@ -95,7 +95,7 @@ impl Transform {
         Some(made.join("."))
     }
 
-    /// The subjects that it is for.
+    /// The filter of the subjects that it is for.
     pub(super) fn source(&self) -> &str {
         &self.source
     }

@@ -1,5 +1,5 @@
-//! Who listens to which subjects: a tree of tokens, so that finding the listeners of a subject takes
-//! as many steps as it has tokens, however many listeners there are.
+//! The interest in subjects: a tree of tokens, so that finding the listeners of a subject takes as
+//! many steps as the subject has tokens, however many listeners there are.
 
 use std::{
     cell::Cell,
@@ -9,25 +9,25 @@ use std::{
 
 use super::message::{ClientId, CoreMessage};
 
-/// Takes a message, or not.
+/// Delivers a message; returns false to decline it.
 type Deliver = Box<dyn Fn(&CoreMessage) -> bool>;
 
-/// One who listens.
+/// A listener.
 pub(super) struct Listener {
     filter: Box<str>,
     group: Option<Rc<str>>,
-    /// Whose it is, if a client's, and whether that wants to hear itself.
+    /// The client that it belongs to, if any, and whether that client wants its own messages.
     client: Option<(ClientId, bool)>,
     gone: Cell<bool>,
     deliver: Deliver,
 }
 
-/// All that listen to some subject.
+/// The listeners of a subject.
 #[derive(Default)]
 pub(super) struct Matched {
-    /// These get every message.
+    /// Each of these gets every message.
     pub(super) each: Vec<Rc<Listener>>,
-    /// Of these, one in each group does. A group may be spread over several filters.
+    /// One listener of each group gets the message. A group may be spread over several filters.
     pub(super) groups: Vec<(Rc<str>, Vec<Rc<Listener>>)>,
 }
 
@@ -60,14 +60,14 @@ impl Listener {
         Self { filter: filter.into(), group, client, gone: Cell::new(false), deliver }
     }
 
-    /// Is given a message; false when it does not want it.
+    /// Gives it a message; returns false when it does not take it.
     pub(super) fn hear(&self, message: &CoreMessage, from: Option<ClientId>) -> bool {
         let own = self.client.is_some_and(|(client, echo)| !echo && from == Some(client));
         let wants = !self.gone.get() && !own;
         wants && (self.deliver)(message)
     }
 
-    /// Hears nothing any more.
+    /// From now on it gets nothing.
     pub(super) fn leave(&self) {
         self.gone.set(true);
     }
@@ -121,7 +121,8 @@ impl Interest {
         self.root.visit(Some(subject), &mut |listeners| !listeners.is_empty())
     }
 
-    /// Whether somebody listens to just this subject, in that queue group or in none.
+    /// Whether there is a listener with exactly this subject as its filter, in that queue group or
+    /// in none.
     pub(super) fn has_exactly(&self, subject: &str, group: Option<&str>) -> bool {
         let is_one = |listener: &Rc<Listener>| {
             *listener.filter == *subject && listener.group.as_deref() == group
@@ -129,7 +130,7 @@ impl Interest {
         self.root.visit(Some(subject), &mut |listeners| listeners.iter().any(is_one))
     }
 
-    /// Whether one of `clients` listens.
+    /// Whether one of `clients` has a listener.
     pub(super) fn has_one_of(&self, clients: &HashSet<ClientId>, subject: &str) -> bool {
         let is_one = |listener: &Rc<Listener>| {
             listener.client.is_some_and(|(client, _)| clients.contains(&client))
@@ -139,7 +140,7 @@ impl Interest {
 }
 
 impl Node {
-    /// Shows `found` the listeners to `subject`, a filter's at a time, until it has seen enough.
+    /// Calls `found` with the listeners of `subject`, one filter at a time, until it returns true.
     fn visit(
         &self,
         subject: Option<&str>,
@@ -152,7 +153,8 @@ impl Node {
             || self.any.as_ref().is_some_and(|node| node.visit(subject, found))
     }
 
-    /// Removes `listener`, whose filter goes on with `filter` from here, and what is empty then.
+    /// Removes `listener`, whose filter goes on with `filter` from here, and the nodes that become
+    /// empty.
     fn remove(&mut self, filter: Option<&str>, listener: &Rc<Listener>) {
         let Some(filter) = filter else { return forget(&mut self.here, listener) };
         let (token, rest) = first_token(filter);

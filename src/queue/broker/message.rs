@@ -7,17 +7,17 @@ use bytes::Bytes;
 /// A message as it is published and delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreMessage {
-    /// Where it was published.
+    /// The subject that it was published to.
     pub subject: Rc<str>,
-    /// Where an answer is awaited.
+    /// The subject for an answer.
     pub reply: Option<Rc<str>>,
     /// The whole header block, from `NATS/1.0` to the empty line; empty when there are no headers.
     pub headers: Bytes,
-    /// What it says.
+    /// The payload.
     pub payload: Bytes,
 }
 
-/// A client, to tell what it published itself from what others did.
+/// A client, so that its own messages can be told from those of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(u64);
 
@@ -26,14 +26,14 @@ impl ClientId {
         Self(id)
     }
 
-    /// The number that the client is told.
+    /// The number, which the client gets as `client_id`.
     pub fn get(self) -> u64 {
         self.0
     }
 }
 
 impl CoreMessage {
-    /// A message without headers and without a place for an answer.
+    /// A message without headers and without a reply subject.
     pub fn new(subject: &str, payload: impl Into<Bytes>) -> Self {
         Self {
             subject: subject.into(),

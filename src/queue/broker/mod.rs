@@ -1,7 +1,7 @@
-//! Core NATS inside the process: who listens to which subject, and is given what is published there.
+//! Core NATS inside the process: subscriptions to subjects, and the delivery of what is published.
 //!
-//! Delivery happens within `publish`: what is delivered may publish, subscribe and unsubscribe in
-//! turn. Nothing is kept for who is not there.
+//! Messages are delivered within `publish`; a listener may publish, subscribe and unsubscribe in
+//! turn. Nothing is kept for later.
 
 mod interest;
 mod message;
@@ -33,19 +33,19 @@ struct Inner {
     interest: RefCell<Interest>,
     /// Rings when subscriptions come or go.
     changed: Notify,
-    /// Which member of a queue group is next.
+    /// Which member of a queue group gets the next message.
     turn: Cell<usize>,
-    /// How many clients have had an id.
+    /// How many ids were given out.
     clients: Cell<u64>,
-    /// Clients that have much to take before they get more.
+    /// Clients that are behind with taking what they were sent.
     behind: RefCell<HashSet<ClientId>>,
-    /// Rings when one of these has taken it.
+    /// Rings when one of these has caught up.
     caught_up: Notify,
-    /// Where no client may publish.
+    /// Filters of subjects that clients must not publish to.
     reserved: RefCell<BTreeSet<String>>,
 }
 
-/// The interest of one listener; ends when dropped.
+/// A subscription; it ends when dropped.
 #[must_use = "a subscription ends when it is dropped"]
 pub struct Subscription {
     broker: Weak<Inner>,
@@ -53,39 +53,40 @@ pub struct Subscription {
 }
 
 impl Broker {
-    /// A broker that nobody listens to yet.
+    /// A broker without subscriptions.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Delivers a message to everybody who listens to its subject, and to one member of each queue
-    /// group that does; returns how many that were.
+    /// Delivers a message to all subscriptions to its subject, and to one member of each queue
+    /// group; returns how many got it.
     pub fn publish(&self, message: &CoreMessage) -> usize {
         self.deliver(&message.subject, message, None)
     }
 
-    /// Delivers a message as if its subject were `to`: what a consumer delivers keeps its own.
+    /// Delivers a message as if its subject were `to`. Consumers deliver messages under their own
+    /// subjects.
     pub fn publish_to(&self, to: &str, message: &CoreMessage) -> usize {
         self.deliver(to, message, None)
     }
 
-    /// The same as [`Broker::publish`] for what a client published, which may not want to hear itself.
+    /// Like [`Broker::publish`], for a message of a client, which may not want its own messages.
     pub fn publish_from(&self, client: ClientId, message: &CoreMessage) -> usize {
         self.deliver(&message.subject, message, Some(client))
     }
 
-    /// From now on no client may publish to subjects that `filter` matches.
+    /// From now on clients must not publish to subjects that `filter` matches.
     pub(super) fn reserve(&self, filter: &str) {
         self.inner.reserved.borrow_mut().insert(filter.to_owned());
     }
 
-    /// Whether no client may publish to `subject`.
+    /// Whether clients must not publish to `subject`.
     pub(super) fn is_reserved(&self, subject: &str) -> bool {
         self.inner.reserved.borrow().iter().any(|filter| subject::matches(filter, subject))
     }
 
-    /// Delivers what is published to subjects that `filter` matches. Of all who share a queue group
-    /// each message is delivered to one.
+    /// Subscribes to subjects that `filter` matches. Of the members of a queue group one gets each
+    /// message.
     pub fn subscribe(
         &self,
         filter: &str,
@@ -99,8 +100,8 @@ impl Broker {
         self.listen(Listener::new(filter, queue_group, None, deliver))
     }
 
-    /// The same for a listener that says of each message whether it takes it: one that it does not
-    /// take is as if it did not listen.
+    /// The same for a listener that may decline messages. Declined, a message counts as not
+    /// delivered.
     pub fn subscribe_choosing(
         &self,
         filter: &str,
@@ -110,7 +111,7 @@ impl Broker {
         self.listen(Listener::new(filter, queue_group, None, Box::new(deliver)))
     }
 
-    /// The same for a client, which may not want to hear what it publishes itself.
+    /// The same for a client. Without `echo` it does not get its own messages.
     pub fn subscribe_as(
         &self,
         client: ClientId,
@@ -126,7 +127,7 @@ impl Broker {
         self.listen(Listener::new(filter, queue_group, Some((client, echo)), deliver))
     }
 
-    /// Notes whether a client has much to take before it gets more.
+    /// Notes whether a client is behind with taking what it was sent.
     pub fn set_behind(&self, client: ClientId, is_behind: bool) {
         if is_behind {
             self.inner.behind.borrow_mut().insert(client);
@@ -136,7 +137,7 @@ impl Broker {
     }
 
     /// Resolves when no client that listens to `subject` is behind, or one has been for too long.
-    /// Who has much to deliver awaits this now and then.
+    /// Whatever delivers much awaits this now and then.
     pub async fn keep_pace(&self, subject: &str) {
         if !self.is_behind(subject) {
             return;
@@ -160,7 +161,7 @@ impl Broker {
         self.inner.interest.borrow().has(subject)
     }
 
-    /// Whether anybody listens to `subject` itself and not to a pattern: in that queue group, or in
+    /// Whether anybody listens to exactly `subject`, not to a pattern: in that queue group, or in
     /// none.
     pub fn has_member(&self, subject: &str, group: Option<&str>) -> bool {
         self.inner.interest.borrow().has_exactly(subject, group)
@@ -170,11 +171,11 @@ impl Broker {
     /// [`Broker::has_interest`], then await: nothing is missed in between.
     pub fn watch_interest(&self) -> impl Future<Output = ()> + 'static {
         let changed = self.inner.changed.listen();
-        // Gone with the broker: nothing changes any more, and nobody is to wait for it.
+        // It resolves too when the broker is gone: nothing changes any more.
         async move { changed.await.unwrap_or_default() }
     }
 
-    /// A subject for answers that nobody else has.
+    /// A subject for answers that is not used elsewhere.
     pub fn inbox(&self) -> String {
         format!("_INBOX.{}", platform::random_string(22))
     }
@@ -203,7 +204,7 @@ impl Broker {
         for (_, members) in groups {
             let turn = self.inner.turn.get();
             self.inner.turn.set(turn.wrapping_add(1));
-            // The next who takes it: some may have gone meanwhile or not want to hear themselves.
+            // Some members may be gone by now, or decline it.
             let taken = (0..members.len())
                 .map(|offset| &members[turn.wrapping_add(offset) % members.len()])
                 .any(|member| member.hear(message, from));

@@ -6,7 +6,7 @@ use super::*;
 
 type Heard = Rc<RefCell<Vec<String>>>;
 
-/// Notes under `name` what it hears.
+/// Records under `name` what it gets.
 fn listen(
     broker: &Broker,
     heard: &Heard,
@@ -98,7 +98,7 @@ fn what_is_delivered_may_publish_subscribe_and_unsubscribe() {
     let first = {
         let (broker, heard, late) = (broker.clone(), heard.clone(), late.clone());
         broker.clone().subscribe("a", None, move |_| {
-            // The one after this has been found already, and hears nothing any more.
+            // The one after this has been found already, and gets nothing any more.
             late.replace(Some(listen(&broker, &heard, "new", "b", None)));
             publish(&broker, "b");
         })

@@ -1,7 +1,7 @@
 //! What streams and consumers are told to be.
 
 mod check;
-mod check_copies;
+mod check_sourcing;
 mod consumer;
 mod consumer_check;
 mod consumer_update;

@@ -325,13 +325,13 @@ impl StreamConfig {
     }
 
     /// Whether it lets go of what its consumers have acknowledged.
-    pub(in crate::queue) fn lets_go(&self) -> bool {
+    pub(in crate::queue) fn removes_acked(&self) -> bool {
         self.retention != Retention::Limits
     }
 
     /// How many messages, and bytes, there may be before the oldest go. What refuses new messages
     /// keeps those that it has, whatever its limits are by now.
-    pub(in crate::queue) fn most_kept(&self) -> (u64, u64) {
+    pub(in crate::queue) fn max_kept(&self) -> (u64, u64) {
         match self.discard {
             Discard::Old => (limit(self.max_msgs), limit(self.max_bytes)),
             Discard::New => (u64::MAX, u64::MAX),

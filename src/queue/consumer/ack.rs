@@ -9,29 +9,29 @@ use crate::{
     store::Batch,
 };
 
-/// After how many milliseconds what was acknowledged is delivered again when there was no room to
-/// store that.
+/// After how many milliseconds a message is redelivered whose acknowledgement could not be stored
+/// for want of room.
 const WITHOUT_ROOM: u64 = 1000;
 
-/// What an acknowledgement means for a work queue's message.
+/// Why a message is acknowledged, which matters to work queues.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Done with: it goes.
+    /// It was processed, and is removed.
     Processed,
-    /// Delivered as often as is allowed: it stays, for somebody to look at.
+    /// It was delivered `max_deliver` times. It stays in the stream, as in nats-server.
     Exhausted,
 }
 
-/// An acknowledgement under way; takes itself back when its batch fails or is dropped.
+/// Acknowledgements in flight. They take themselves back when their batch fails or is dropped.
 pub(super) struct Ack {
     consumer: Consumer,
     sequences: Vec<u64>,
     outcome: Outcome,
-    /// Sequence number and size of what goes with it.
+    /// Sequence number and size of the messages that are removed.
     removed: Vec<(u64, u64)>,
-    /// Or all that goes, where there are consumers that it goes for all the same.
+    /// The removal instead of these, where other consumers lose the messages too.
     removal: Option<Removal>,
-    /// Whether there was no room before it was submitted.
+    /// Whether the store was full before the batch was submitted.
     without_room: bool,
     stage: Stage,
 }
@@ -44,16 +44,16 @@ impl Consumer {
         sequences: impl IntoIterator<Item = u64>,
         outcome: Outcome,
     ) {
-        let mut deliveries = self.inner.deliveries.borrow_mut();
+        let mut state = self.inner.state.borrow_mut();
         let mut held = Vec::new();
         for sequence in sequences {
-            let free = deliveries.pending.get(&sequence).is_some_and(|pending| !pending.held);
+            let free = state.pending.get(&sequence).is_some_and(|pending| !pending.held);
             if free {
-                deliveries.change(sequence, |pending| pending.held = true);
+                state.change(sequence, |pending| pending.held = true);
                 held.push(sequence);
             }
         }
-        drop(deliveries);
+        drop(state);
         if held.is_empty() {
             return;
         }
@@ -69,7 +69,7 @@ impl Consumer {
         batch.on_submit(move |batch| ack.submit(batch));
     }
 
-    /// A batch for acknowledgements alone. Where messages go with them, they make room.
+    /// A batch for acknowledgements alone. Where they remove messages, they make room.
     pub(super) fn batch_of_acks(&self) -> Batch {
         let mut batch = Batch::new();
         if self.stream.config.borrow().retention != Retention::Limits {
@@ -84,18 +84,18 @@ impl Ack {
         self.stage = Stage::Submitted;
         let Consumer { stream, set, inner } = self.consumer.clone();
         self.without_room = stream.store.is_full();
-        self.take_earlier();
+        self.add_earlier();
         self.removal = set.has_onlookers(&stream).then(|| Removal::new(&stream));
         let mut unknown = false;
         let keeps = stream.config.borrow().retention == Retention::WorkQueue
             && self.outcome == Outcome::Exhausted;
-        inner.deliveries.borrow_mut().acknowledged_at = stream.clock.now();
+        inner.state.borrow_mut().acknowledged_at = stream.clock.now();
         for &sequence in &self.sequences {
-            let mut deliveries = inner.deliveries.borrow_mut();
-            let Some(pending) = deliveries.remove(sequence) else { continue };
-            let about = pending.about.clone();
-            deliveries.acking.insert(sequence, pending);
-            drop(deliveries);
+            let mut state = inner.state.borrow_mut();
+            let Some(pending) = state.remove(sequence) else { continue };
+            let about = pending.message.clone();
+            state.acks_in_flight.insert(sequence, pending);
+            drop(state);
             match about {
                 _ if keeps => {}
                 Some((subject, size)) if stream.releases(sequence, &subject) => {
@@ -112,12 +112,12 @@ impl Ack {
                     }
                 }
                 Some(_) => {}
-                // What it is about is not known until it is read.
+                // Its subject is not known until it is read.
                 None => unknown = stream.config.borrow().retention == Retention::Interest,
             }
         }
         if unknown {
-            stream.counts.borrow_mut().ask_sweep();
+            stream.counts.borrow_mut().request_interest_check();
         }
         self.removal = self.removal.take().and_then(Removal::into_some);
         if unknown || !self.removed.is_empty() || self.removal.is_some() {
@@ -128,8 +128,8 @@ impl Ack {
         batch.on_durable(move || self.durable());
     }
 
-    /// Where an acknowledgement stands for all before it, these too.
-    fn take_earlier(&mut self) {
+    /// Adds all earlier messages, where an acknowledgement stands for these too.
+    fn add_earlier(&mut self) {
         let policy = self.consumer.inner.config.borrow().ack_policy;
         let all = matches!(policy, AckPolicy::All | AckPolicy::FlowControl);
         if let (true, Outcome::Processed, Some(last)) =
@@ -138,7 +138,7 @@ impl Ack {
             self.sequences = self
                 .consumer
                 .inner
-                .deliveries
+                .state
                 .borrow()
                 .pending
                 .range(..=last)
@@ -149,17 +149,17 @@ impl Ack {
 
     fn durable(mut self) {
         self.stage = Stage::Durable;
-        let mut deliveries = self.consumer.inner.deliveries.borrow_mut();
+        let mut state = self.consumer.inner.state.borrow_mut();
         for sequence in &self.sequences {
-            deliveries.acking.remove(sequence);
+            state.acks_in_flight.remove(sequence);
         }
-        drop(deliveries);
+        drop(state);
         let mut counts = self.consumer.stream.counts.borrow_mut();
         for (sequence, _) in &self.removed {
             counts.removing.remove(sequence);
         }
-        if counts.sweep {
-            self.consumer.stream.untidy.wake();
+        if counts.check_interest {
+            self.consumer.stream.check_limits.wake();
         }
         drop(counts);
         if let Some(removal) = self.removal.take() {
@@ -170,25 +170,25 @@ impl Ack {
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        let mut deliveries = self.consumer.inner.deliveries.borrow_mut();
+        let mut state = self.consumer.inner.state.borrow_mut();
         match self.stage {
             Stage::Durable => return,
             Stage::Prepared => {
                 for sequence in &self.sequences {
-                    deliveries.change(*sequence, |pending| pending.held = false);
+                    state.change(*sequence, |pending| pending.held = false);
                 }
             }
             Stage::Submitted => {
                 let mut due = self.consumer.stream.clock.now();
                 if self.without_room {
-                    // It would fail again at once, and again.
+                    // Acknowledged again at once it would fail again.
                     due += WITHOUT_ROOM;
                 }
                 for sequence in &self.sequences {
-                    if let Some(mut pending) = deliveries.acking.remove(sequence) {
+                    if let Some(mut pending) = state.acks_in_flight.remove(sequence) {
                         pending.held = false;
                         pending.deadline = due;
-                        deliveries.insert(*sequence, pending);
+                        state.insert(*sequence, pending);
                     }
                 }
                 let mut counts = self.consumer.stream.counts.borrow_mut();
@@ -201,7 +201,7 @@ impl Drop for Ack {
                 }
             }
         }
-        drop(deliveries);
+        drop(state);
         self.consumer.inner.wake.wake();
     }
 }

@@ -1,14 +1,13 @@
-//! Acknowledgements of clients that no batch has taken yet.
+//! Acknowledgements of clients that are not in a batch yet.
 
 use std::rc::Rc;
 
-/// Acknowledgements that are not in a batch yet: what comes while one becomes durable shares the
-/// next.
+/// Acknowledgements that come while a batch becomes durable share the next one.
 #[derive(Default)]
 pub(super) struct AckInbox {
     pub(super) sequences: Vec<u64>,
-    /// Who wants to know when they are durable.
+    /// Where to confirm that they are durable.
     pub(super) replies: Vec<Rc<str>>,
-    /// Whether somebody takes them out.
+    /// Whether a task commits them.
     pub(super) working: bool,
 }

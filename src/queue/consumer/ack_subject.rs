@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use super::{delivery::Taken, inner::Inner};
+use super::{delivery::Delivery, inner::Inner};
 use crate::queue::stream::Stream;
 
-/// A subject that a message can be acknowledged to.
-pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, taken: &Taken) -> Rc<str> {
-    let Taken { num_delivered, stream_sequence, consumer_sequence, num_pending, time, .. } = taken;
+/// The subject.
+pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, delivery: &Delivery) -> Rc<str> {
+    let Delivery { num_delivered, stream_sequence, consumer_sequence, num_pending, time, .. } =
+        delivery;
     let nanos = time * 1_000_000;
     format!(
         "$JS.ACK.{}.{}.{num_delivered}.{stream_sequence}.{consumer_sequence}.{nanos}.{num_pending}",
@@ -16,7 +17,7 @@ pub(super) fn ack_subject(stream: &Stream, consumer: &Inner, taken: &Taken) -> R
     .into()
 }
 
-/// How many bytes such a subject has, of a message that is the next to be delivered.
+/// How many bytes the subject of the next delivery has.
 pub(super) fn ack_subject_size(
     stream: &Stream,
     consumer: &Inner,
@@ -24,9 +25,9 @@ pub(super) fn ack_subject_size(
     times: u64,
 ) -> u64 {
     let digits = |number: u64| u64::from(number.checked_ilog10().unwrap_or(0) + 1);
-    let deliveries = consumer.deliveries.borrow();
-    let left = deliveries.num_pending().saturating_sub(u64::from(times == 1));
-    let numbers = digits(times) + digits(sequence) + digits(deliveries.consumer_sequence + 1);
+    let state = consumer.state.borrow();
+    let left = state.num_pending().saturating_sub(u64::from(times == 1));
+    let numbers = digits(times) + digits(sequence) + digits(state.consumer_sequence + 1);
     let names = (stream.name.len() + consumer.name.len()) as u64;
     // The time has 19 digits until 2286.
     "$JS.ACK.......".len() as u64 + names + numbers + 19 + digits(left)

@@ -1,4 +1,4 @@
-//! What is told of consumers to whoever wants to know. `$JS.EVENT.>`
+//! Advisories and metrics about consumers. `$JS.EVENT.>`
 
 use serde::Serialize;
 
@@ -68,19 +68,19 @@ fn delivery<'a>(
     }
 }
 
-/// A message was delivered as often as is allowed.
+/// A message was delivered `max_deliver` times.
 pub(super) fn max_deliveries(stream: &Stream, consumer: &Inner, sequence: u64, deliveries: u64) {
     let about = delivery(stream, consumer, sequence, deliveries);
     tell(stream, consumer, "ADVISORY.CONSUMER.MAX_DELIVERIES", "advisory.v1.max_deliver", about);
 }
 
-/// A message is to be delivered again.
+/// A message is to be redelivered.
 pub(super) fn naked(stream: &Stream, consumer: &Inner, sequence: u64, (of, times): (u64, u64)) {
     let about = Delivery { consumer_seq: Some(of), ..delivery(stream, consumer, sequence, times) };
     tell(stream, consumer, "ADVISORY.CONSUMER.MSG_NAKED", "advisory.v1.nak", about);
 }
 
-/// A message was given up.
+/// A message was terminated.
 pub(super) fn terminated(
     stream: &Stream,
     consumer: &Inner,
@@ -93,7 +93,7 @@ pub(super) fn terminated(
     tell(stream, consumer, "ADVISORY.CONSUMER.MSG_TERMINATED", "advisory.v1.terminated", about);
 }
 
-/// A message was acknowledged, so long after it was delivered.
+/// A message was acknowledged, so many milliseconds after it was delivered.
 pub(super) fn acknowledged(
     stream: &Stream,
     consumer: &Inner,
@@ -109,7 +109,7 @@ pub(super) fn acknowledged(
     tell(stream, consumer, "METRIC.CONSUMER.ACK", "metric.v1.consumer_ack", about);
 }
 
-/// A consumer is paused, or goes on.
+/// A consumer is paused or resumed.
 pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
     let about = Paused {
         stream: &stream.name,
@@ -133,7 +133,7 @@ pub(super) fn pinned(stream: &Stream, consumer: &Inner, group: &str, pinned_id: 
     tell(stream, consumer, "ADVISORY.CONSUMER.PINNED", "advisory.v1.consumer_group_pinned", about);
 }
 
-/// A client is pinned no longer.
+/// A client is unpinned.
 pub(super) fn unpinned(stream: &Stream, consumer: &Inner, group: &str, reason: &str) {
     let about = Pinned {
         account: "$G",
@@ -147,7 +147,7 @@ pub(super) fn unpinned(stream: &Stream, consumer: &Inner, group: &str, reason: &
     tell(stream, consumer, "ADVISORY.CONSUMER.UNPINNED", kind, about);
 }
 
-/// A consumer that nobody used went.
+/// An unused consumer was deleted.
 pub(super) fn deleted(stream: &Stream, consumer: &Inner) {
     let (now, place) = (stream.clock.now(), (&*stream.name, &*consumer.name));
     advisory::consumer(&stream.broker, now, place, advisory::Action::Delete);

@@ -1,6 +1,6 @@
-//! Where what is pending is stored. As long as it is little, in the consumer's row. When it is much,
-//! in rows of its own, each for a stretch of sequence numbers, of which only those are written that
-//! have changed.
+//! Where pending messages are stored: in the consumer's row while they are few, and otherwise in
+//! rows of their own, each for a range of sequence numbers, of which only the changed ones are
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::store::Key;
 
-/// With more than so many, what is pending gets rows of its own; with fewer than the least it goes
-/// back.
+/// With more than so many, pending messages get rows of their own; with fewer than the least they
+/// go back.
 const MOST_INLINE: usize = 512;
 const LEAST_SPLIT: usize = 128;
 
@@ -19,7 +19,7 @@ const LEAST_SPLIT: usize = 128;
 #[derive(Default)]
 pub(super) struct Chunks {
     is_split: bool,
-    /// What these rows are told by from those of another time that could not be read.
+    /// It tells these rows from those of an earlier time that could not be read.
     generation: u64,
     stored: BTreeSet<u64>,
     changed: BTreeSet<u64>,
@@ -31,7 +31,7 @@ impl Chunks {
         Self { is_split: true, generation, stored, changed: BTreeSet::new() }
     }
 
-    /// The generation of the rows that have what is pending, when the consumer's has not.
+    /// The generation of the rows, when the pending messages are not in the consumer's row.
     pub(super) fn generation(&self) -> Option<u64> {
         self.is_split.then_some(self.generation)
     }
@@ -46,20 +46,19 @@ impl Chunks {
         self.stored.iter().map(move |chunk| self.key(stream, consumer, *chunk))
     }
 
-    /// Something about this message is to be stored.
+    /// Marks the row of this message as changed.
     pub(super) fn note(&mut self, sequence: u64) {
         if self.is_split {
             self.changed.insert(sequence / SPAN);
         }
     }
 
-    /// Everything is to be stored.
+    /// Marks all rows as changed.
     pub(super) fn note_all(&mut self) {
         self.changed.extend(&self.stored);
     }
 
-    /// The rows that have to be written, and those that have to go; from here on they count as
-    /// stored.
+    /// The rows to write, and `None` for those to delete. From here on they count as stored.
     pub(super) fn take(&mut self, pending: &BTreeMap<u64, Pending>) -> Vec<(u64, Option<Vec<u8>>)> {
         if !self.is_split && pending.len() > MOST_INLINE {
             self.is_split = true;
@@ -90,7 +89,7 @@ impl Chunks {
         rows
     }
 
-    /// It is not known any longer what is in these rows.
+    /// These rows were not written after all.
     pub(super) fn doubt(&mut self, chunks: &[u64]) {
         self.stored.extend(chunks);
         self.changed.extend(chunks);

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use super::{
     advisory,
     configuration::ConsumerRow,
-    deliveries::Deliveries,
     handle::{Consumer, Consumers},
     inner::Inner,
     row,
     selected::Selected,
     start::start_of,
+    state::State,
 };
 use crate::{
     platform,
@@ -25,10 +25,10 @@ use crate::{
     store::{Batch, Table},
 };
 
-/// How long the name of a consumer is that was given none.
+/// The length of the names that are made for consumers without one.
 const NAME_LENGTH: usize = 8;
 
-/// Whether a consumer is made, changed, or either.
+/// Whether a consumer is to be created, updated, or either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::queue) enum Action {
@@ -57,7 +57,7 @@ impl Consumers {
         let mut config = config.checked(&stream.config())?;
         self.check_not_offline(&config.name)?;
         if let Some(existing) = self.get(&config.name) {
-            // That is changed by pausing it only.
+            // Only pausing changes this.
             config.pause_until = existing.inner.config.borrow().pause_until;
             config.note_required_level();
             if action == Action::Create && *existing.inner.config() != config {
@@ -78,7 +78,7 @@ impl Consumers {
         let (name, now) = (config.name.clone(), stream.clock.now());
         let id = stream.next_consumer.replace(stream.next_consumer.get() + 1);
         let row = ConsumerRow { created: now, config, selected };
-        let inner = Rc::new(Inner::new(id, &row, Deliveries::starting(start), now));
+        let inner = Rc::new(Inner::new(id, &row, State::starting(start), now));
         // From here on messages are kept for it.
         self.set.by_name.borrow_mut().insert(name.clone(), inner.clone());
         let consumer = self.handle(inner);
@@ -89,14 +89,14 @@ impl Consumers {
         .await;
         if let Err(cause) = made {
             self.set.by_name.borrow_mut().remove(&name);
-            stream.ask_sweep();
+            stream.request_interest_check();
             return Err(cause);
         }
-        consumer.pump_if_needed();
+        consumer.start_delivery();
         Ok((consumer, true))
     }
 
-    /// Where a consumer starts, of a moment in which nothing was removed.
+    /// Where a consumer starts, found out while nothing was removed.
     async fn settled_start(&self, config: &ConsumerConfig) -> Result<(u64, Selected)> {
         let removals = || {
             let counts = self.stream.counts.borrow();
@@ -111,7 +111,7 @@ impl Consumers {
         }
     }
 
-    /// What a new consumer of a work queue has to be.
+    /// Checks what a new consumer of a work queue has to be.
     fn check_for_work(&self, config: &ConsumerConfig) -> Result<()> {
         if self.stream.config().retention != Retention::WorkQueue || config.direct {
             return Ok(());
@@ -163,10 +163,10 @@ impl Consumers {
         batch.makes_room();
         configurations::delete_consumer(&mut batch, stream.id, inner.id);
         batch.delete(Table::QueueConsumerStates, row::consumer_key(stream.id, inner.id));
-        for key in inner.deliveries.borrow().chunks.keys(stream.id, inner.id) {
+        for key in inner.state.borrow().chunks.keys(stream.id, inner.id) {
             batch.delete(Table::QueueConsumerStates, key);
         }
-        stream.ask_sweep();
+        stream.request_interest_check();
         stream.write_counts(&mut batch);
         if let Err(cause) = stream.store.commit(batch).await {
             inner.deleted.set(false);
@@ -174,25 +174,25 @@ impl Consumers {
             return Err(cause.into());
         }
         self.handle(inner).dismiss();
-        stream.untidy.wake();
+        stream.check_limits.wake();
         Ok(())
     }
 
-    /// Ends what waits for consumers, since their stream is deleted.
+    /// Ends the requests to consumers whose stream is deleted.
     pub(in crate::queue) fn dismiss(&self) {
         for consumer in self.all() {
             consumer.dismiss();
         }
     }
 
-    /// Lets those consumers deliver that nobody has to ask.
+    /// Starts the delivery of those consumers that need no request for it.
     pub(in crate::queue) fn start(&self) {
         for consumer in self.all() {
-            consumer.pump_if_needed();
+            consumer.start_delivery();
         }
     }
 
-    /// Whether the consumers keep within the limits of a new configuration of their stream.
+    /// Refuses a new configuration of their stream with limits that they exceed.
     pub(in crate::queue) fn check_limits(&self, config: &StreamConfig) -> Result<()> {
         let limits = &config.consumer_limits;
         if self.stream.config().consumer_limits == *limits {
@@ -245,7 +245,7 @@ impl Consumer {
         let changed = async {
             if filters_changed {
                 self.recount().await?;
-                stream.ask_sweep();
+                stream.request_interest_check();
             }
             self.commit_configuration().await
         }
@@ -274,11 +274,11 @@ impl Consumer {
             return Err(Error::CONSUMER_NAME_IN_USE);
         }
         self.reconfigure(config).await?;
-        self.pump_if_needed();
+        self.start_delivery();
         Ok(())
     }
 
-    /// Ends what waits for it, since it is deleted.
+    /// Ends the requests to it, since it is deleted.
     fn dismiss(&self) {
         self.inner.deleted.set(true);
         self.end_requests(&Status::CONSUMER_DELETED);

@@ -9,8 +9,8 @@ use crate::queue::{
     stream::Stored,
 };
 
-/// A message that was taken.
-pub(super) struct Taken {
+/// A message with the numbers of its delivery.
+pub(super) struct Delivery {
     pub(super) subject: Rc<str>,
     pub(super) headers: Bytes,
     pub(super) payload: Bytes,
@@ -19,17 +19,17 @@ pub(super) struct Taken {
     pub(super) num_delivered: u64,
     pub(super) num_pending: u64,
     pub(super) time: u64,
-    /// Of subject, headers and payload.
+    /// The bytes of subject, headers and payload.
     pub(super) size: u64,
 }
 
-/// What a message says.
+/// The content of a message, before it has the numbers of a delivery.
 pub(super) struct Content {
     pub(super) subject: Rc<str>,
     headers: Bytes,
     payload: Bytes,
     time: u64,
-    /// How many bytes it has in the stream.
+    /// The bytes that it counts for in the stream.
     pub(super) stored_size: u64,
 }
 
@@ -47,19 +47,19 @@ impl Content {
         Self { subject, headers, payload, time, stored_size }
     }
 
-    /// How many bytes are delivered, without the reply subject.
+    /// The bytes that are delivered, without the reply subject.
     pub(super) fn size(&self) -> u64 {
         (self.subject.len() + self.headers.len() + self.payload.len()) as u64
     }
 
-    pub(super) fn taken(
+    pub(super) fn delivery(
         self,
         stream_sequence: u64,
         consumer_sequence: u64,
         num_delivered: u64,
         num_pending: u64,
-    ) -> Taken {
-        Taken {
+    ) -> Delivery {
+        Delivery {
             size: self.size(),
             subject: self.subject,
             headers: self.headers,

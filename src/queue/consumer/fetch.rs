@@ -1,15 +1,15 @@
-//! Messages for the program itself, when it asks for them.
+//! Fetching messages from Rust.
 
 use std::{pin::pin, time::Duration};
 
 use futures::future::{Either, select};
 
-use super::{handle::Consumer, info::ConsumerInfo, inner::Inner, message::Message, take::Wanted};
+use super::{handle::Consumer, info::ConsumerInfo, inner::Inner, message::Message, next::Wanted};
 use crate::queue::error::Result;
 
 impl Consumer {
-    /// At most `max` messages: as soon as there is one, those that there are; none when `wait` has
-    /// passed. What is due again comes first, then what is new, each in the order of sequence
+    /// At most `max` messages: those that there are as soon as there is one, or none when `wait`
+    /// has passed. Redeliveries come first, then new messages, each in the order of sequence
     /// numbers.
     ///
     /// # Errors
@@ -20,9 +20,10 @@ impl Consumer {
         let _waits = Fetching::new(&self.inner);
         loop {
             let woken = self.inner.wake.listen();
-            let taken = self.take(Wanted::messages(max)).await?.messages;
-            if !taken.is_empty() || clock.now() >= until {
-                let messages = taken.into_iter().map(|taken| Message::new(self.clone(), taken));
+            let delivery = self.next_messages(Wanted::messages(max)).await?.messages;
+            if !delivery.is_empty() || clock.now() >= until {
+                let messages =
+                    delivery.into_iter().map(|delivery| Message::new(self.clone(), delivery));
                 return Ok(messages.collect());
             }
             let due = self.next_due().min(until);
@@ -32,21 +33,21 @@ impl Consumer {
         }
     }
 
-    /// What is known of the consumer.
+    /// Its state and configuration.
     pub fn info(&self) -> ConsumerInfo {
         ConsumerInfo::of(&self.stream, &self.inner)
     }
 
-    /// When something is to be delivered that is not now.
+    /// When there is something to deliver next, leaving out new messages.
     pub(super) fn next_due(&self) -> u64 {
-        let due = self.inner.deliveries.borrow().redelivery().next().unwrap_or(u64::MAX);
+        let due = self.inner.state.borrow().redelivery().next().unwrap_or(u64::MAX);
         let paused = self.inner.config.borrow().paused_until();
         let now = self.stream.clock.now();
         if paused > now { paused } else { due }
     }
 }
 
-/// Counts as one who waits, as long as it lives.
+/// Counts as a waiting fetch while it lives.
 struct Fetching<'a>(&'a Inner);
 
 impl<'a> Fetching<'a> {

@@ -1,29 +1,29 @@
-//! How far those are that a consumer pushes to.
+//! How far the clients are that a consumer pushes to.
 
 use std::rc::Rc;
 
 use crate::queue::broker::Subscription;
 
-/// How far whom it pushes to is.
+/// Flow control, rate limit and replay of a push consumer.
 #[derive(Default)]
 pub(super) struct Flow {
-    /// Bytes that were sent since the last answer.
+    /// Bytes sent since the last answer to flow control.
     pub(super) sent: u64,
-    pub(super) asked: Option<Asked>,
-    /// When to say next that it is still there.
-    pub(super) beat_at: u64,
-    /// When the rate lets more be sent, in microseconds.
+    pub(super) asked: Option<FlowControlRequest>,
+    /// When the next heartbeat is due.
+    pub(super) heartbeat_at: u64,
+    /// When the rate limit allows more, in microseconds.
     pub(super) ready_at: u64,
-    /// When the last message was stored and when it was delivered, while these are told apart.
+    /// When the last message was stored and when it was delivered, while messages are replayed.
     pub(super) replayed: Option<(u64, u64)>,
-    /// Whether everything that was there was replayed.
+    /// Whether the replay has reached the end of the stream.
     pub(super) caught_up: bool,
 }
 
-/// A question how far they are.
-pub(super) struct Asked {
+/// A flow control request that is not answered yet.
+pub(super) struct FlowControlRequest {
     pub(super) reply: Rc<str>,
-    /// What was sent until then.
+    /// Bytes that were sent before it.
     pub(super) sent: u64,
     pub(super) _answer: Subscription,
 }

@@ -11,13 +11,13 @@ use crate::{
     queue::{config::PriorityPolicy, error::Status, stream::Stream, time::Timestamp},
 };
 
-/// How long the id of a pinned client is.
+/// The length of the ids of pinned clients.
 const ID_LENGTH: usize = 22;
-/// The number of the least important requests.
+/// The lowest priority of a request.
 const LEAST_PRIORITY: i64 = 9;
 
 impl Inner {
-    /// Why a request is not let into its group.
+    /// Checks that a request fits its group.
     pub(super) fn admit_to_group(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let config = self.config();
         let policy = config.priority_policy;
@@ -52,9 +52,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Brings the request that is served next to the front, if there is one; those that are passed
-    /// over go to the end.
-    pub(super) fn bring_forward(&self, stream: &Stream) -> bool {
+    /// Moves the request that is served next to the front; false when there is none. Those before
+    /// it go to the end.
+    pub(super) fn choose_next(&self, stream: &Stream) -> bool {
         let Some(place) = self.choose(stream) else { return false };
         let requests = &mut self.waiting.borrow_mut().requests;
         if self.config.borrow().priority_policy != PriorityPolicy::Prioritized {
@@ -69,9 +69,8 @@ impl Inner {
         match self.config.borrow().priority_policy {
             PriorityPolicy::None => (!self.waiting.borrow().requests.is_empty()).then_some(0),
             PriorityPolicy::Overflow => {
-                let deliveries = self.deliveries.borrow();
-                let (pending, unacknowledged) =
-                    (deliveries.num_pending(), deliveries.pending.len() as u64);
+                let state = self.state.borrow();
+                let (pending, unacknowledged) = (state.num_pending(), state.pending.len() as u64);
                 let reached = |least: u64, there: u64| least > 0 && there >= least;
                 self.waiting.borrow().requests.iter().position(|request| {
                     let PullRequest { min_pending, min_ack_pending, .. } = request.asked;
@@ -102,7 +101,8 @@ impl Inner {
         self.waiting.borrow().requests.iter().position(|request| request.asked.id.is_empty())
     }
 
-    /// The id of the pinned client, where one is: the first who is served becomes that.
+    /// The id of the pinned client, for consumers that pin. The first client that is served is
+    /// pinned.
     pub(super) fn pin_to(&self, stream: &Stream, asked: &mut PullRequest) -> Option<Rc<str>> {
         if self.config.borrow().priority_policy != PriorityPolicy::PinnedClient {
             return None;
@@ -120,19 +120,19 @@ impl Inner {
         Some(id)
     }
 
-    /// When another client may be pinned because this one does not ask.
+    /// When the pinned client is unpinned for not asking.
     pub(super) fn pin_ends_at(&self) -> Option<u64> {
         let timeout = self.config.borrow().priority_timeout.as_millis() as u64;
         let group = self.group.borrow();
         group.pinned.as_ref().map(|pinned| pinned.asked_at.saturating_add(timeout))
     }
 
-    /// The id of the pinned client, which its messages tell.
+    /// The id of the pinned client, which is a header of its messages.
     pub(super) fn pin(&self) -> Option<Rc<str>> {
         self.group.borrow().pinned.as_ref().map(|pinned| pinned.id.clone())
     }
 
-    /// Pins nobody any longer.
+    /// Unpins the client.
     pub(super) fn unpin(&self, stream: &Stream, reason: &str) {
         let before = self.group.borrow_mut().pinned.take();
         if let Some(pinned) = before {
@@ -140,7 +140,7 @@ impl Inner {
         }
     }
 
-    /// Who is served; as in nats-server the first group is the one that counts.
+    /// The state of the groups. As in nats-server only the first group counts.
     pub(super) fn group_states(&self) -> Vec<PriorityGroupState> {
         let group = self.group.borrow();
         let config = self.config.borrow();

@@ -1,4 +1,4 @@
-//! What is known of consumers, under JetStream's names.
+//! The state and configuration of consumers, with JetStream's names.
 
 use serde::Serialize;
 
@@ -9,14 +9,14 @@ use crate::queue::{
     time::{Timestamp, or_zero},
 };
 
-/// A place in a consumer's and in its stream's numbers.
+/// A pair of sequence numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct SequenceInfo {
-    /// Counted by the consumer.
+    /// The consumer's.
     pub consumer_seq: u64,
-    /// Counted by the stream.
+    /// The stream's.
     pub stream_seq: u64,
-    /// When it came there.
+    /// When it was reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_active: Option<Timestamp>,
 }
@@ -28,13 +28,13 @@ pub struct ConsumerInfo {
     pub stream_name: String,
     /// Its name.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// What it was told to be.
+    /// Its configuration.
     pub config: ConsumerConfig,
     /// The last delivery.
     pub delivered: SequenceInfo,
-    /// Up to where everything is acknowledged.
+    /// Everything up to here is acknowledged.
     pub ack_floor: SequenceInfo,
     /// How many messages are delivered and not acknowledged.
     pub num_ack_pending: usize,
@@ -42,13 +42,13 @@ pub struct ConsumerInfo {
     pub num_redelivered: usize,
     /// How many requests and fetches wait for messages.
     pub num_waiting: usize,
-    /// How many messages it has still to be delivered.
+    /// How many messages are still to be delivered.
     pub num_pending: u64,
-    /// How many messages it gave up since the queue was opened, since they were delivered as often
-    /// as is allowed. JetStream tells that by advisories only.
+    /// How many messages reached `max_deliver` since the queue was opened. JetStream tells that by
+    /// advisories only.
     #[serde(skip)]
     pub set_aside: u64,
-    /// Whether somebody listens to what is pushed.
+    /// Whether there is a subscription to the subject that it pushes to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub push_bound: bool,
     /// Whether it is paused.
@@ -57,22 +57,22 @@ pub struct ConsumerInfo {
     /// For how long from now on, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause_remaining: Option<u64>,
-    /// When this was said.
+    /// When this was true.
     pub ts: Timestamp,
-    /// Who is served in its groups.
+    /// Its priority groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub priority_groups: Vec<PriorityGroupState>,
 }
 
-/// Who is served in a priority group. ADR-42
+/// The state of a priority group. ADR-42
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PriorityGroupState {
-    /// The group.
+    /// Its name.
     pub group: String,
     /// The client that is pinned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned_client_id: Option<String>,
-    /// Since when.
+    /// When it was pinned.
     #[serde(serialize_with = "or_zero")]
     pub pinned_ts: Option<Timestamp>,
 }
@@ -80,12 +80,12 @@ pub struct PriorityGroupState {
 impl ConsumerInfo {
     pub(in crate::queue) fn of(stream: &Stream, consumer: &Inner) -> Self {
         let now = stream.clock.now();
-        let deliveries = consumer.deliveries.borrow();
-        let (consumer_seq, stream_seq) = deliveries.ack_floor();
+        let state = consumer.state.borrow();
+        let (consumer_seq, stream_seq) = state.ack_floor();
         let config = consumer.config();
-        // Delivered once each, whatever is noted of them.
+        // Each is delivered once, whatever is noted of them.
         let once = config.max_deliver == 1;
-        let redelivered = if once { 0 } else { deliveries.num_redelivered() };
+        let redelivered = if once { 0 } else { state.num_redelivered() };
         let active = |at: u64| (at > 0).then(|| Timestamp::from_millis(at));
         let pause = consumer.pause(now);
         Self {
@@ -93,20 +93,20 @@ impl ConsumerInfo {
             name: consumer.name.to_string(),
             created: Timestamp::from_millis(consumer.created),
             delivered: SequenceInfo {
-                consumer_seq: deliveries.consumer_sequence,
-                stream_seq: deliveries.stream_sequence,
-                last_active: active(deliveries.delivered_at),
+                consumer_seq: state.consumer_sequence,
+                stream_seq: state.stream_sequence,
+                last_active: active(state.delivered_at),
             },
             ack_floor: SequenceInfo {
                 consumer_seq,
                 stream_seq,
-                // What needs no acknowledgement has none.
-                last_active: active(deliveries.acknowledged_at).filter(|_| config.acknowledges()),
+                // Without acknowledgements there is no time of the last one.
+                last_active: active(state.acknowledged_at).filter(|_| config.acknowledges()),
             },
-            num_ack_pending: deliveries.pending.len(),
+            num_ack_pending: state.pending.len(),
             num_redelivered: redelivered,
             num_waiting: consumer.fetching.get() + consumer.num_waiting(stream),
-            num_pending: deliveries.num_pending(),
+            num_pending: state.num_pending(),
             set_aside: consumer.set_aside.get(),
             push_bound: consumer.is_bound(stream),
             paused: pause.paused,

@@ -8,8 +8,8 @@ use std::{
 use futures::lock::Mutex;
 
 use super::{
-    ack_inbox::AckInbox, configuration::ConsumerRow, deliveries::Deliveries, flow::Flow,
-    pause::Pause, pinned::Group, progress::Progress, row, selected::Selected, waiting::Waiting,
+    ack_inbox::AckInbox, configuration::ConsumerRow, flow::Flow, pause::Pause, pinned::Group,
+    progress::Progress, row, selected::Selected, state::State, waiting::Waiting,
 };
 use crate::{
     queue::{config::ConsumerConfig, notify::Notify, stream::Stream, time::Timestamp},
@@ -21,7 +21,7 @@ pub(in crate::queue) struct Inner {
     pub(in crate::queue) name: Rc<str>,
     pub(super) created: u64,
     pub(super) config: RefCell<Rc<ConsumerConfig>>,
-    pub(super) deliveries: RefCell<Deliveries>,
+    pub(super) state: RefCell<State>,
     /// The only messages that it starts with, when it starts with the last of each subject.
     pub(super) selected: RefCell<Selected>,
     /// Messages up to this one were counted when the consumer was made, those after it as they
@@ -42,13 +42,13 @@ pub(in crate::queue) struct Inner {
     pub(super) flow: RefCell<Flow>,
     pub(super) acks: RefCell<AckInbox>,
     pub(super) progress: Progress,
-    /// How many messages it gave up since the queue was opened.
+    /// How many messages reached `max_deliver` since the queue was opened.
     pub(super) set_aside: Cell<u64>,
-    /// Whether a task delivers.
-    pub(super) pumping: Cell<bool>,
-    /// Whether the end of a pause has still to be advised.
+    /// Whether the task that delivers runs.
+    pub(super) delivering: Cell<bool>,
+    /// Whether an advisory is due at the end of a pause.
     pub(super) paused: Cell<bool>,
-    /// When there was interest last.
+    /// When it was used last.
     pub(super) active_at: Cell<u64>,
 }
 
@@ -60,13 +60,13 @@ struct Writing {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.consumer.deliveries.borrow_mut().chunks.doubt(&self.chunks);
+        self.consumer.state.borrow_mut().chunks.doubt(&self.chunks);
     }
 }
 
 impl Inner {
-    pub(super) fn new(id: u64, row: &ConsumerRow, mut deliveries: Deliveries, now: u64) -> Self {
-        deliveries.limit_deliveries(row.config.max_deliveries());
+    pub(super) fn new(id: u64, row: &ConsumerRow, mut state: State, now: u64) -> Self {
+        state.limit_deliveries(row.config.max_deliveries());
         Self {
             id,
             // The name is the durable one, if it is stored without another.
@@ -76,7 +76,7 @@ impl Inner {
             },
             created: row.created,
             config: RefCell::new(Rc::new(row.config.clone())),
-            deliveries: RefCell::new(deliveries),
+            state: RefCell::new(state),
             selected: RefCell::new(row.selected.clone()),
             base: Cell::new(0),
             wake: Notify::default(),
@@ -90,7 +90,7 @@ impl Inner {
             acks: RefCell::default(),
             progress: Progress::default(),
             set_aside: Cell::new(0),
-            pumping: Cell::new(false),
+            delivering: Cell::new(false),
             paused: Cell::new(row.config.paused_until() > now),
             active_at: Cell::new(now),
         }
@@ -101,7 +101,7 @@ impl Inner {
     }
 
     pub(super) fn set_config(&self, config: Rc<ConsumerConfig>) {
-        self.deliveries.borrow_mut().limit_deliveries(config.max_deliveries());
+        self.state.borrow_mut().limit_deliveries(config.max_deliveries());
         *self.config.borrow_mut() = config;
     }
 
@@ -110,24 +110,22 @@ impl Inner {
         self.config.borrow().takes(subject)
     }
 
-    /// Whether a publish of that number counts as one more for it.
+    /// Whether it counts a message that is published with this number.
     pub(super) fn counts(&self, sequence: u64, subject: &str) -> bool {
-        // It may start at what comes later.
-        sequence > self.base.get()
-            && sequence >= self.deliveries.borrow().cursor
-            && self.takes(subject)
+        // It may start at a later message.
+        sequence > self.base.get() && sequence >= self.state.borrow().cursor && self.takes(subject)
     }
 
     /// Whether the message is for it and was not delivered yet.
     pub(super) fn awaits(&self, sequence: u64, subject: &str) -> bool {
-        sequence >= self.deliveries.borrow().cursor
+        sequence >= self.state.borrow().cursor
             && self.selected.borrow().has(sequence)
             && self.takes(subject)
     }
 
     /// Whether the message has still to be delivered or to be acknowledged.
     pub(super) fn needs(&self, sequence: u64, subject: &str) -> bool {
-        self.deliveries.borrow().pending.contains_key(&sequence) || self.awaits(sequence, subject)
+        self.state.borrow().pending.contains_key(&sequence) || self.awaits(sequence, subject)
     }
 
     /// How many more messages may be delivered before some are acknowledged.
@@ -136,7 +134,7 @@ impl Inner {
         if !config.acknowledges() || config.max_ack_pending <= 0 {
             return usize::MAX;
         }
-        let pending = self.deliveries.borrow().pending.len();
+        let pending = self.state.borrow().pending.len();
         usize::try_from(config.max_ack_pending).unwrap_or(usize::MAX).saturating_sub(pending)
     }
 
@@ -148,15 +146,15 @@ impl Inner {
         Pause { paused: pause_remaining > 0, pause_until, pause_remaining }
     }
 
-    /// Whether somebody listens to what is pushed, in the group that it is for where that is
-    /// configured. As in nats-server, listening to a pattern does not count.
+    /// Whether there is a subscription to the subject that it pushes to, in its `deliver_group` if
+    /// it has one. As in nats-server, a subscription to a pattern does not count.
     pub(super) fn is_bound(&self, stream: &Stream) -> bool {
         let config = self.config.borrow();
         let group = config.deliver_group.as_deref();
         config.deliver_subject.as_ref().is_some_and(|to| stream.broker.has_member(to, group))
     }
 
-    /// How many pull requests wait whose clients are still there.
+    /// How many pull requests wait, without those of clients that have left.
     pub(super) fn num_waiting(&self, stream: &Stream) -> usize {
         let waiting = self.waiting.borrow();
         waiting.requests.iter().filter(|request| stream.broker.has_interest(&request.reply)).count()
@@ -172,7 +170,7 @@ impl Inner {
         let consumer = self.clone();
         let key = row::consumer_key(stream.id, self.id);
         batch.put_at_submit(Table::QueueConsumerStates, key, move || {
-            consumer.deliveries.borrow().encode()
+            consumer.state.borrow().encode()
         });
     }
 
@@ -183,8 +181,8 @@ impl Inner {
 
     /// Writes what has changed of the rows of pending messages.
     fn write_chunks(self: &Rc<Self>, stream: u64, batch: &mut Batch) {
-        let mut deliveries = self.deliveries.borrow_mut();
-        let Deliveries { chunks, pending, .. } = &mut *deliveries;
+        let mut state = self.state.borrow_mut();
+        let State { chunks, pending, .. } = &mut *state;
         let rows = chunks.take(pending);
         if rows.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! The consumers of a stream as the stream sees them.
+//! The consumers of a stream, as its interest.
 //!
 //! Consumers of clients on a stream that is the program's own are onlookers: nothing is kept for them.
 //! A message goes once the program's consumers have acknowledged it.
@@ -29,17 +29,17 @@ pub(in crate::queue) struct ConsumerSet {
     pub(super) offline: RefCell<BTreeMap<String, String>>,
     /// Up to here an interest stream keeps everything, since an offline consumer may need it.
     pub(super) kept_to: Cell<u64>,
-    /// Held while a message is worked on that may be what ended the worker before.
+    /// Held while a message is worked on that may have ended the worker before.
     pub(super) suspects: Mutex<()>,
 }
 
 impl ConsumerSet {
-    /// Whether a consumer is a client's while the stream is the program's.
+    /// Whether a consumer is a client's while the stream is the program's own.
     pub(super) fn is_onlooker(stream: &Stream, consumer: &Inner) -> bool {
         stream.reserved.get() == Reserved::Yes && !consumer.reserved.get()
     }
 
-    /// Whether messages go that some consumers are not done with.
+    /// Whether there are consumers that messages are not kept for.
     pub(super) fn has_onlookers(&self, stream: &Stream) -> bool {
         stream.reserved.get() == Reserved::Yes
             && self.by_name.borrow().values().any(|consumer| Self::is_onlooker(stream, consumer))
@@ -55,7 +55,7 @@ impl ConsumerSet {
 impl Interest for ConsumerSet {
     fn matched(&self) -> BTreeMap<u64, u64> {
         let consumers = self.by_name.borrow();
-        let matched = consumers.values().map(|one| (one.id, one.deliveries.borrow().matched));
+        let matched = consumers.values().map(|one| (one.id, one.state.borrow().matched));
         matched.collect()
     }
 
@@ -71,7 +71,7 @@ impl Interest for ConsumerSet {
     fn count(&self, sequence: u64, subject: &str, by: i64) {
         for consumer in self.by_name.borrow().values() {
             if consumer.counts(sequence, subject) {
-                let matched = &mut consumer.deliveries.borrow_mut().matched;
+                let matched = &mut consumer.state.borrow_mut().matched;
                 *matched = matched.saturating_add_signed(by);
             }
         }
@@ -103,19 +103,19 @@ impl Interest for ConsumerSet {
             } else {
                 continue;
             };
-            consumer.deliveries.borrow_mut().skip_to(start);
+            consumer.state.borrow_mut().skip_to(start);
             consumer.write(stream, batch);
         }
     }
 
     fn lose(&self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str) {
         for consumer in self.by_name.borrow().values() {
-            let pending = consumer.deliveries.borrow_mut().remove(sequence);
+            let pending = consumer.state.borrow_mut().remove(sequence);
             if pending.is_some() {
                 consumer.write(stream, batch);
             } else if consumer.awaits(sequence, subject) {
-                let mut deliveries = consumer.deliveries.borrow_mut();
-                deliveries.matched = deliveries.matched.saturating_sub(1);
+                let mut state = consumer.state.borrow_mut();
+                state.matched = state.matched.saturating_sub(1);
             }
         }
     }
@@ -126,15 +126,14 @@ impl Interest for ConsumerSet {
 
     fn remove_all(self: Rc<Self>, stream: &Stream, batch: &mut Batch) -> Box<dyn InterestRemoval> {
         let take = |consumer: &Rc<Inner>| {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            let undelivered = deliveries.num_pending();
-            deliveries.matched -= undelivered;
-            let sequences: Vec<_> = deliveries.pending.keys().copied().collect();
+            let mut state = consumer.state.borrow_mut();
+            let undelivered = state.num_pending();
+            state.matched -= undelivered;
+            let sequences: Vec<_> = state.pending.keys().copied().collect();
             let pending = sequences.into_iter();
-            let pending =
-                pending.filter_map(|of| deliveries.remove(of).map(|pending| (of, pending)));
+            let pending = pending.filter_map(|of| state.remove(of).map(|pending| (of, pending)));
             let pending = pending.collect();
-            drop(deliveries);
+            drop(state);
             consumer.write(stream, batch);
             Lost { consumer: consumer.clone(), undelivered, pending }
         };
@@ -150,7 +149,7 @@ struct Removal {
     durable: bool,
 }
 
-/// What one of them loses.
+/// What one of the consumers loses.
 struct Lost {
     consumer: Rc<Inner>,
     /// How many messages that were not delivered yet.
@@ -175,13 +174,13 @@ impl InterestRemoval for Removal {
     fn add(&mut self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str) {
         let consumers = self.consumers.clone();
         for consumer in consumers.by_name.borrow().values() {
-            let pending = consumer.deliveries.borrow_mut().remove(sequence);
+            let pending = consumer.state.borrow_mut().remove(sequence);
             if let Some(pending) = pending {
                 consumer.write(stream, batch);
                 self.of(consumer).pending.insert(sequence, pending);
             } else if consumer.awaits(sequence, subject) {
-                let mut deliveries = consumer.deliveries.borrow_mut();
-                deliveries.matched = deliveries.matched.saturating_sub(1);
+                let mut state = consumer.state.borrow_mut();
+                state.matched = state.matched.saturating_sub(1);
                 self.of(consumer).undelivered += 1;
             }
         }
@@ -205,11 +204,11 @@ impl Drop for Removal {
             return;
         }
         for Lost { consumer, undelivered, pending } in &mut self.lost {
-            let mut deliveries = consumer.deliveries.borrow_mut();
-            deliveries.matched += *undelivered;
+            let mut state = consumer.state.borrow_mut();
+            state.matched += *undelivered;
             for (sequence, mut pending) in std::mem::take(pending) {
                 pending.held = false;
-                deliveries.insert(sequence, pending);
+                state.insert(sequence, pending);
             }
         }
     }

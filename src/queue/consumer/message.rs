@@ -1,19 +1,19 @@
-//! A message as it was delivered inside the program.
+//! A message as it is delivered to Rust.
 
 use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{ack::Outcome, delivery::Taken, handle::Consumer};
+use super::{ack::Outcome, delivery::Delivery, handle::Consumer};
 use crate::{
     queue::{error::Result, headers::Headers},
     store::Batch,
 };
 
-/// After how long a message that could not be worked on comes again; longer each time.
+/// After how long a message that could not be worked on is redelivered for the first time.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// A message as it was delivered; to be acknowledged.
+/// A delivered message, to be acknowledged.
 #[derive(Clone)]
 pub struct Message {
     consumer: Consumer,
@@ -21,37 +21,37 @@ pub struct Message {
     pub subject: Rc<str>,
     /// Its headers.
     pub headers: Headers,
-    /// What it says.
+    /// Its payload.
     pub payload: Bytes,
     /// Its sequence number in the stream.
     pub stream_sequence: u64,
     /// The number of this delivery among all of the consumer.
     pub consumer_sequence: u64,
-    /// How often it has been delivered, with this time.
+    /// How often it has been delivered, including this time.
     pub num_delivered: u64,
-    /// How many messages the consumer has still to be delivered.
+    /// How many messages are still to be delivered to the consumer.
     pub num_pending: u64,
     /// When it was stored, in milliseconds since the Unix epoch.
     pub time: u64,
 }
 
 impl Message {
-    pub(super) fn new(consumer: Consumer, taken: Taken) -> Self {
+    pub(super) fn new(consumer: Consumer, delivery: Delivery) -> Self {
         Self {
             consumer,
-            subject: taken.subject,
-            headers: Headers::decode(&taken.headers),
-            payload: taken.payload,
-            stream_sequence: taken.stream_sequence,
-            consumer_sequence: taken.consumer_sequence,
-            num_delivered: taken.num_delivered,
-            num_pending: taken.num_pending,
-            time: taken.time,
+            subject: delivery.subject,
+            headers: Headers::decode(&delivery.headers),
+            payload: delivery.payload,
+            stream_sequence: delivery.stream_sequence,
+            consumer_sequence: delivery.consumer_sequence,
+            num_delivered: delivery.num_delivered,
+            num_pending: delivery.num_pending,
+            time: delivery.time,
         }
     }
 
-    /// Acknowledges it with the batch: with what was derived from it, or not at all. When the batch
-    /// fails or is dropped, it is delivered again.
+    /// Acknowledges it with the batch: together with what was derived from it, or not at all. When
+    /// the batch fails or is dropped, it is redelivered.
     pub fn ack(&self, batch: &mut Batch) {
         self.consumer.stream.join(batch, |batch| self.finish(batch));
     }
@@ -69,14 +69,14 @@ impl Message {
     /// Acknowledges it by itself; durable when this returns.
     ///
     /// # Errors
-    /// When the store can't be written; it is delivered again then.
+    /// When the store can't be written; it is redelivered then.
     pub async fn ack_now(&self) -> Result<()> {
         let mut batch = self.consumer.batch_of_acks();
         self.finish(&mut batch);
         Ok(self.consumer.stream.store.commit(batch).await?)
     }
 
-    /// Gives it up for good, with the batch: it can't be processed, and is not delivered again.
+    /// Terminates it with the batch: it can't be processed, and is not redelivered.
     pub fn term(&self, batch: &mut Batch) {
         self.consumer.stream.join(batch, |batch| self.finish(batch));
     }
@@ -85,32 +85,33 @@ impl Message {
         self.consumer.acknowledge(batch, [self.stream_sequence], Outcome::Processed);
     }
 
-    /// Has it delivered again: now, or after `delay`, which outlasts a restart.
+    /// Has it redelivered: now, or after `delay`, which outlasts a restart.
     pub fn nak(&self, delay: Option<Duration>) {
         self.consumer.nak(self.stream_sequence, delay);
     }
 
-    /// Has it delivered again later, and the later the more often it was: what is missing now may be
-    /// there by then.
+    /// Has it redelivered later, with a longer delay each time: what is missing now may be there by
+    /// then.
     pub fn put_off(&self) {
         let times = u32::try_from(self.num_delivered.saturating_sub(1)).unwrap_or(u32::MAX);
         self.nak(Some(RETRY.saturating_mul(4u32.saturating_pow(times))));
     }
 
-    /// Says that it is still being worked on: the wait for its acknowledgement begins anew.
+    /// Says that it is still being worked on: `ack_wait` begins anew.
     pub fn in_progress(&self) {
         self.consumer.in_progress(self.stream_sequence);
     }
 }
 
 impl Consumer {
-    /// Has a message delivered again; tells how often it was, when it was pending.
+    /// Has a message redelivered; returns its consumer sequence and how often it was delivered, if
+    /// it was pending.
     pub(super) fn nak(&self, sequence: u64, delay: Option<Duration>) -> Option<(u64, u64)> {
         let Self { stream, inner, .. } = self;
         let wait = delay.unwrap_or_default().as_millis() as u64;
         let deadline = stream.clock.now().saturating_add(wait);
         let mut about = None;
-        inner.deliveries.borrow_mut().change(sequence, |pending| {
+        inner.state.borrow_mut().change(sequence, |pending| {
             pending.deadline = deadline;
             pending.delayed = wait > 0;
             about = Some((pending.consumer_sequence, pending.deliveries));
@@ -120,18 +121,18 @@ impl Consumer {
             let mut batch = Batch::new();
             inner.write(stream, &mut batch);
             batch.wait_for_others();
-            // When it fails, a restart delivers it before its time.
+            // When this fails, a restart redelivers it before its time.
             drop(stream.store.submit(batch));
         }
         inner.wake.wake();
         Some((consumer_sequence, times))
     }
 
-    /// Begins the wait for an acknowledgement anew.
+    /// Begins `ack_wait` anew.
     pub(super) fn in_progress(&self, sequence: u64) {
         let Self { stream, inner, .. } = self;
         let (now, config) = (stream.clock.now(), inner.config());
-        inner.deliveries.borrow_mut().change(sequence, |pending| {
+        inner.state.borrow_mut().change(sequence, |pending| {
             let wait = config.wait(pending.deliveries).as_millis() as u64;
             pending.deadline = now.saturating_add(wait);
             pending.delayed = false;

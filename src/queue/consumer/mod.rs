@@ -1,18 +1,19 @@
 //! Consumers: what each was delivered and has acknowledged, and how it gets its messages.
 //!
-//! Messages are taken in the order of the stream, what is due again first ([`take`]). They are taken
-//! by [`Consumer::fetch`], for pull requests, or for the subject that they are pushed to ([`pump`]).
+//! Redeliveries come first, then new messages in the order of the stream ([`next`]). They are
+//! fetched from Rust ([`fetch`]), delivered to pull requests ([`serve`]), or pushed to a subject
+//! ([`push`]); [`deliver`] is the task that does the latter two.
 
 mod ack;
 mod ack_inbox;
 mod ack_subject;
-mod acks;
 mod advisory;
 mod chunks;
+mod client_acks;
 mod configuration;
+mod control;
 mod create;
-mod deal;
-mod deliveries;
+mod deliver;
 mod delivery;
 mod fetch;
 mod flow;
@@ -22,22 +23,22 @@ mod info;
 mod inner;
 mod interest;
 mod message;
+mod next;
 mod open;
 mod pause;
 mod pending;
 mod pinned;
 mod progress;
 mod pull;
-mod pump;
 mod push;
 mod redelivery;
 mod request;
 mod reserve;
 mod row;
 mod selected;
+mod serve;
 mod start;
-mod steer;
-mod take;
+mod state;
 mod waiting;
 mod work;
 

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
     configuration::ConsumerRow,
-    deliveries::Deliveries,
     handle::Consumers,
     inner::Inner,
     interest::ConsumerSet,
-    row::{self, DeliveriesRow},
+    row::{self, StateRow},
+    state::State,
 };
 use crate::{
     queue::{
@@ -40,7 +40,8 @@ impl Consumers {
         Ok(consumers)
     }
 
-    /// Opens the consumers that are stored. `matched` says how many messages have been for each.
+    /// Opens the consumers that are stored. `matched` is how many messages there have been for
+    /// each.
     async fn open_all(&self, matched: &BTreeMap<u64, u64>) -> Result<()> {
         let stream = &self.stream;
         let next = stream.next_consumer.get();
@@ -58,15 +59,15 @@ impl Consumers {
                     continue;
                 }
             };
-            let deliveries = match self.state_of(id).await? {
+            let state = match self.state_of(id).await? {
                 Some(state) => {
-                    let matched = matched.get(&id).copied().unwrap_or(state.taken);
-                    Deliveries::restored(state, matched)
+                    let matched = matched.get(&id).copied().unwrap_or(state.delivered);
+                    State::restored(state, matched)
                 }
-                // Rather everything once more than something never.
-                None => Deliveries::starting(first),
+                // Rather all messages once more than one of them never.
+                None => State::starting(first),
             };
-            let consumer = Inner::new(id, &row, deliveries, stream.clock.now());
+            let consumer = Inner::new(id, &row, state, stream.clock.now());
             consumer.base.set(last);
             self.set.by_name.borrow_mut().insert(consumer.name.to_string(), Rc::new(consumer));
         }
@@ -74,11 +75,11 @@ impl Consumers {
     }
 
     /// The state of a consumer; `None` when it can't be read.
-    async fn state_of(&self, consumer: u64) -> Result<Option<DeliveriesRow>> {
+    async fn state_of(&self, consumer: u64) -> Result<Option<StateRow>> {
         let (stream, table) = (&self.stream, Table::QueueConsumerStates);
         let key = row::consumer_key(stream.id, consumer);
         let row = stream.unless_damaged(reader::get(&stream.store, table, key).await?);
-        let Some(mut state) = row.as_deref().and_then(DeliveriesRow::decode) else {
+        let Some(mut state) = row.as_deref().and_then(StateRow::decode) else {
             return Ok(None);
         };
         let Some((generation, _)) = state.chunks else { return Ok(Some(state)) };
@@ -90,7 +91,7 @@ impl Consumers {
         Ok(complete.then_some(state))
     }
 
-    /// Counts anew what has still to be delivered to each consumer.
+    /// Counts anew how many messages are still to be delivered to each consumer.
     pub(in crate::queue) async fn recount(&self) -> Result<()> {
         for consumer in self.all() {
             consumer.recount().await?;

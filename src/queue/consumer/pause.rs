@@ -7,7 +7,7 @@ use crate::queue::time::{Timestamp, or_zero};
 /// Whether a consumer is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Pause {
-    /// Whether it is.
+    /// Whether it is paused.
     pub paused: bool,
     /// Until when.
     #[serde(serialize_with = "or_zero")]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-/// Who is served in the group.
+/// The client that is served in the group, if one is pinned.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) pinned: Option<Pinned>,
@@ -12,6 +12,6 @@ pub(super) struct Pinned {
     pub(super) id: Rc<str>,
     pub(super) group: String,
     pub(super) since: u64,
-    /// When it asked last.
+    /// When its last request came.
     pub(super) asked_at: u64,
 }

@@ -1,18 +1,18 @@
-//! How far the program is with a consumer's messages.
+//! How far [`work`](super::work()) is with a consumer's messages.
 
 use std::cell::Cell;
 
 use crate::queue::notify::Notify;
 
-/// How far what [`work`] does with a consumer's messages has come.
+/// The progress.
 #[derive(Default)]
 pub(super) struct Progress {
-    /// Whether [`work`] has the messages, which records their deliveries itself.
+    /// Whether `work` gets the messages, which stores deliveries itself.
     pub(super) records: Cell<bool>,
     /// Whether messages are being worked on.
     pub(super) busy: Cell<bool>,
-    /// Up to this sequence number everything was worked on, and what came of it is durable.
+    /// Everything up to this sequence number was worked on, durably.
     pub(super) done: Cell<u64>,
-    /// Rings when some were worked on.
+    /// Rings when messages were worked on.
     pub(super) advanced: Notify,
 }

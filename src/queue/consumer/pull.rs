@@ -1,11 +1,11 @@
-//! Pull requests of clients: which wait, and how each is answered. ADR-13
+//! Pull requests of clients: which are accepted, and how they end. ADR-13
 
 use std::{collections::VecDeque, fmt::Display, rc::Rc};
 
 use bytes::Bytes;
 
 use super::{
-    ack_subject::ack_subject, delivery::Taken, handle::Consumer, request::PullRequest,
+    ack_subject::ack_subject, delivery::Delivery, handle::Consumer, request::PullRequest,
     waiting::Request,
 };
 use crate::queue::{
@@ -22,32 +22,33 @@ impl Consumer {
         self.stream.broker.publish(&CoreMessage { headers, ..CoreMessage::new(to, "") });
     }
 
-    /// The message for a client.
-    pub(super) fn message(&self, taken: &Taken, pin: Option<&str>) -> CoreMessage {
-        let mut headers = taken.headers.clone();
+    /// The message that a client gets.
+    pub(super) fn message(&self, delivery: &Delivery, pin: Option<&str>) -> CoreMessage {
+        let mut headers = delivery.headers.clone();
         if let Some(pin) = pin {
             headers = Block(&headers).with("Nats-Pin-Id", pin).into();
         }
         CoreMessage {
-            subject: taken.subject.clone(),
-            reply: Some(ack_subject(&self.stream, &self.inner, taken)),
+            subject: delivery.subject.clone(),
+            reply: Some(ack_subject(&self.stream, &self.inner, delivery)),
             headers,
-            payload: taken.payload.clone(),
+            payload: delivery.payload.clone(),
         }
     }
 
-    /// Refuses what is no pull request.
+    /// Refuses a pull request that can't be read.
     pub(in crate::queue) fn refuse_request(&self, cause: &str, reply: &str) {
         self.send_status(reply, &Status::bad_pull_request(cause));
     }
 
-    /// Takes on a pull request, or refuses it.
+    /// Accepts a pull request, or refuses it.
     pub(in crate::queue) fn request(&self, asked: PullRequest, reply: Rc<str>) {
         let Self { stream, inner, .. } = self;
         let now = stream.clock.now();
         inner.active_at.set(now);
         if let Err(status) = self.admit(&asked, now) {
-            // Who misses heartbeats asks again in its own time, and not at once.
+            // A client that misses heartbeats asks again later; refused, it would ask again at
+            // once.
             if status != Status::EXCEEDED_MAX_WAITING || asked.idle_heartbeat().is_zero() {
                 self.send_status(&reply, &status);
             }
@@ -64,16 +65,16 @@ impl Consumer {
             bytes: u64::try_from(asked.max_bytes).ok().filter(|bytes| *bytes > 0),
             expires_at: asked.expires_at(now),
             heartbeat,
-            beat_at: if heartbeat == 0 { u64::MAX } else { now + heartbeat },
+            heartbeat_at: if heartbeat == 0 { u64::MAX } else { now + heartbeat },
             asked,
         };
         waiting.requests.push_back(request);
         drop(waiting);
         inner.wake.wake();
-        self.pump_if_needed();
+        self.start_delivery();
     }
 
-    /// Why a request is refused, if it is.
+    /// Checks a request.
     fn admit(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let config = self.inner.config();
         if config.is_push() {
@@ -104,17 +105,17 @@ impl Consumer {
         Ok(())
     }
 
-    /// Who does not wait is refused when nothing is there, or only what others wait for already.
+    /// Refuses a request without wait when there is nothing, or only what others wait for already.
     fn admit_no_wait(&self, asked: &PullRequest, now: u64) -> Result<(), Status> {
         let waiting = self.inner.waiting.borrow();
         let wanted = waiting.requests.iter().map(|request| request.left);
         let wanted = u64::try_from(wanted.fold(0, i64::saturating_add)).unwrap_or(0);
         let there = {
-            let deliveries = self.inner.deliveries.borrow();
-            let new = deliveries.num_pending();
+            let state = self.inner.state.borrow();
+            let new = state.num_pending();
             // It does not matter by how many these exceed what the others want.
             let most = usize::try_from(wanted.saturating_sub(new)).unwrap_or(usize::MAX).max(1);
-            new + deliveries.redelivery().due(now).take(most).count() as u64
+            new + state.redelivery().due(now).take(most).count() as u64
         };
         if there == 0 && asked.expires_at(now) == u64::MAX {
             return Err(Status::NO_MESSAGES);
@@ -132,7 +133,7 @@ impl Consumer {
         waiting.requests.retain(|request| broker.has_interest(&request.reply));
     }
 
-    /// Ends a request with a status, and with what it did not get.
+    /// Ends a request with a status, and with how much it did not get.
     pub(super) fn end(&self, request: &Request, status: &Status) {
         let (left, bytes) = (request.left, request.bytes.unwrap_or(0));
         let left: [(&str, &dyn Display); 2] =
@@ -140,7 +141,7 @@ impl Consumer {
         self.send_headers(&request.reply, status.block_with(&left));
     }
 
-    /// Ends what has waited too long, and lets the others know that they are not forgotten.
+    /// Ends requests that have expired, and sends the heartbeats that are due.
     pub(super) fn expire(&self) {
         let now = self.stream.clock.now();
         let (expired, beating) = {
@@ -151,8 +152,8 @@ impl Consumer {
             waiting.requests = left;
             let mut beating = Vec::new();
             for request in &mut waiting.requests {
-                if request.beat_at <= now {
-                    request.beat_at = now + request.heartbeat;
+                if request.heartbeat_at <= now {
+                    request.heartbeat_at = now + request.heartbeat;
                     beating.push(request.reply.clone());
                 }
             }
@@ -166,12 +167,12 @@ impl Consumer {
         }
     }
 
-    /// Sends where the consumer is: what it delivered last, and where it looked last. `stalled` is the
-    /// flow control request that is not answered.
+    /// Sends a heartbeat: the consumer sequence of the last delivery, and up to where the stream
+    /// was looked at. `stalled` is the flow control request that is not answered.
     pub(super) fn send_heartbeat(&self, to: &str, stalled: Option<&str>) {
         let (consumer_sequence, stream_sequence) = {
-            let deliveries = self.inner.deliveries.borrow();
-            (deliveries.consumer_sequence, deliveries.cursor.saturating_sub(1))
+            let state = self.inner.state.borrow();
+            (state.consumer_sequence, state.cursor.saturating_sub(1))
         };
         let mut headers: Vec<(&str, &dyn Display)> = vec![
             ("Nats-Last-Consumer", &consumer_sequence),
@@ -183,10 +184,10 @@ impl Consumer {
         self.send_headers(to, Status::IDLE_HEARTBEAT.block_with(&headers));
     }
 
-    /// Ends those who don't wait for what is not there. What may not be delivered is there.
+    /// Ends requests without wait when there are no messages.
     pub(super) fn end_no_wait(&self) {
-        // There is something, for when others have been acknowledged.
-        if self.inner.capacity() == 0 && self.inner.deliveries.borrow().num_pending() > 0 {
+        // There are messages, for when others have been acknowledged.
+        if self.inner.capacity() == 0 && self.inner.state.borrow().num_pending() > 0 {
             return;
         }
         let (ended, left): (VecDeque<_>, VecDeque<_>) = {

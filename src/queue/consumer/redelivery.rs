@@ -1,7 +1,7 @@
 //! When the pending messages of a consumer are due for redelivery.
 //!
-//! They are kept in the order of their deadlines, and those that were delivered `max_deliver` times apart
-//! from the others, so that nobody has to go through all that is pending to find the few that matter.
+//! They are kept in the order of their deadlines, and those that were delivered `max_deliver` times
+//! apart from the others, so that what is due is found without going through all that is pending.
 
 use std::collections::BTreeSet;
 

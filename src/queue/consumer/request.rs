@@ -1,4 +1,4 @@
-//! What pull requests and acknowledgements say.
+//! Pull requests and acknowledgements as clients send them.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::queue::{json, time::parse_go_duration};
 pub(in crate::queue) struct PullRequest {
     /// How many messages are wanted; 0 is one.
     pub(super) batch: i64,
-    /// How long it may wait, in nanoseconds; 0 is without limit, and less is over at once.
+    /// How long it waits, in nanoseconds; 0 is without limit, and less than that ends at once.
     expires: i64,
-    /// Whether it does not wait for what is not there.
+    /// Whether it ends when there are no messages.
     pub(super) no_wait: bool,
     /// How many bytes are wanted at most; 0 is without limit.
     pub(super) max_bytes: i64,
     idle_heartbeat: i64,
     /// The priority group that it belongs to. ADR-42
     pub(super) group: String,
-    /// It is served when so many messages wait to be delivered
+    /// It is served when at least so many messages are still to be delivered
     pub(super) min_pending: u64,
-    /// or to be acknowledged.
+    /// or pending.
     pub(super) min_ack_pending: u64,
     /// The pinned client that sends it.
     pub(super) id: String,
-    /// How important it is: the lowest number first.
+    /// Its priority: the lowest number is served first.
     pub(super) priority: i64,
 }
 
@@ -42,12 +42,12 @@ impl PullRequest {
         Ok(Self { batch: batch.unwrap_or(1), ..Self::default() })
     }
 
-    /// Whether it is served only when much is there.
+    /// Whether it is served only when there are many messages.
     pub(super) fn overflows(&self) -> bool {
         self.min_pending > 0 || self.min_ack_pending > 0
     }
 
-    /// When it ends that is sent at `now`, in milliseconds.
+    /// When a request of `now` expires, in milliseconds.
     pub(super) fn expires_at(&self, now: u64) -> u64 {
         match self.expires {
             0 => u64::MAX,
@@ -70,18 +70,18 @@ impl PullRequest {
 pub(super) enum Ack {
     /// It was processed.
     Processed,
-    /// It is to be delivered again: now, or later.
+    /// It is to be redelivered: now, or later.
     Nak(Option<Duration>),
     /// It is being worked on.
     Progress,
-    /// It was processed, and the next is asked for.
+    /// It was processed, and the next one is requested.
     Next(Result<PullRequest, String>),
-    /// It is given up, for this reason.
+    /// It is terminated, for this reason.
     Term(String),
 }
 
 impl Ack {
-    /// Reads the payload of an acknowledgement; `None` when it says nothing.
+    /// Reads the payload of an acknowledgement.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         #[derive(Default, Deserialize)]
         #[serde(default)]

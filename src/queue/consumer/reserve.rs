@@ -1,4 +1,4 @@
-//! Consumers of the program that the queue is part of, on streams that are its own.
+//! The program's own consumers, on its own streams.
 
 use super::{
     create::Action,
@@ -28,7 +28,7 @@ impl Consumers {
         Ok(consumer)
     }
 
-    /// Creates a consumer, or makes the one of that name what it has to be.
+    /// Creates a consumer, or configures the one of that name as it has to be.
     async fn settle(&self, config: ConsumerConfig, checked: &ConsumerConfig) -> Result<Consumer> {
         let name = &checked.name;
         if let Some(found) = self.get(name)
@@ -44,11 +44,11 @@ impl Consumers {
         Ok(consumer)
     }
 
-    /// From now on the stream keeps nothing for other consumers than the program's.
+    /// From now on the stream keeps messages for the program's consumers only.
     pub(in crate::queue) fn finish_reserving(&self) {
         self.stream.reserved.set(Reserved::Yes);
         if self.set.has_onlookers(&self.stream) {
-            self.stream.ask_sweep();
+            self.stream.request_interest_check();
         }
     }
 }
@@ -58,11 +58,11 @@ impl Consumer {
     /// its stream.
     fn can_go_on(&self, config: &ConsumerConfig) -> bool {
         let next = self.stream.counts.borrow().last.saturating_add(1);
-        let is_beyond = self.inner.deliveries.borrow().cursor > next;
+        let is_beyond = self.inner.state.borrow().cursor > next;
         !is_beyond && config.check_update(&self.inner.config()).is_ok()
     }
 
-    /// Refuses to be changed by clients, when it is the program's own.
+    /// Refuses changes by clients, when it is the program's own.
     pub(in crate::queue) fn check_free(&self) -> Result<()> {
         let is_free = ConsumerSet::is_onlooker(&self.stream, &self.inner);
         match self.stream.is_reserved() && !is_free {

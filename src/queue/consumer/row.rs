@@ -10,48 +10,49 @@ use crate::{
     store::Key,
 };
 
-/// What the formats of a value are known by: in the second, what is pending has rows of its own.
+/// The formats of a value: in the second, pending messages have rows of their own.
 const WHOLE: u64 = 1;
 const SPLIT: u64 = 2;
 /// About how many bytes the parts of a row take.
 const ROW_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 8;
-/// How many sequence numbers a row of what is pending is for, where that has rows of its own.
+/// How many sequence numbers a row of pending messages is for.
 pub(super) const SPAN: u64 = 512;
 
 pub(super) fn consumer_key(stream: u64, consumer: u64) -> Key {
     Key::new().u64(stream).u64(consumer)
 }
 
-/// What a consumer was delivered and has not acknowledged.
+/// The state of a consumer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct DeliveriesRow {
+pub(super) struct StateRow {
     pub(super) cursor: u64,
-    pub(super) taken: u64,
+    pub(super) delivered: u64,
     pub(super) consumer_sequence: u64,
     pub(super) stream_sequence: u64,
     /// By sequence number.
     pub(super) pending: BTreeMap<u64, Entry>,
-    /// The rows that have what is pending, when it is not in this one: their generation, and which
-    /// these are.
+    /// The rows that have the pending messages, when they are not in this one: their generation,
+    /// and which these are.
     pub(super) chunks: Option<(u64, BTreeSet<u64>)>,
 }
 
-/// Deliveries, the consumer sequence of the first of them, and until when the next was put off.
+/// The number of deliveries, the consumer sequence, and until when a `nak` delayed the next
+/// delivery.
 pub(super) type Entry = (u64, u64, Option<u64>);
 
-/// The row of some of what a consumer has pending.
+/// The key of a row of pending messages.
 pub(super) fn chunk_key(stream: u64, consumer: u64, generation: u64, chunk: u64) -> Key {
     chunks_key(stream, consumer, generation).u64(chunk)
 }
 
-/// What the keys of all these begin with.
+/// The prefix of their keys.
 pub(super) fn chunks_key(stream: u64, consumer: u64, generation: u64) -> Key {
     consumer_key(stream, consumer).u64(generation)
 }
 
-/// A row of cursor, taken, consumer and stream sequence, and of what is pending; or else of the
-/// generation of the rows that have that.
+/// A row of cursor, delivered, consumer and stream sequence, and the pending messages, or else the
+/// generation of their rows.
 pub(super) fn encode(
     head: [u64; 4],
     pending: Result<impl ExactSizeIterator<Item = (u64, Entry)>, u64>,
@@ -68,7 +69,7 @@ pub(super) fn encode(
     row.finish()
 }
 
-/// A row of some of what is pending.
+/// A row of pending messages.
 pub(super) fn encode_entries(pending: impl ExactSizeIterator<Item = (u64, Entry)>) -> Vec<u8> {
     let mut row = Writer::default();
     write_entries(&mut row, pending);
@@ -89,28 +90,28 @@ fn write_entries(row: &mut Writer, pending: impl ExactSizeIterator<Item = (u64, 
     }
 }
 
-impl DeliveriesRow {
+impl StateRow {
     pub(super) fn decode(row: &[u8]) -> Option<Self> {
         let mut row = Reader(row);
         let format = row.number()?;
         [WHOLE, SPLIT].contains(&format).then_some(())?;
-        let mut deliveries = Self {
+        let mut state = Self {
             cursor: row.count()?,
-            taken: row.count()?,
+            delivered: row.count()?,
             consumer_sequence: row.count()?,
             stream_sequence: row.count()?,
             pending: BTreeMap::new(),
             chunks: None,
         };
         if format == WHOLE {
-            deliveries.read_entries(row)?;
+            state.read_entries(row)?;
         } else {
-            deliveries.chunks = Some((row.number()?, BTreeSet::new()));
+            state.chunks = Some((row.number()?, BTreeSet::new()));
         }
-        Some(deliveries)
+        Some(state)
     }
 
-    /// Adds what another row has of what is pending.
+    /// Adds the pending messages of another row.
     pub(super) fn add(&mut self, key: &[u8], row: &[u8]) -> Option<()> {
         let chunk = u64::from_be_bytes(*key.last_chunk()?);
         if chunk > LAST_SEQUENCE / SPAN {
@@ -141,23 +142,23 @@ mod tests {
 
     #[test]
     fn rows_read_back() {
-        let deliveries = DeliveriesRow {
+        let state = StateRow {
             cursor: 10,
-            taken: 9,
+            delivered: 9,
             consumer_sequence: 12,
             stream_sequence: 9,
             pending: [(4, (1, 4, None)), (9, (3, 9, Some(77)))].into(),
             chunks: None,
         };
         let head = [10, 9, 12, 9];
-        let pending = || deliveries.pending.clone().into_iter();
+        let pending = || state.pending.clone().into_iter();
         let row = encode(head, Ok(pending()));
-        assert_eq!(DeliveriesRow::decode(&row).as_ref(), Some(&deliveries));
+        assert_eq!(StateRow::decode(&row).as_ref(), Some(&state));
         let mut split =
-            DeliveriesRow::decode(&encode(head, Err::<std::vec::IntoIter<_>, _>(5))).unwrap();
+            StateRow::decode(&encode(head, Err::<std::vec::IntoIter<_>, _>(5))).unwrap();
         assert!(split.pending.is_empty());
         split.add(&chunk_key(1, 2, 5, 3), &encode_entries(pending())).unwrap();
-        assert_eq!((&split.pending, split.chunks), (&deliveries.pending, Some((5, [3].into()))));
+        assert_eq!((&split.pending, split.chunks), (&state.pending, Some((5, [3].into()))));
     }
 
     /// They come of a damaged row, or of a snapshot that somebody changed.

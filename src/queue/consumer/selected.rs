@@ -1,10 +1,10 @@
-//! The messages that a consumer starts with which starts with the last of each subject.
+//! The messages that a consumer with deliver policy `last_per_subject` starts with.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// Of the messages up to `to`, only these; all of those after it.
+/// Of the messages up to `to` only these, and all after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Selected {
     to: u64,
@@ -24,7 +24,7 @@ impl Selected {
         self.to == 0
     }
 
-    /// The next at `from` or later among those that are selected, if the stretch goes so far.
+    /// The next selected message at `from` or later; `None` beyond `to`.
     pub(super) fn next(&self, from: u64) -> Option<u64> {
         (from <= self.to)
             .then(|| self.messages.range(from..).next().copied().unwrap_or(self.to + 1))
@@ -34,7 +34,7 @@ impl Selected {
         self.messages.range(from..).count() as u64
     }
 
-    /// The last that is not selected or not alone.
+    /// The last message that had to be selected.
     pub(super) fn end(&self) -> u64 {
         self.to
     }

@@ -16,7 +16,7 @@ pub(super) async fn start_of(
 ) -> Result<(u64, Selected)> {
     let (first, last) = {
         let counts = stream.counts.borrow();
-        // What was never stored is not waited for.
+        // The stream is empty, and nothing is in flight.
         let none = counts.messages == 0 && counts.in_flight.is_empty();
         (if none { counts.last + 1 } else { counts.first }, counts.last)
     };
@@ -58,16 +58,17 @@ pub(super) async fn start_of(
 }
 
 impl Consumer {
-    /// Counts the messages that have still to be delivered; later ones are counted as they come.
+    /// Counts the messages that are still to be delivered; later ones are counted as they are
+    /// published.
     pub(super) async fn recount(&self) -> Result<()> {
         let Self { stream, inner, .. } = self;
         let base = stream.counts.borrow().last;
-        let (cursor, taken) = {
-            let deliveries = inner.deliveries.borrow();
-            (deliveries.cursor, deliveries.taken)
+        let (cursor, delivered) = {
+            let state = inner.state.borrow();
+            (state.cursor, state.delivered)
         };
         inner.base.set(base);
-        inner.deliveries.borrow_mut().matched = taken;
+        inner.state.borrow_mut().matched = delivered;
         // What is in flight now becomes durable or fails before it is counted. The numbers of what
         // fails are given out again, and counted as they are.
         stream.until_visible(base).await;
@@ -80,7 +81,7 @@ impl Consumer {
             let config = inner.config();
             count += stream.count_of_any(config.filters(), from, base).await?;
         }
-        inner.deliveries.borrow_mut().matched += count;
+        inner.state.borrow_mut().matched += count;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A part of the homeserver that works on a consumer's messages for as long as it lives.
+//! Parts of the homeserver that work on a consumer's messages for as long as they live.
 
 use std::{
     fmt::Display,
@@ -15,19 +15,19 @@ use crate::{
     store::Batch,
 };
 
-/// How long a fetch waits before it looks whether its owner is still there.
+/// How long a fetch waits until it is checked that the owner is still there.
 const WAIT: Duration = Duration::from_secs(600);
-/// How long the first message waits for more: whoever published it is answered first, and what
-/// comes together is worked on together.
+/// How long the first message waits for more: its publisher is answered first, and what comes
+/// together is worked on together.
 const GATHER: Duration = Duration::from_millis(10);
-/// How long nothing is fetched after a failure.
+/// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(1);
-/// The same when time after time nothing can be written.
+/// The longest wait when nothing can be written.
 const LONGEST_RETRY: Duration = Duration::from_secs(8);
 
 impl Consumer {
     /// Waits until everything that is in the stream by now was worked on ([`work`]), for at most
-    /// `patience`; whether it was.
+    /// `patience`; returns whether it was.
     pub async fn catch_up(&self, patience: Duration) -> bool {
         let newest = self.stream.counts.borrow().last;
         let progress = &self.inner.progress;
@@ -44,30 +44,30 @@ impl Consumer {
         platform::timeout(patience, reached).await.is_some()
     }
 
-    /// Has the store know of all deliveries.
+    /// Stores all deliveries.
     async fn record_deliveries(&self) -> Result<()> {
         let mut batch = Batch::new();
         self.inner.write(&self.stream, &mut batch);
         Ok(self.stream.store.commit(batch).await?)
     }
 
-    /// Whether there is nothing to work on. What was acknowledged is not durable before the work
-    /// has ended.
+    /// Whether there is nothing to work on. Acknowledgements are durable only once the work has
+    /// ended.
     fn is_idle(&self) -> bool {
-        let deliveries = self.inner.deliveries.borrow();
-        !self.inner.progress.busy.get()
-            && deliveries.pending.is_empty()
-            && deliveries.num_pending() == 0
+        let state = self.inner.state.borrow();
+        !self.inner.progress.busy.get() && state.pending.is_empty() && state.num_pending() == 0
     }
 }
 
 /// Hands the consumer's messages to `work`, at most `max` at a time, until `owner` is gone or the
-/// consumer deleted. What `work` fails on comes again one by one, then later and later.
+/// consumer is deleted. Messages that `work` fails on come again one by one, then after longer and
+/// longer delays.
 ///
-/// A message may be what ends the whole worker. That is known by its deliveries, and to write down
-/// each before it is worked on would cost a commit; so it is done only for what may have been
-/// delivered when a worker ended: after a start, what is pending and the `max` messages that follow
-/// are worked on one by one. With `max_deliver`, what ends the worker each time is set aside.
+/// A message may be what ends the whole worker. Its stored deliveries show that, but to store each
+/// delivery before the work would cost a commit. So it is done only for messages that may have been
+/// delivered when a worker ended: after a start, the pending ones and the `max` messages that
+/// follow are worked on one by one. With `max_deliver`, a message that ends the worker each time is
+/// set aside.
 pub fn work<T: 'static, E: Display>(
     owner: &Rc<T>,
     consumer: Consumer,
@@ -75,7 +75,7 @@ pub fn work<T: 'static, E: Display>(
     work: impl AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E> + 'static,
 ) {
     consumer.inner.progress.records.set(true);
-    let suspects = consumer.inner.deliveries.borrow().pending.len() + max;
+    let suspects = consumer.inner.state.borrow().pending.len() + max;
     let worker = Worker { owner: Rc::downgrade(owner), consumer, max, work };
     platform::spawn(async move {
         worker.work_on_suspects(suspects).await;
@@ -83,7 +83,7 @@ pub fn work<T: 'static, E: Display>(
     });
 }
 
-/// A part of the homeserver at its work.
+/// What works on the messages of a consumer.
 struct Worker<T, W> {
     owner: Weak<T>,
     consumer: Consumer,
@@ -92,8 +92,8 @@ struct Worker<T, W> {
 }
 
 impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, W> {
-    /// Works on what may have ended the worker before, at most so many: one after the other, also
-    /// among the consumers of the stream, and each once its delivery is durable.
+    /// Works on messages that may have ended the worker before, at most so many: one after the
+    /// other, also among the consumers of the stream, and each once its delivery is durable.
     async fn work_on_suspects(&self, most: usize) {
         for _ in 0..most {
             let _alone = self.consumer.set.suspects.lock().await;
@@ -127,7 +127,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
         self.set_busy(!messages.is_empty());
         if !messages.is_empty() && messages.len() < self.max {
             platform::sleep(GATHER).await;
-            // What fails now fails the next fetch too.
+            // A failure here comes again with the next fetch.
             let more = self.consumer.fetch(self.max - messages.len(), Duration::ZERO).await;
             messages.extend(more.unwrap_or_default());
         }
@@ -137,7 +137,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
         self.finish(messages).await
     }
 
-    /// Works on messages until each is done or put off; `None` when the owner is gone.
+    /// Works on messages until each is done or delayed; `None` when the owner is gone.
     async fn finish(&self, messages: Vec<Message>) -> Option<()> {
         let progress = &self.consumer.inner.progress;
         let mut groups = vec![messages];
@@ -164,7 +164,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
             }
         }
         self.set_busy(false);
-        let (_, floor) = self.consumer.inner.deliveries.borrow().ack_floor();
+        let (_, floor) = self.consumer.inner.state.borrow().ack_floor();
         progress.done.set(floor);
         progress.advanced.wake();
         Some(())

@@ -54,7 +54,7 @@ impl Queue {
     /// 10059 when there is none of that name.
     pub async fn stream_subjects(&self, name: &str, filter: &str) -> Result<BTreeMap<String, u64>> {
         let stream = self.stream(name)?;
-        stream.tidied().await?;
+        stream.within_limits().await?;
         stream.count_by_subject(filter).await
     }
 
@@ -65,7 +65,7 @@ impl Queue {
     /// 10059 when there is none of that name.
     pub async fn stream_deleted(&self, name: &str) -> Result<Vec<u64>> {
         let stream = self.stream(name)?;
-        stream.tidied().await?;
+        stream.within_limits().await?;
         stream.deleted_sequences().await
     }
 

@@ -12,7 +12,7 @@ use crate::{
         consumer::Consumers,
         error::{Error, Result},
         sourcing::check_origins,
-        stream::{Reserved, Stream, keep_tidy},
+        stream::{Reserved, Stream, keep_within_limits},
     },
     store::Batch,
 };
@@ -126,7 +126,7 @@ impl Queue {
         self.inner.sourcing.follow(stream, &self.inner.streams);
         self.inner.streams.note_change();
         stream.open_purges().await?;
-        stream.untidy.wake();
+        stream.check_limits.wake();
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Queue {
         consumers.dismiss();
         self.inner.listening.leave(name);
         self.inner.sourcing.forget(stream);
-        stream.untidy.wake();
+        stream.check_limits.wake();
         self.inner.streams.note_change();
         drop(stream_admin);
         self.advise(name, Action::Delete);
@@ -188,7 +188,7 @@ impl Queue {
             });
             return;
         }
-        platform::spawn(keep_tidy(Rc::downgrade(&stream)));
+        platform::spawn(keep_within_limits(Rc::downgrade(&stream)));
         self.inner.listening.follow(&stream);
         self.inner.streams.insert(consumers.clone());
         consumers.start();

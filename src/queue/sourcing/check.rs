@@ -19,7 +19,7 @@ pub(in crate::queue) fn check_origins(streams: &Streams, config: &StreamConfig) 
 
 /// Refuses to source a stream of the program's own through a consumer: it keeps no messages for that.
 pub(super) fn check_origin(origin: &Stream, through_consumer: bool) -> Result<()> {
-    let through_consumer = through_consumer || origin.config().lets_go();
+    let through_consumer = through_consumer || origin.config().removes_acked();
     match origin.is_reserved() && through_consumer {
         true => Err(Error::RESERVED),
         false => Ok(()),

@@ -110,13 +110,13 @@ impl Task<'_> {
             }
             return self.source_through(&consumer).await;
         }
-        if origin.stream.config().lets_go() {
+        if origin.stream.config().removes_acked() {
             let config = source.consumer(&target.name);
             let consumer = origin.create(config, Action::Any).await?.0;
             return self.source_through(&consumer).await;
         }
         let bell = origin.stream.settled.listen();
-        origin.stream.tidied().await?;
+        origin.stream.within_limits().await?;
         match self.source_rows(&origin.stream).await? {
             true => Ok(None),
             false => Ok(Some(bell)),

@@ -73,7 +73,7 @@ pub(in crate::queue) struct Stream {
     /// Rings when a publish or a removal has become durable or failed.
     pub(in crate::queue) settled: Notify,
     /// Rings when there may be messages that have to go.
-    pub(in crate::queue) untidy: Notify,
+    pub(in crate::queue) check_limits: Notify,
     /// Held by whatever removes messages other than by acknowledgement, or changes consumers.
     pub(in crate::queue) admin: Mutex<()>,
     pub(in crate::queue) deleted: Cell<bool>,
@@ -190,7 +190,7 @@ impl Stream {
             next_expiry: Cell::new(0),
             expiring: Cell::new(false),
             settled: Notify::default(),
-            untidy: Notify::default(),
+            check_limits: Notify::default(),
             admin: Mutex::new(()),
             deleted: Cell::new(false),
             reserved: Cell::default(),
@@ -260,7 +260,7 @@ impl Stream {
                 last: counts.last,
                 messages: counts.messages,
                 bytes: counts.bytes,
-                sweep: counts.sweep,
+                check_interest: counts.check_interest,
                 matched: stream.interest.matched(),
                 last_time: counts.last_time,
                 lost: Cow::Borrowed(&counts.lost),
@@ -279,10 +279,10 @@ impl Stream {
     }
 
     /// Has messages looked for that no consumer needs any longer, where that makes them go.
-    pub(in crate::queue) fn ask_sweep(&self) {
+    pub(in crate::queue) fn request_interest_check(&self) {
         if self.config.borrow().retention == Retention::Interest {
-            self.counts.borrow_mut().ask_sweep();
-            self.untidy.wake();
+            self.counts.borrow_mut().request_interest_check();
+            self.check_limits.wake();
         }
     }
 

@@ -37,7 +37,7 @@ impl Stream {
         // A subject without limit before goes on with what it has until its next message.
         let fewer = (0 < most && most < had).then_some(most.unsigned_abs());
         self.set_config(Rc::new(config));
-        self.ask_sweep();
+        self.request_interest_check();
         self.next_expiry.set(0);
         let mut batch = self.batch_of_configuration();
         if let Some(most) = fewer {

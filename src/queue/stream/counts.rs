@@ -24,17 +24,17 @@ pub(in crate::queue) struct Counts {
     /// Grows when a removal has become durable.
     pub(in crate::queue) removals: u64,
     /// Whether there may be messages that no consumer needs any longer.
-    pub(in crate::queue) sweep: bool,
+    pub(in crate::queue) check_interest: bool,
     /// How often that was said.
-    pub(super) sweeps_asked: u64,
+    pub(super) interest_checks: u64,
     /// Messages that can't be read.
     pub(super) lost: BTreeSet<u64>,
 }
 
 impl Counts {
-    pub(in crate::queue) fn ask_sweep(&mut self) {
-        self.sweep = true;
-        self.sweeps_asked += 1;
+    pub(in crate::queue) fn request_interest_check(&mut self) {
+        self.check_interest = true;
+        self.interest_checks += 1;
     }
 
     /// The last sequence number up to which everything is durable or has failed.

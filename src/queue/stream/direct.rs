@@ -123,7 +123,7 @@ impl Stream {
         if request.is_contradictory() {
             return Ok(vec![DirectReply::status(&Status::BAD_REQUEST)]);
         }
-        self.tidied().await?;
+        self.within_limits().await?;
         match request.multi_last.is_empty() {
             true => self.direct_messages(request).await,
             false => self.direct_last(request).await,

@@ -48,7 +48,7 @@ impl Stream {
         }
         self.counts.borrow_mut().removals += 1;
         self.garbage.borrow_mut().insert(id, row);
-        self.untidy.wake();
+        self.check_limits.wake();
         self.settled.wake();
         self.interest.wake_all();
         Ok(count)

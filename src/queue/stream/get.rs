@@ -75,7 +75,7 @@ impl Stream {
         if nothing || too_much {
             return Err(Error::BAD_REQUEST);
         }
-        self.tidied().await?;
+        self.within_limits().await?;
         let from = match start_time {
             Some(time) => self.first_at(time.millis_up()).await?,
             None => *seq,

@@ -116,8 +116,8 @@ impl Publishes {
             stream.interest.wake_all();
         }
         let timers = all.iter().any(|publish| publish.timer < u64::MAX);
-        if purges || timers || stream.is_untidy() {
-            stream.untidy.wake();
+        if purges || timers || stream.exceeds_limits() {
+            stream.check_limits.wake();
         }
         for message in all.into_iter().filter_map(|publish| publish.republish) {
             stream.broker.publish(&message);

@@ -71,10 +71,10 @@ fn is_zero(number: &u64) -> bool {
 impl Stream {
     /// What the stream holds, once it is within its limits.
     pub(in crate::queue) async fn state(self: &Rc<Self>) -> Result<StreamState> {
-        self.tidied().await?;
+        self.within_limits().await?;
         self.find_first().await?;
         // Messages that were just found to be lost do not count.
-        self.tidied().await?;
+        self.within_limits().await?;
         let num_subjects = self.count_subjects().await?;
         let counts = self.counts.borrow();
         let empty = counts.messages == 0;

@@ -21,14 +21,14 @@ const CHUNK: usize = 256;
 const RETRY: u64 = 10_000;
 
 /// Keeps a stream within its limits until it is gone.
-pub(in crate::queue) async fn keep_tidy(stream: Weak<Stream>) {
+pub(in crate::queue) async fn keep_within_limits(stream: Weak<Stream>) {
     loop {
         let Some(strong) = stream.upgrade() else { return };
-        let untidy = strong.untidy.listen();
+        let check_limits = strong.check_limits.listen();
         if strong.deleted.get() {
             return;
         }
-        let mut next = match strong.tidy().await {
+        let mut next = match strong.enforce_limits().await {
             Ok(()) => strong.next_expiry.get(),
             Err(cause) => {
                 tracing::error!("a stream can't let go of messages: {cause}");
@@ -42,7 +42,7 @@ pub(in crate::queue) async fn keep_tidy(stream: Weak<Stream>) {
         let expiry = strong.clock.sleep_until(next);
         // Only the bell keeps this alive, and it goes with the stream.
         drop(strong);
-        match select(untidy, expiry).await {
+        match select(check_limits, expiry).await {
             Either::Left(_) | Either::Right(_) => {}
         }
     }
@@ -50,11 +50,11 @@ pub(in crate::queue) async fn keep_tidy(stream: Weak<Stream>) {
 
 impl Stream {
     /// Whether there may be messages to let go of now.
-    pub(in crate::queue) fn is_untidy(&self) -> bool {
+    pub(in crate::queue) fn exceeds_limits(&self) -> bool {
         let (counts, config) = (self.counts.borrow(), self.config.borrow());
-        counts.sweep
-            || counts.messages > config.most_kept().0
-            || counts.bytes > config.most_kept().1
+        counts.check_interest
+            || counts.messages > config.max_kept().0
+            || counts.bytes > config.max_kept().1
             || !self.purges.borrow().is_empty()
             || self.damage.borrow().is_new()
             || self.expiring.get()
@@ -62,34 +62,34 @@ impl Stream {
     }
 
     /// Has nobody see what the stream should not hold.
-    pub(in crate::queue) async fn tidied(self: &Rc<Self>) -> Result<()> {
-        if self.is_untidy() { self.tidy().await } else { Ok(()) }
+    pub(in crate::queue) async fn within_limits(self: &Rc<Self>) -> Result<()> {
+        if self.exceeds_limits() { self.enforce_limits().await } else { Ok(()) }
     }
 
     /// Lets go of what the stream should not hold.
-    pub(in crate::queue) async fn tidy(self: &Rc<Self>) -> Result<()> {
+    pub(in crate::queue) async fn enforce_limits(self: &Rc<Self>) -> Result<()> {
         let _admin = self.admin.lock().await;
         if self.deleted.get() {
             return Ok(());
         }
         self.count_lost().await?;
         self.finish_purges().await?;
-        self.trim().await?;
-        if self.counts.borrow().sweep {
-            self.sweep().await?;
+        self.enforce_max_msgs_and_bytes().await?;
+        if self.counts.borrow().check_interest {
+            self.remove_without_interest().await?;
         }
         self.expire().await
     }
 
     /// Removes the oldest messages until number and size are within limits.
-    async fn trim(self: &Rc<Self>) -> Result<()> {
+    async fn enforce_max_msgs_and_bytes(self: &Rc<Self>) -> Result<()> {
         loop {
             let config = self.config();
             let (mut messages, mut bytes, first, visible) = {
                 let counts = self.counts.borrow();
                 (counts.messages, counts.bytes, counts.first, counts.visible())
             };
-            let (max_msgs, max_bytes) = config.most_kept();
+            let (max_msgs, max_bytes) = config.max_kept();
             if messages <= max_msgs && bytes <= max_bytes {
                 return Ok(());
             }
@@ -120,7 +120,7 @@ impl Stream {
         self.expiring.set(true);
         self.next_expiry.set(u64::MAX);
         let timers = self.run_timers().await;
-        let aged = self.expire_aged().await;
+        let aged = self.enforce_max_age().await;
         self.expiring.set(false);
         match (timers, aged) {
             (Ok(next), Ok(age)) => {
@@ -136,7 +136,7 @@ impl Stream {
     }
 
     /// Removes what is older than the stream's `max_age`; returns when there is more of that.
-    async fn expire_aged(self: &Rc<Self>) -> Result<u64> {
+    async fn enforce_max_age(self: &Rc<Self>) -> Result<u64> {
         let max_age = self.config().max_age.as_millis() as u64;
         if max_age == 0 {
             return Ok(u64::MAX);
@@ -169,10 +169,10 @@ impl Stream {
     }
 
     /// Removes what no consumer needs any longer.
-    async fn sweep(self: &Rc<Self>) -> Result<()> {
+    async fn remove_without_interest(self: &Rc<Self>) -> Result<()> {
         let (mut from, asked) = {
             let counts = self.counts.borrow();
-            (counts.first, counts.sweeps_asked)
+            (counts.first, counts.interest_checks)
         };
         loop {
             let visible = self.counts.borrow().visible();
@@ -188,8 +188,8 @@ impl Stream {
         }
         {
             let mut counts = self.counts.borrow_mut();
-            if counts.sweeps_asked == asked {
-                counts.sweep = false;
+            if counts.interest_checks == asked {
+                counts.check_interest = false;
             }
         }
         let mut batch = Batch::new();

@@ -45,7 +45,7 @@ pub(super) use self::{
     base::{Interest, InterestRemoval, Parts, Reserved, Stage, Stream},
     configuration::StreamRow,
     incoming::{Incoming, Origin},
-    limits::keep_tidy,
+    limits::keep_within_limits,
     lookup::Admin,
     removal::Removal,
     snapshot::{Restored, Snapshot},

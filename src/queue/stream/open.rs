@@ -79,7 +79,7 @@ impl Stream {
                     self.name
                 );
                 recount = true;
-                StateRow { sweep: true, ..none() }
+                StateRow { check_interest: true, ..none() }
             }
         };
         // No number is given out twice, whatever the row says.
@@ -94,7 +94,7 @@ impl Stream {
             durable: state.last,
             messages: state.messages,
             bytes: state.bytes,
-            sweep: state.sweep,
+            check_interest: state.check_interest,
             last_time: state.last_time,
             lost: state.lost.clone().into_owned(),
             ..Counts::default()

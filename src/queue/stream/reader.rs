@@ -213,7 +213,7 @@ impl Stream {
         if !self.counts.borrow().lost.contains(&sequence) && damage.seen.insert(sequence) {
             damage.found.insert(sequence);
             drop(damage);
-            self.untidy.wake();
+            self.check_limits.wake();
         }
     }
 }

@@ -131,7 +131,7 @@ pub(in crate::queue) struct StateRow<'a> {
     pub(in crate::queue) last: u64,
     pub(in crate::queue) messages: u64,
     pub(in crate::queue) bytes: u64,
-    pub(in crate::queue) sweep: bool,
+    pub(in crate::queue) check_interest: bool,
     /// Consumer → how many messages have been for it since it was made.
     pub(in crate::queue) matched: BTreeMap<u64, u64>,
     /// When the last message was stored.
@@ -148,7 +148,7 @@ impl StateRow<'_> {
             .number(self.last)
             .number(self.messages)
             .number(self.bytes)
-            .number(self.sweep.into())
+            .number(self.check_interest.into())
             .number(self.matched.len() as u64);
         for (consumer, matched) in &self.matched {
             row.number(*consumer).number(*matched);
@@ -169,7 +169,7 @@ impl StateRow<'_> {
             last: row.count()?,
             messages: row.count()?,
             bytes: row.count()?,
-            sweep: row.number()? != 0,
+            check_interest: row.number()? != 0,
             ..Self::default()
         };
         for _ in 0..row.number()? {
@@ -196,7 +196,7 @@ mod tests {
             last: 900,
             messages: 2,
             bytes: 1 << 40,
-            sweep: true,
+            check_interest: true,
             matched: [(1, 7), (2, 0)].into(),
             last_time: 5,
             lost: Cow::Owned([4].into()),

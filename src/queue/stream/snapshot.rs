@@ -242,7 +242,7 @@ impl Restored {
             let state = StateRow::decode(&value).filter(|state| state.first <= state.last + 1);
             let state = state.ok_or_else(|| refused("corrupt snapshot"))?;
             // What is there is counted as it comes.
-            self.state = Some(StateRow { messages: 0, bytes: 0, sweep: true, ..state });
+            self.state = Some(StateRow { messages: 0, bytes: 0, check_interest: true, ..state });
             return Ok(());
         }
         if table == Table::QueueMessages

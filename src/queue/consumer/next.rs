@@ -1,4 +1,5 @@
-//! Taking messages: what is due again, then what is new, each in the order of sequence numbers.
+//! The next messages of a consumer: redeliveries, then new ones, each in the order of sequence
+//! numbers.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use super::{
     ack::Outcome,
     ack_subject::ack_subject_size,
     advisory,
-    delivery::{Content, Taken},
+    delivery::{Content, Delivery},
     handle::Consumer,
     pending::Pending,
 };
@@ -28,13 +29,13 @@ pub(super) struct Wanted {
     pub(super) bytes: u64,
 }
 
-/// What was taken.
+/// Messages that are delivered.
 #[derive(Default)]
-pub(super) struct Takings {
-    pub(super) messages: Vec<Taken>,
+pub(super) struct Deliveries {
+    pub(super) messages: Vec<Delivery>,
     bytes: u64,
-    /// Whether there is a message for which there is no room.
-    pub(super) is_cut: bool,
+    /// Whether the next message has more bytes than are left.
+    pub(super) exceeds_bytes: bool,
 }
 
 impl Wanted {
@@ -43,8 +44,8 @@ impl Wanted {
     }
 }
 
-impl Takings {
-    /// Whether a message still has room; it is the last that is looked at otherwise.
+impl Deliveries {
+    /// Whether a message fits in the bytes that are left.
     fn admit(
         &mut self,
         consumer: &Consumer,
@@ -56,38 +57,38 @@ impl Takings {
             return true;
         }
         let size = size + ack_subject_size(&consumer.stream, &consumer.inner, sequence, times);
-        self.is_cut = size > wanted.bytes - self.bytes;
-        if !self.is_cut {
+        self.exceeds_bytes = size > wanted.bytes - self.bytes;
+        if !self.exceeds_bytes {
             self.bytes += size;
         }
-        !self.is_cut
+        !self.exceeds_bytes
     }
 }
 
 impl Consumer {
-    pub(super) async fn take(&self, wanted: Wanted) -> Result<Takings> {
+    pub(super) async fn next_messages(&self, wanted: Wanted) -> Result<Deliveries> {
         let _turn = self.inner.turn.lock().await;
         if self.inner.deleted.get() {
             return Err(Error::CONSUMER_NOT_FOUND);
         }
-        let mut takings = Takings::default();
+        let mut deliveries = Deliveries::default();
         if self.inner.config.borrow().paused_until() > self.stream.clock.now() {
-            return Ok(takings);
+            return Ok(deliveries);
         }
-        // What the limits let go of is not delivered.
-        if self.stream.is_untidy() {
-            self.stream.tidy().await?;
+        // Messages beyond the limits are not delivered.
+        if self.stream.exceeds_limits() {
+            self.stream.enforce_limits().await?;
         }
-        self.deliver_again(wanted, &mut takings).await?;
-        if takings.messages.len() < wanted.messages && !takings.is_cut {
-            self.deliver_new(wanted, &mut takings).await?;
+        self.redeliver(wanted, &mut deliveries).await?;
+        if deliveries.messages.len() < wanted.messages && !deliveries.exceeds_bytes {
+            self.deliver_new(wanted, &mut deliveries).await?;
         }
-        self.note(&takings.messages);
-        Ok(takings)
+        self.store_deliveries(&deliveries.messages);
+        Ok(deliveries)
     }
 
-    /// Has the store know of the deliveries where that matters before the next acknowledgement.
-    fn note(&self, messages: &[Taken]) {
+    /// Stores deliveries where that matters before the next acknowledgement.
+    fn store_deliveries(&self, messages: &[Delivery]) {
         if messages.is_empty() {
             return;
         }
@@ -98,62 +99,62 @@ impl Consumer {
             self.acknowledge(&mut batch, sequences, Outcome::Processed);
             batch.wait_for_others();
         } else if config.max_deliver > 0 && !self.inner.progress.records.get() {
-            // Deliveries are counted over restarts, as a message may be what ends the worker.
+            // Deliveries are counted over restarts: a message may be what ends the worker.
             self.inner.write(&self.stream, &mut batch);
         } else {
             return;
         }
-        // When it fails, some are delivered once more.
+        // When this fails, some messages are delivered once more.
         drop(self.stream.store.submit(batch));
     }
 
-    async fn deliver_again(&self, wanted: Wanted, takings: &mut Takings) -> Result<()> {
-        self.give_up();
+    async fn redeliver(&self, wanted: Wanted, deliveries: &mut Deliveries) -> Result<()> {
+        self.enforce_max_deliver();
         let due: Vec<_> = {
-            let (deliveries, now) = (self.inner.deliveries.borrow(), self.stream.clock.now());
-            deliveries.redelivery().due(now).take(wanted.messages).collect()
+            let (state, now) = (self.inner.state.borrow(), self.stream.clock.now());
+            state.redelivery().due(now).take(wanted.messages).collect()
         };
         for sequence in due {
             let message = self.stream.read(sequence).await?;
             let now = self.stream.clock.now();
-            let mut deliveries = self.inner.deliveries.borrow_mut();
-            // It may have been acknowledged or put off while it was read.
+            let mut state = self.inner.state.borrow_mut();
+            // It may have been acknowledged or delayed while it was read.
             let still = |pending: &&Pending| !pending.held && pending.deadline <= now;
-            let Some(pending) = deliveries.pending.get(&sequence).filter(still) else { continue };
+            let Some(pending) = state.pending.get(&sequence).filter(still) else { continue };
             let times = pending.deliveries + 1;
             let Some(message) = message else {
                 tracing::error!("message {sequence} of a stream is lost");
-                deliveries.remove(sequence);
+                state.remove(sequence);
                 continue;
             };
-            drop(deliveries);
+            drop(state);
             let content = Content::of(message, self.inner.config.borrow().headers_only);
-            if !takings.admit(self, (sequence, times), content.size(), wanted) {
+            if !deliveries.admit(self, (sequence, times), content.size(), wanted) {
                 return Ok(());
             }
-            let mut deliveries = self.inner.deliveries.borrow_mut();
-            deliveries.consumer_sequence += 1;
-            deliveries.delivered_at = now;
+            let mut state = self.inner.state.borrow_mut();
+            state.consumer_sequence += 1;
+            state.delivered_at = now;
             let wait = self.inner.config.borrow().wait(times);
-            deliveries.change(sequence, |pending| {
+            state.change(sequence, |pending| {
                 pending.deliveries = times;
                 pending.deadline = now.saturating_add(wait.as_millis() as u64);
                 pending.delayed = false;
-                pending.at = now;
-                pending.about = Some((content.subject.clone(), content.stored_size));
+                pending.delivered_at = now;
+                pending.message = Some((content.subject.clone(), content.stored_size));
             });
-            let (of, left) = (deliveries.consumer_sequence, deliveries.num_pending());
-            takings.messages.push(content.taken(sequence, of, times, left));
+            let (of, left) = (state.consumer_sequence, state.num_pending());
+            deliveries.messages.push(content.delivery(sequence, of, times, left));
         }
         Ok(())
     }
 
-    /// Lets go of what was delivered as often as is allowed and not acknowledged.
-    pub(super) fn give_up(&self) {
+    /// Gives up messages that were delivered `max_deliver` times and not acknowledged.
+    pub(super) fn enforce_max_deliver(&self) {
         let exhausted: Vec<_> = {
-            let deliveries = self.inner.deliveries.borrow();
-            let exhausted = deliveries.redelivery().exhausted(self.stream.clock.now());
-            exhausted.map(|sequence| (sequence, deliveries.pending[&sequence].deliveries)).collect()
+            let state = self.inner.state.borrow();
+            let exhausted = state.redelivery().exhausted(self.stream.clock.now());
+            exhausted.map(|sequence| (sequence, state.pending[&sequence].deliveries)).collect()
         };
         if !exhausted.is_empty() {
             let mut batch = self.batch_of_acks();
@@ -161,7 +162,7 @@ impl Consumer {
             self.acknowledge(&mut batch, sequences, Outcome::Exhausted);
             let (inner, count) = (self.inner.clone(), exhausted.len() as u64);
             batch.on_durable(move || inner.set_aside.set(inner.set_aside.get() + count));
-            // When it fails, they are due again and this is tried again.
+            // When this fails, they are due again and it is tried again.
             drop(self.stream.store.submit(batch));
             for (sequence, times) in exhausted {
                 let (stream, name) = (&self.stream.name, &self.inner.name);
@@ -173,12 +174,12 @@ impl Consumer {
         }
     }
 
-    async fn deliver_new(&self, wanted: Wanted, takings: &mut Takings) -> Result<()> {
+    async fn deliver_new(&self, wanted: Wanted, deliveries: &mut Deliveries) -> Result<()> {
         let most =
-            wanted.messages.min(takings.messages.len().saturating_add(self.inner.capacity()));
+            wanted.messages.min(deliveries.messages.len().saturating_add(self.inner.capacity()));
         let headers_only = self.inner.config.borrow().headers_only;
-        while takings.messages.len() < most && !takings.is_cut {
-            let cursor = self.inner.deliveries.borrow().cursor;
+        while deliveries.messages.len() < most && !deliveries.exceeds_bytes {
+            let cursor = self.inner.state.borrow().cursor;
             let (visible, removals) = {
                 let counts = self.stream.counts.borrow();
                 (counts.visible(), counts.removals)
@@ -186,11 +187,11 @@ impl Consumer {
             if cursor > visible {
                 break;
             }
-            let limit = (most - takings.messages.len()).max(self.read_ahead());
+            let limit = (most - deliveries.messages.len()).max(self.read_ahead());
             let selected = self.inner.selected.borrow().next(cursor);
             let rows = match selected {
                 Some(next) if next > visible => Vec::new(),
-                // One by one, since few are among many.
+                // One by one, since few messages are selected among many.
                 Some(next) => self.stream.rows(next, next, Direction::Forward, 1).await?,
                 None => self.stream.rows(cursor, visible, Direction::Forward, limit).await?,
             };
@@ -203,7 +204,7 @@ impl Consumer {
             let mut stopped = false;
             let mut blocked = None;
             for StoredRow { sequence, message } in rows {
-                if takings.messages.len() == most {
+                if deliveries.messages.len() == most {
                     next = sequence;
                     stopped = true;
                     break;
@@ -217,38 +218,39 @@ impl Consumer {
                         break;
                     }
                     let content = Content::of(message, headers_only);
-                    if !takings.admit(self, (sequence, 1), content.size(), wanted) {
+                    if !deliveries.admit(self, (sequence, 1), content.size(), wanted) {
                         next = sequence;
                         stopped = true;
                         break;
                     }
-                    takings.messages.push(self.deliver(sequence, content));
+                    deliveries.messages.push(self.deliver(sequence, content));
                 }
                 next = sequence + 1;
             }
             if complete && !stopped && blocked.is_none() {
                 next = visible + 1;
-            } else if takings.messages.is_empty()
+            } else if deliveries.messages.is_empty()
                 && !stopped
                 && blocked.is_none()
                 && selected.is_none()
             {
                 next = self.step_over(next, visible).await?;
             }
-            self.inner.deliveries.borrow_mut().cursor = next;
+            self.inner.state.borrow_mut().cursor = next;
             if let Some(settled) = blocked {
-                if !takings.messages.is_empty() {
+                if !deliveries.messages.is_empty() {
                     break;
                 }
-                // Whether it goes is known when its removal is durable or has failed. The bell is
-                // gone only with the stream, which this borrows.
+                // Whether it is removed is known when the removal is durable or has failed. The
+                // bell goes only with the stream, which this borrows.
                 let _ = settled.await;
             }
         }
         Ok(())
     }
 
-    /// The next message that is for it, or the end, when what was read last was all for others.
+    /// Where to go on after reading messages that were all for others: at the next message for it,
+    /// or at the end.
     async fn step_over(&self, from: u64, visible: u64) -> Result<u64> {
         let state = || {
             let counts = self.stream.counts.borrow();
@@ -256,7 +258,7 @@ impl Consumer {
         };
         let before = state();
         let next = self.next_message(from, visible).await?;
-        // What is being removed is not found, and may stay after all.
+        // A message that is being removed is not found, and may stay after all.
         let settled = before.1 == 0 && state() == before;
         Ok(if settled { next.map_or(visible + 1, |(sequence, _)| sequence) } else { from })
     }
@@ -265,20 +267,20 @@ impl Consumer {
         if self.inner.config.borrow().filters().is_empty() { 1 } else { READ_AHEAD }
     }
 
-    fn deliver(&self, sequence: u64, content: Content) -> Taken {
+    fn deliver(&self, sequence: u64, content: Content) -> Delivery {
         let now = self.stream.clock.now();
-        let mut deliveries = self.inner.deliveries.borrow_mut();
-        deliveries.taken += 1;
-        deliveries.consumer_sequence += 1;
-        deliveries.stream_sequence = sequence;
-        deliveries.delivered_at = now;
-        let consumer_sequence = deliveries.consumer_sequence;
+        let mut state = self.inner.state.borrow_mut();
+        state.delivered += 1;
+        state.consumer_sequence += 1;
+        state.stream_sequence = sequence;
+        state.delivered_at = now;
+        let consumer_sequence = state.consumer_sequence;
         let deadline = match self.inner.config.borrow().wait(1) {
             // Flow control acknowledges, however long that takes.
             Duration::ZERO => u64::MAX,
             wait => now.saturating_add(wait.as_millis() as u64),
         };
-        deliveries.insert(
+        state.insert(
             sequence,
             Pending {
                 deliveries: 1,
@@ -286,10 +288,10 @@ impl Consumer {
                 deadline,
                 delayed: false,
                 held: false,
-                at: now,
-                about: Some((content.subject.clone(), content.stored_size)),
+                delivered_at: now,
+                message: Some((content.subject.clone(), content.stored_size)),
             },
         );
-        content.taken(sequence, consumer_sequence, 1, deliveries.num_pending())
+        content.delivery(sequence, consumer_sequence, 1, state.num_pending())
     }
 }

@@ -1,4 +1,4 @@
-//! Pausing consumers, putting them back, and having groups serve somebody else.
+//! Pausing and resetting consumers, and unpinning clients.
 
 use super::{advisory, handle::Consumer, pause::Pause, start::start_of};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Consumer {
-    /// Delivers nothing until then; an instant that has passed lets it go on.
+    /// Pauses it until then; a time in the past resumes it.
     ///
     /// # Errors
     /// When the store can't be written.
@@ -22,11 +22,11 @@ impl Consumer {
         let mut config = (*inner.config()).clone();
         config.pause_until = (until.nanos() > 0).then_some(until);
         self.reconfigure(config).await?;
-        self.pump_if_needed();
+        self.start_delivery();
         Ok(inner.pause(now))
     }
 
-    /// Tells that it is paused, if it is.
+    /// Publishes an advisory when it is paused.
     pub(in crate::queue) fn advise_pause(&self) {
         let pause = self.inner.pause(self.stream.clock.now());
         if pause.paused {
@@ -34,16 +34,16 @@ impl Consumer {
         }
     }
 
-    /// Begins anew at `sequence`, or at what is not acknowledged when there is none; returns where
-    /// that is.
+    /// Resets it to `sequence`, or with 0 to the first message that is not acknowledged; returns
+    /// where that is.
     ///
     /// # Errors
-    /// 10204 for a place that the consumer's deliver policy rules out.
+    /// 10204 for a sequence number that the consumer's deliver policy rules out.
     pub async fn reset(&self, sequence: u64) -> Result<u64> {
         let Self { stream, inner, .. } = self;
         let _admin = stream.admin.lock().await;
         let config = inner.config();
-        let floor = inner.deliveries.borrow().ack_floor().1;
+        let floor = inner.state.borrow().ack_floor().1;
         let to = match (sequence, config.deliver_policy) {
             (0, _) => floor + 1,
             (LAST_SEQUENCE.., _) => return Err(Error::invalid_reset("beyond the last sequence")),
@@ -59,19 +59,19 @@ impl Consumer {
             _ => return Err(Error::invalid_reset("not allowed")),
         };
         let _turn = inner.turn.lock().await;
-        inner.deliveries.borrow_mut().reset(to);
+        inner.state.borrow_mut().reset(to);
         self.recount().await?;
         let mut batch = Batch::new();
         inner.write(stream, &mut batch);
-        // What it passes over may be needed by nobody else.
-        stream.ask_sweep();
+        // Nobody else may need what it skips.
+        stream.request_interest_check();
         stream.write_counts(&mut batch);
         stream.store.commit(batch).await?;
         inner.wake.wake();
         Ok(to)
     }
 
-    /// Lets another client of a group be served.
+    /// Unpins the client of a group, so that another one is served.
     ///
     /// # Errors
     /// 10160 when the consumer has no such group.

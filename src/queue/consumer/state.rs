@@ -1,4 +1,4 @@
-//! Where a consumer is, and what it was delivered and has not acknowledged.
+//! The state of a consumer: what it was delivered, and what of that is pending.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use super::{
     chunks::Chunks,
     pending::Pending,
     redelivery::Redelivery,
-    row::{self, DeliveriesRow},
+    row::{self, StateRow},
 };
 
 #[derive(Default)]
-pub(super) struct Deliveries {
+pub(super) struct State {
     /// The sequence number to look at next.
     pub(super) cursor: u64,
-    /// How many messages have been for it, and how many of these it was delivered.
+    /// How many messages there have been for it, and how many of these were delivered.
     pub(super) matched: u64,
-    pub(super) taken: u64,
+    pub(super) delivered: u64,
     /// How many deliveries there were, and the highest sequence number delivered.
     pub(super) consumer_sequence: u64,
     pub(super) stream_sequence: u64,
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) chunks: Chunks,
-    /// Acknowledged by batches that are not durable yet.
-    pub(super) acking: BTreeMap<u64, Pending>,
-    /// When they are due for redelivery, except those that are held.
+    /// Messages that are acknowledged by batches that are not durable yet.
+    pub(super) acks_in_flight: BTreeMap<u64, Pending>,
+    /// When the pending messages are due for redelivery, except those that are held.
     redelivery: Redelivery,
     /// How many of them were delivered more than once.
     redelivered: usize,
@@ -32,19 +32,19 @@ pub(super) struct Deliveries {
     pub(super) acknowledged_at: u64,
 }
 
-impl Deliveries {
-    /// Of a consumer that starts at `cursor`.
+impl State {
+    /// The state of a consumer that starts at `cursor`.
     pub(super) fn starting(cursor: u64) -> Self {
         Self { cursor, stream_sequence: cursor.saturating_sub(1), ..Self::default() }
     }
 
-    /// As a row says. Whoever was delivered what is pending is gone with the queue that delivered
-    /// it, so it is due now, unless it was put off.
-    pub(super) fn restored(row: DeliveriesRow, matched: u64) -> Self {
-        let mut deliveries = Self {
+    /// The state of a row. The clients that have the pending messages are gone with the queue that
+    /// delivered them, so these are due now, unless a `nak` delayed them.
+    pub(super) fn restored(row: StateRow, matched: u64) -> Self {
+        let mut state = Self {
             cursor: row.cursor,
             matched,
-            taken: row.taken,
+            delivered: row.delivered,
             consumer_sequence: row.consumer_sequence,
             stream_sequence: row.stream_sequence,
             chunks: (row.chunks)
@@ -53,7 +53,7 @@ impl Deliveries {
             ..Self::default()
         };
         for (sequence, (times, consumer_sequence, delayed)) in row.pending {
-            deliveries.put(
+            state.put(
                 sequence,
                 Pending {
                     deliveries: times,
@@ -61,17 +61,17 @@ impl Deliveries {
                     deadline: delayed.unwrap_or(0),
                     delayed: delayed.is_some(),
                     held: false,
-                    at: 0,
-                    about: None,
+                    delivered_at: 0,
+                    message: None,
                 },
             );
         }
-        deliveries
+        state
     }
 
-    /// Its row. Written with each acknowledgement.
+    /// Its row, which is written with each acknowledgement.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let head = [self.cursor, self.taken, self.consumer_sequence, self.stream_sequence];
+        let head = [self.cursor, self.delivered, self.consumer_sequence, self.stream_sequence];
         let pending = self.pending.iter().map(|(sequence, pending)| (*sequence, pending.entry()));
         row::encode(head, self.chunks.generation().map_or(Ok(pending), Err))
     }
@@ -87,7 +87,7 @@ impl Deliveries {
         Some(pending)
     }
 
-    /// Changes the entry of a message that is pending.
+    /// Changes a pending message.
     pub(super) fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Pending)) -> bool {
         let Some(mut pending) = self.take(sequence) else { return false };
         let before = pending.entry();
@@ -114,7 +114,7 @@ impl Deliveries {
         Some(pending)
     }
 
-    /// How often a message may be delivered, from now on.
+    /// Sets how often a message may be delivered.
     pub(super) fn limit_deliveries(&mut self, most: Option<u64>) {
         if self.redelivery.max_deliver() == most {
             return;
@@ -143,18 +143,18 @@ impl Deliveries {
         }
     }
 
-    /// How many messages it has still to be delivered.
+    /// How many messages are still to be delivered.
     pub(super) fn num_pending(&self) -> u64 {
-        self.matched.saturating_sub(self.taken)
+        self.matched.saturating_sub(self.delivered)
     }
 
-    /// Has it go on at `cursor` or later, as if all before had been delivered.
+    /// Goes on at `cursor` or later, as if everything before had been delivered.
     pub(super) fn skip_to(&mut self, cursor: u64) {
         self.cursor = self.cursor.max(cursor);
         self.stream_sequence = self.stream_sequence.max(cursor.saturating_sub(1));
     }
 
-    /// Begins anew at `cursor`, and with the consumer's first sequence number.
+    /// Begins anew at `cursor`, with the consumer sequence at its beginning.
     pub(super) fn reset(&mut self, cursor: u64) {
         self.pending.clear();
         self.chunks.note_all();

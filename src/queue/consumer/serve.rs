@@ -1,11 +1,11 @@
-//! Serving pull requests: each message goes to the next of those who wait, as in nats-server.
+//! Serving pull requests: each message goes to the next request that waits, as in nats-server.
 
 use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
-    delivery::Taken,
+    delivery::Delivery,
     handle::Consumer,
-    take::{Takings, Wanted},
+    next::{Deliveries, Wanted},
     waiting::Request,
 };
 use crate::queue::{
@@ -13,11 +13,11 @@ use crate::queue::{
     error::{Result, Status},
 };
 
-/// At most how many messages are taken at once.
+/// At most how many messages are delivered at once.
 const CHUNK: usize = 256;
 
 impl Consumer {
-    /// Serves those who wait as far as there are messages; when to look again.
+    /// Serves the requests that wait, as far as there are messages; returns when to look again.
     pub(super) async fn serve_requests(&self) -> Result<u64> {
         let mut again = u64::MAX;
         loop {
@@ -33,34 +33,36 @@ impl Consumer {
                 again = replay_at;
                 break;
             }
-            let takings = self.take(wanted).await?;
-            if takings.messages.is_empty() && !takings.is_cut {
+            let deliveries = self.next_messages(wanted).await?;
+            if deliveries.messages.is_empty() && !deliveries.exceeds_bytes {
                 self.end_no_wait();
                 break;
             }
-            self.note_replayed(&takings.messages);
-            for reply in self.deal(takings, number) {
+            self.note_replayed(&deliveries.messages);
+            for reply in self.deliver_all(deliveries, number) {
                 self.stream.broker.keep_pace(&reply).await;
             }
         }
         let waiting = self.inner.waiting.borrow();
-        let times = waiting.requests.iter().map(|request| request.expires_at.min(request.beat_at));
+        let times =
+            waiting.requests.iter().map(|request| request.expires_at.min(request.heartbeat_at));
         Ok(times.min().unwrap_or(u64::MAX).min(again))
     }
 
-    /// The number of the request that is next, and what can be taken for it and those after it.
+    /// The number of the next request, and how much can be delivered to it and those after it at
+    /// once.
     fn wanted(&self) -> Option<(u64, Wanted)> {
-        if !self.inner.bring_forward(&self.stream) {
+        if !self.inner.choose_next(&self.stream) {
             return None;
         }
         let waiting = self.inner.waiting.borrow();
         let next = waiting.requests.front()?;
         let all = || waiting.requests.iter();
-        // Whether it is known now who gets what comes after the next message.
+        // Whether it is known which request gets the message after the next one.
         let is_settled = match self.inner.config.borrow().priority_policy {
-            // That depends on how much is left by then.
+            // That depends on how many messages are left by then.
             PriorityPolicy::Overflow => all().all(|request| !request.asked.overflows()),
-            // That depends on who has an id.
+            // That depends on which client is pinned by then.
             PriorityPolicy::PinnedClient => waiting.requests.len() == 1,
             PriorityPolicy::None | PriorityPolicy::Prioritized => true,
         };
@@ -76,22 +78,22 @@ impl Consumer {
         Some((next.number, Wanted { messages, bytes: next.bytes.unwrap_or(u64::MAX) }))
     }
 
-    /// Gives each message to the request that is next; returns where they went. `number` is the
-    /// request whose bytes were looked at.
-    fn deal(&self, takings: Takings, number: u64) -> BTreeSet<Rc<str>> {
-        let Takings { messages, is_cut, .. } = takings;
+    /// Delivers each message to the next request; returns the subjects that they went to. `number`
+    /// is the request whose limit of bytes was applied.
+    fn deliver_all(&self, deliveries: Deliveries, number: u64) -> BTreeSet<Rc<str>> {
+        let Deliveries { messages, exceeds_bytes, .. } = deliveries;
         let mut served = BTreeSet::new();
-        for taken in &messages {
+        for delivery in &messages {
             match self.next_request(number) {
-                Some(request) => _ = served.insert(self.serve(request, taken)),
-                // Those who waited have left: it is for somebody else.
-                None => _ = self.nak(taken.stream_sequence, None),
+                Some(request) => _ = served.insert(self.deliver_to(request, delivery)),
+                // The clients that waited have left: it is redelivered to others.
+                None => _ = self.nak(delivery.stream_sequence, None),
             }
         }
         let found = {
             let requests = &mut self.inner.waiting.borrow_mut().requests;
             let place = requests.iter().position(|request| request.number == number);
-            place.filter(|_| is_cut).and_then(|place| requests.remove(place))
+            place.filter(|_| exceeds_bytes).and_then(|place| requests.remove(place))
         };
         if let Some(request) = found {
             self.end(&request, &Status::MESSAGE_SIZE_EXCEEDS_MAX_BYTES);
@@ -99,23 +101,24 @@ impl Consumer {
         served
     }
 
-    /// The request that is next: `number`, which was chosen, as long as it is there.
+    /// The next request: `number`, which was chosen, as long as it is there.
     fn next_request(&self, number: u64) -> Option<Request> {
         let front = self.inner.waiting.borrow().requests.front().map(|request| request.number);
-        let is_one = front == Some(number) || self.inner.bring_forward(&self.stream);
+        let is_one = front == Some(number) || self.inner.choose_next(&self.stream);
         is_one.then(|| self.inner.waiting.borrow_mut().requests.pop_front()).flatten()
     }
 
-    /// Delivers a message to a request, which waits on if it is to get more; returns where it went.
-    fn serve(&self, mut request: Request, taken: &Taken) -> Rc<str> {
+    /// Delivers a message to a request, which goes on waiting if it wants more; returns the subject
+    /// that it went to.
+    fn deliver_to(&self, mut request: Request, delivery: &Delivery) -> Rc<str> {
         let stream = &self.stream;
         let pin = self.inner.pin_to(stream, &mut request.asked);
-        let message = self.message(taken, pin.as_deref());
-        let size = taken.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
+        let message = self.message(delivery, pin.as_deref());
+        let size = delivery.size + message.reply.as_ref().map_or(0, |reply| reply.len() as u64);
         let reply = request.reply.clone();
         if stream.broker.publish_to(&reply, &message) == 0 {
-            // Nobody is there any more.
-            self.nak(taken.stream_sequence, None);
+            // The client has left.
+            self.nak(delivery.stream_sequence, None);
             return reply;
         }
         self.inner.active_at.set(stream.clock.now());
@@ -128,7 +131,7 @@ impl Consumer {
             None if request.left <= 0 => {}
             _ => {
                 if request.heartbeat > 0 {
-                    request.beat_at = stream.clock.now() + request.heartbeat;
+                    request.heartbeat_at = stream.clock.now() + request.heartbeat;
                 }
                 self.inner.waiting.borrow_mut().requests.push_back(request);
             }

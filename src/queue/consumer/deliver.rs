@@ -1,4 +1,4 @@
-//! The task that delivers a consumer's messages to clients, as long as it has something to do.
+//! The task that delivers a consumer's messages to clients. It ends when it has nothing to do.
 
 use std::pin::pin;
 
@@ -13,8 +13,8 @@ const AT_ONCE: u64 = 4 << 20;
 const RETRY: u64 = 1000;
 
 impl Inner {
-    /// Whether there is something that time or others may make due.
-    fn needs_pump(&self) -> bool {
+    /// Whether something may become due with time or by what others do.
+    fn needs_delivery(&self) -> bool {
         let config = self.config.borrow();
         config.is_push()
             || !config.inactive_threshold.is_zero()
@@ -24,15 +24,15 @@ impl Inner {
 }
 
 impl Consumer {
-    /// Sees to it that messages are delivered.
-    pub(in crate::queue) fn pump_if_needed(&self) {
-        if self.inner.needs_pump() && !self.inner.pumping.replace(true) {
+    /// Starts the task unless it runs or has nothing to do.
+    pub(in crate::queue) fn start_delivery(&self) {
+        if self.inner.needs_delivery() && !self.inner.delivering.replace(true) {
             let consumer = self.clone();
             platform::spawn(pump(consumer));
         }
     }
 
-    /// Does what is due; when to look again.
+    /// Does what is due; returns when to look again.
     async fn step(&self) -> Result<u64> {
         let Self { stream, inner, .. } = self;
         let now = stream.clock.now();
@@ -40,25 +40,25 @@ impl Consumer {
         if !pause.paused && inner.paused.replace(false) {
             advisory::pause(stream, inner, pause);
         }
-        self.give_up();
+        self.enforce_max_deliver();
         let pushes = inner.config.borrow().is_push();
         let next = if pushes { self.push().await? } else { self.serve_requests().await? };
         let pin = inner.pin_ends_at().unwrap_or(u64::MAX);
-        // What has been due before waits for somebody to ask or to listen, which wakes this task.
+        // What has been due before waits for a request or a subscription, which wakes this task.
         let due = Some(self.next_due()).filter(|due| *due > now).unwrap_or(u64::MAX);
         Ok(next.min(due).min(pin).min(self.end_of_interest()))
     }
 
-    /// How many messages to deliver before it is asked whether those who get them keep up: at most
-    /// `most`, fewer when the stream's are large.
+    /// How many messages to deliver before checking that the clients keep up: at most `most`, fewer
+    /// when the stream's messages are large.
     pub(super) fn at_once(&self, most: usize) -> usize {
         let counts = self.stream.counts.borrow();
         let size = (counts.bytes / counts.messages.max(1)).max(1);
         usize::try_from(AT_ONCE / size).unwrap_or(most).clamp(1, most)
     }
 
-    /// When it goes, if nobody uses it until then. What was pulled may still be worked on until it is
-    /// due again.
+    /// When it is deleted, unless it is used before. Pulled messages may be worked on until they
+    /// are due for redelivery.
     fn end_of_interest(&self) -> u64 {
         let Self { stream, inner, .. } = self;
         let threshold = inner.config.borrow().inactive_threshold.as_millis() as u64;
@@ -72,7 +72,7 @@ impl Consumer {
         }
         let mut last = inner.active_at.get();
         if !inner.config.borrow().is_push() {
-            last = last.max(inner.deliveries.borrow().redelivery().last().unwrap_or(0));
+            last = last.max(inner.state.borrow().redelivery().last().unwrap_or(0));
         }
         last.saturating_add(threshold)
     }
@@ -87,7 +87,7 @@ impl Consumer {
         Ok(true)
     }
 
-    /// The next message from `from` to `to` that is for it and when it was stored, if there is one.
+    /// The next message for it from `from` to `to`, and when that was stored.
     pub(super) async fn next_message(&self, from: u64, to: u64) -> Result<Option<(u64, u64)>> {
         let next = self.stream.next_of_any(self.inner.config().filters(), from, to).await?;
         Ok(next.map(|message| (message.sequence, message.time)))
@@ -100,7 +100,7 @@ async fn pump(consumer: Consumer) {
     let weak = consumer.downgrade();
     drop(consumer);
     loop {
-        // Between its steps it keeps nothing alive.
+        // Between steps the task keeps nothing alive.
         let Some(consumer) = weak.upgrade() else { return };
         let woken = consumer.inner.wake.listen();
         let watches = consumer.inner.config.borrow().is_push();
@@ -120,8 +120,8 @@ async fn pump(consumer: Consumer) {
                 clock.now() + RETRY
             }
         };
-        if !consumer.inner.needs_pump() {
-            consumer.inner.pumping.set(false);
+        if !consumer.inner.needs_delivery() {
+            consumer.inner.delivering.set(false);
             return;
         }
         drop(consumer);

@@ -1,4 +1,4 @@
-//! Acknowledgements of clients, which come as messages to the subject that each delivery names.
+//! Acknowledgements of clients: messages to the reply subject of a delivery.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Consumer {
-    /// Takes what a client says of a delivery; false when the consumer takes no acknowledgements.
+    /// Takes an acknowledgement; returns false when the consumer takes none.
     pub(in crate::queue) fn receive_ack(
         &self,
         place: &AckSubject<'_>,
@@ -30,15 +30,16 @@ impl Consumer {
             return false;
         }
         inner.active_at.set(stream.clock.now());
-        // What it was not delivered, as far as is known, it can't acknowledge: that comes again.
-        let is_known = place.stream_sequence < inner.deliveries.borrow().cursor;
+        // A delivery that was forgotten in a kill can't be acknowledged: the message is
+        // redelivered.
+        let is_known = place.stream_sequence < inner.state.borrow().cursor;
         let (sequence, reply) = (place.stream_sequence, message.reply.clone());
         let delivery = (place.consumer_sequence, place.deliveries);
         match Ack::read(&message.payload) {
             Some(Ack::Processed | Ack::Term(_)) if !is_known => {}
             Some(Ack::Processed) => {
                 self.sample(sequence, delivery);
-                self.gather(sequence, reply);
+                self.add_ack(sequence, reply);
             }
             Some(Ack::Nak(delay)) => {
                 if let Some(delivery) = self.nak(sequence, delay) {
@@ -52,7 +53,7 @@ impl Consumer {
             }
             Some(Ack::Next(request)) => {
                 self.sample(sequence, delivery);
-                self.gather(sequence, None);
+                self.add_ack(sequence, None);
                 match (request, reply) {
                     (Ok(request), Some(reply)) => self.request(request, reply),
                     (Err(cause), Some(reply)) => self.refuse_request(&cause, &reply),
@@ -60,10 +61,10 @@ impl Consumer {
                 }
             }
             Some(Ack::Term(reason)) => {
-                if inner.deliveries.borrow().pending.contains_key(&sequence) {
+                if inner.state.borrow().pending.contains_key(&sequence) {
                     advisory::terminated(stream, inner, sequence, delivery, &reason);
                 }
-                self.gather(sequence, reply);
+                self.add_ack(sequence, reply);
             }
             None => {
                 tracing::debug!("an acknowledgement can't be understood");
@@ -73,37 +74,39 @@ impl Consumer {
         true
     }
 
-    /// Tells how long an acknowledgement took, of as many as was asked for.
+    /// Publishes how long an acknowledgement took, for the share of them that `sample_freq` asks
+    /// for.
     fn sample(&self, sequence: u64, delivery: (u64, u64)) {
         let share = self.inner.config.borrow().sampled().unwrap_or(0);
         if share == 0 || rand::random_range(0..100) >= share {
             return;
         }
-        let at = self.inner.deliveries.borrow().pending.get(&sequence).map(|pending| pending.at);
+        let at =
+            self.inner.state.borrow().pending.get(&sequence).map(|pending| pending.delivered_at);
         if let Some(at) = at.filter(|at| *at > 0) {
             let took = self.stream.clock.now().saturating_sub(at);
             advisory::acknowledged(&self.stream, &self.inner, sequence, delivery, took);
         }
     }
 
-    /// Reads what messages are about that were delivered before the queue was opened, where they
-    /// may go with their acknowledgement.
-    async fn recall(&self, sequences: &[u64]) -> Result<()> {
+    /// Reads subject and size of messages that were delivered before the queue was opened, where
+    /// they may be removed with their acknowledgement.
+    async fn load_messages(&self, sequences: &[u64]) -> Result<()> {
         if self.stream.config().retention == Retention::Limits {
             return Ok(());
         }
         let unknown: Vec<u64> = {
-            let deliveries = self.inner.deliveries.borrow();
+            let state = self.inner.state.borrow();
             let is_unknown = |sequence: &&u64| {
-                deliveries.pending.get(sequence).is_some_and(|pending| pending.about.is_none())
+                state.pending.get(sequence).is_some_and(|pending| pending.message.is_none())
             };
             sequences.iter().filter(is_unknown).copied().collect()
         };
         for sequence in unknown {
             if let Some(message) = self.stream.read(sequence).await? {
                 let about = (Rc::<str>::from(message.subject()), message.size());
-                self.inner.deliveries.borrow_mut().change(sequence, |pending| {
-                    pending.about = Some(about);
+                self.inner.state.borrow_mut().change(sequence, |pending| {
+                    pending.message = Some(about);
                 });
             }
         }
@@ -116,17 +119,17 @@ impl Consumer {
         }
     }
 
-    pub(super) fn gather(&self, sequence: u64, reply: Option<Rc<str>>) {
+    pub(super) fn add_ack(&self, sequence: u64, reply: Option<Rc<str>>) {
         let mut inbox = self.inner.acks.borrow_mut();
         inbox.sequences.push(sequence);
         inbox.replies.extend(reply);
         if !std::mem::replace(&mut inbox.working, true) {
             let consumer = self.clone();
-            platform::spawn(async move { consumer.work_off_acks().await });
+            platform::spawn(async move { consumer.commit_acks().await });
         }
     }
 
-    async fn work_off_acks(&self) {
+    async fn commit_acks(&self) {
         loop {
             let (sequences, replies) = {
                 let mut inbox = self.inner.acks.borrow_mut();
@@ -136,7 +139,7 @@ impl Consumer {
                 }
                 (std::mem::take(&mut inbox.sequences), std::mem::take(&mut inbox.replies))
             };
-            if let Err(cause) = self.recall(&sequences).await {
+            if let Err(cause) = self.load_messages(&sequences).await {
                 tracing::error!("acknowledged messages can't be read: {cause}");
             }
             let mut batch = self.batch_of_acks();
@@ -148,7 +151,7 @@ impl Consumer {
                 }
             });
             if let Err(cause) = self.stream.store.commit(batch).await {
-                // They are delivered again, and acknowledged again.
+                // The messages are redelivered, and acknowledged again.
                 tracing::error!("acknowledgements can't be stored: {cause}");
             }
         }
