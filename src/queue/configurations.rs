@@ -36,7 +36,7 @@ pub(super) struct Offline {
 
 impl Offline {
     /// Its name, or else a description that no name can be, and why it can't be read.
-    pub(super) fn told(self, kind: &str) -> (String, String) {
+    pub(super) fn into_named(self, kind: &str) -> (String, String) {
         let Self { id, name, cause } = self;
         let name = name.unwrap_or_else(|| format!("{kind} {id}"));
         tracing::error!("the configuration of {kind} {name:?} can't be read: {cause}");
@@ -135,7 +135,7 @@ pub(super) async fn streams<T: DeserializeOwned>(store: &Store) -> Result<(u64, 
         let stored = match read(store, stream_places(id)).await? {
             Some(Ok(row)) => Stored::Read(row),
             Some(Err((name, cause))) => {
-                // A damaged record may have had this id or not; other rows tell.
+                // A damaged record may have had this id or not, which other rows show.
                 let traces = [Table::QueueStates, Table::QueueMessages];
                 if name.is_none() && !has_rows(store, traces, Key::new().u64(id)).await? {
                     continue;

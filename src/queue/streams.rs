@@ -90,7 +90,7 @@ impl Streams {
 
     /// Keeps a stream whose configuration can't be read.
     pub(super) fn set_offline(&self, offline: Offline) {
-        let (name, cause) = offline.told("stream");
+        let (name, cause) = offline.into_named("stream");
         self.offline.borrow_mut().insert(name, cause);
     }
 

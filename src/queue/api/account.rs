@@ -1,4 +1,4 @@
-//! The account: what is used, what may be used.
+//! The account: its usage and its limits.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ struct AccountInfo {
     api: ApiStats,
 }
 
-/// There are none but those of the machine.
+/// There are no limits but those of the machine.
 #[derive(Serialize)]
 struct Limits {
     max_memory: i64,

@@ -6,7 +6,7 @@ use crate::queue::{
     facade::Queue,
 };
 
-/// Takes acknowledgements for as long as there is a queue.
+/// Receives acknowledgements while the queue is there.
 pub(super) fn serve(queue: &Queue) -> Subscription {
     let weak = queue.downgrade();
     queue.broker().subscribe_choosing("$JS.ACK.>", None, move |message| {
@@ -14,7 +14,7 @@ pub(super) fn serve(queue: &Queue) -> Subscription {
     })
 }
 
-/// Whether it is an acknowledgement to a consumer that takes them.
+/// Returns false unless it is an acknowledgement to a consumer that takes them.
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(place) = AckSubject::read(&message.subject) else { return false };
     let Ok(consumer) = queue.free_consumer(place.stream, place.consumer) else { return false };

@@ -11,7 +11,7 @@ use crate::queue::{
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     name: &'static str,
-    /// Fields that are there beside an error too.
+    /// Fields that an error response has too.
     beside_error: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Body {
     counts: bool,
 }
 
-/// That it was done.
+/// The answer that has nothing more to say.
 #[derive(Serialize)]
 struct Success {
     success: bool,
@@ -75,7 +75,7 @@ impl Kind {
         Answer { kind: self, outcome }
     }
 
-    /// The answer to what changes a stream: refused for the program's own.
+    /// The answer to a change of a stream, which is refused for the program's own.
     pub(super) async fn change(
         self,
         queue: &Queue,
@@ -88,7 +88,7 @@ impl Kind {
         }
     }
 
-    /// The same of a consumer.
+    /// The same for a consumer.
     pub(super) async fn change_consumer(
         self,
         queue: &Queue,
@@ -109,12 +109,12 @@ impl Body {
         Ok(Self { json, counts: true })
     }
 
-    /// No more than that it was done.
+    /// The answer that has nothing more to say.
     pub(super) fn success() -> Result<Self> {
         Self::of(&Success { success: true })
     }
 
-    /// The same as something that is not counted as a use of the API.
+    /// The same, not counted as a use of the API.
     pub(super) fn uncounted(self) -> Self {
         Self { counts: false, ..self }
     }

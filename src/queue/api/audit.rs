@@ -1,4 +1,4 @@
-//! Audit events: each request to the API with its answer, for whoever listens.
+//! Audit events: each request to the API with its answer, for those who listen.
 
 use serde::Serialize;
 

@@ -26,7 +26,7 @@ struct CreateRequest {
     pedantic: bool,
 }
 
-/// What a request says of times, which a configuration has no signs for.
+/// Durations as the request has them: those of a configuration have no sign.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Signs {
@@ -138,7 +138,7 @@ pub(super) async fn perform(queue: &Queue, request: &Request, rest: &[&str]) -> 
     })
 }
 
-/// What the subject says of the consumer that is made.
+/// What the subject says of the consumer to create.
 struct Place<'a> {
     stream: &'a str,
     name: Option<&'a str>,
@@ -179,7 +179,7 @@ async fn create(queue: &Queue, request: &Request, place: Place<'_>) -> Result<Bo
     Body::of(&described(info))
 }
 
-/// The configuration with the name that the subject says.
+/// The configuration with the name that is in the subject.
 fn named(mut config: ConsumerConfig, place: &Place<'_>) -> Result<ConsumerConfig> {
     let Some(name) = place.name else {
         if !config.durable_name.is_empty() {

@@ -23,7 +23,7 @@ pub(super) fn serve(queue: &Queue) -> [Subscription; 2] {
     })
 }
 
-/// Whether it is a request that the stream answers.
+/// Returns false unless a stream answers the request.
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let Some(rest) = message.subject.strip_prefix(PREFIX) else { return false };
     let (name, subject) = match rest.split_once('.') {
@@ -74,7 +74,7 @@ async fn answers(
     };
     let wanted = match subject {
         None => wanted,
-        // The subject says it all.
+        // With a subject there is nothing more to ask for.
         Some(_) if !is_plain(&wanted) => return vec![DirectReply::status(&Status::BAD_REQUEST)],
         Some(subject) => DirectRequest { no_hdr: wanted.no_hdr, ..DirectRequest::last_of(subject) },
     };
@@ -84,7 +84,7 @@ async fn answers(
     }
 }
 
-/// Whether it asks for no message by itself.
+/// Whether the payload asks for no message.
 fn is_plain(wanted: &DirectRequest) -> bool {
     let DirectRequest { max_bytes, no_hdr, .. } = *wanted;
     *wanted == DirectRequest { max_bytes, no_hdr, ..DirectRequest::default() }

@@ -1,4 +1,4 @@
-//! Messages of a stream, got and deleted by request.
+//! Getting and deleting messages of a stream.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ struct GetRequest {
 #[serde(default)]
 struct DeleteRequest {
     seq: u64,
-    /// Whether its bytes may stay where they were: they are not overwritten either way.
+    /// Whether the bytes need not be overwritten. They never are.
     #[serde(rename = "no_erase")]
     _no_erase: bool,
 }

@@ -12,7 +12,7 @@ pub(super) fn described(mut info: StreamInfo) -> StreamInfo {
     info
 }
 
-/// Adds which server describes it.
+/// Adds the version and the API level of the server.
 pub(super) fn add_server(metadata: &mut BTreeMap<String, String>) {
     metadata.insert("_nats.ver".to_owned(), VERSION.to_owned());
     metadata.insert("_nats.level".to_owned(), API_LEVEL.to_string());

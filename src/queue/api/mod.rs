@@ -1,5 +1,4 @@
-//! JetStream for clients: what is requested on `$JS.API.>` is parsed, done by streams and consumers,
-//! and answered. Nothing here decides anything that these do not.
+//! JetStream's API: requests on `$JS.API.>` are parsed, carried out by the queue, and answered.
 
 mod account;
 mod ack;
@@ -29,8 +28,8 @@ use super::{
 };
 use crate::platform;
 
-/// What requests about the account, streams and consumers are published to. Pulls and direct gets
-/// are not among them: where these find nothing, nobody responds.
+/// The subjects of requests about the account, streams and consumers. Pull requests and direct gets
+/// are apart: they have no responders where there is no such stream or consumer.
 const REQUESTS: [&str; 12] = [
     "$JS.API.INFO",
     "$JS.API.STREAM.>",
@@ -75,7 +74,7 @@ fn receive(queue: Queue, stats: Rc<Stats>, message: &CoreMessage) {
     });
 }
 
-/// Does what is requested. What nats-server does not know is not answered, as there.
+/// Carries out a request. As in nats-server, an unknown one is not answered.
 async fn perform(queue: &Queue, stats: &Stats, request: &Request) -> Option<Answer> {
     let tokens = request.tokens();
     Some(match *tokens.as_slice() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// How many entries a page has.
+/// How many names, and how many infos a page has.
 pub(super) const NAMES: usize = 1024;
 pub(super) const INFOS: usize = 256;
 
@@ -17,7 +17,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Cuts the page that begins at `offset` out of `all`.
+    /// The page of `all` that begins at `offset`.
     pub(super) fn cut<T>(all: Vec<T>, offset: i64, limit: usize) -> (Self, Vec<T>) {
         let total = all.len();
         let offset = usize::try_from(offset).unwrap_or(0).min(total);
@@ -30,7 +30,7 @@ impl Page {
     }
 }
 
-/// What can't be listed since its configuration can't be read, and why.
+/// What can't be listed because it is offline, and why.
 #[derive(Serialize)]
 pub(super) struct Missing {
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,5 @@
-//! Pull requests of clients. They have no answer of their own: the consumer delivers to their reply
-//! subject, or sends a status there.
+//! Pull requests of clients. The consumer delivers messages to their reply subject, or sends a
+//! status there.
 
 use super::request::is_known_level;
 use crate::queue::{
@@ -9,7 +9,7 @@ use crate::queue::{
     facade::Queue,
 };
 
-/// Takes pull requests for as long as there is a queue.
+/// Receives pull requests while the queue is there.
 pub(super) fn serve(queue: &Queue) -> Subscription {
     let weak = queue.downgrade();
     queue.broker().subscribe_choosing("$JS.API.CONSUMER.MSG.NEXT.*.*", None, move |message| {
@@ -17,7 +17,7 @@ pub(super) fn serve(queue: &Queue) -> Subscription {
     })
 }
 
-/// Whether it is a request to a consumer that there is.
+/// Returns false when there is no such consumer.
 fn receive(queue: &Queue, message: &CoreMessage) -> bool {
     let mut names = message.subject.rsplit('.');
     let (Some(name), Some(stream)) = (names.next(), names.next()) else { return false };

@@ -13,7 +13,7 @@ use crate::queue::{
 /// The level of the API that the client needs. ADR-44
 const REQUIRED_API_LEVEL: &str = "Nats-Required-Api-Level";
 
-/// Whether the headers of a request ask for no more than there is.
+/// Whether the API level that the headers of a request ask for is there.
 pub(in crate::queue) fn is_known_level(headers: &[u8]) -> bool {
     if headers.is_empty() {
         return true;
@@ -31,12 +31,12 @@ impl Request {
         Self { message: message.clone() }
     }
 
-    /// What comes after `$JS.API`.
+    /// The tokens of the subject after `$JS.API`.
     pub(super) fn tokens(&self) -> Vec<&str> {
         self.message.subject.split('.').skip(2).collect()
     }
 
-    /// Refuses what asks for more than there is.
+    /// Refuses a request for an API level that is not there.
     pub(super) fn check_level(&self) -> Result<()> {
         match is_known_level(&self.message.headers) {
             true => Ok(()),
@@ -44,7 +44,7 @@ impl Request {
         }
     }
 
-    /// Refuses a payload that says something.
+    /// Refuses a payload that is not empty.
     pub(super) fn check_empty(&self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { Err(Error::NOT_EMPTY_REQUEST) }
     }
@@ -60,12 +60,12 @@ impl Request {
         Ok(self.read()?.map(Json::parse_strictly).transpose()?.unwrap_or_default())
     }
 
-    /// The same, its unknown fields let be.
+    /// The same, with unknown fields ignored.
     pub(super) fn parse_leniently<T: DeserializeOwned + Default>(&self) -> Result<T> {
         Ok(self.read()?.map(Json::parse).transpose()?.unwrap_or_default())
     }
 
-    /// The payload where it is an object; anything else is as good as none.
+    /// The payload if it is an object, else the default.
     pub(super) fn parse_options<T: DeserializeOwned + Default>(&self) -> Result<T> {
         match self.message.payload.trim_ascii_start().first() {
             Some(b'{' | b'[') => self.parse(),
@@ -73,7 +73,7 @@ impl Request {
         }
     }
 
-    /// The payload, and the flag beside it that is part of the request only.
+    /// The payload, and its field `pedantic`, which is not part of the configuration.
     pub(super) fn parse_pedantic<T: DeserializeOwned + Default>(&self) -> Result<(T, bool)> {
         let Some(mut json) = self.read()? else { return Ok((T::default(), false)) };
         let flag = json.take("pedantic");

@@ -1,5 +1,4 @@
-//! Snapshots of streams, sent and received in pieces. What the pieces say is this server's own:
-//! another one can't read it.
+//! Snapshots of streams, sent and received in chunks. Their format is this server's own.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -26,14 +25,13 @@ use crate::{
     },
 };
 
-/// How large a piece is, and how much is on its way, when the request does not say; and what it may
-/// say.
+/// The size of a chunk and of the window of chunks in flight: the defaults and the limits.
 const CHUNK: usize = 128 << 10;
 const MAX_CHUNK: usize = 1 << 20;
 const WINDOW: usize = 8 << 20;
 const MAX_WINDOW: usize = 32 << 20;
 const LEAST: usize = 1 << 10;
-/// How long somebody is waited for who listens; who takes a piece, or sends the next.
+/// How long to wait for interest, and for the acknowledgement of a chunk or the next one.
 const INTEREST: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -44,7 +42,7 @@ struct SnapshotRequest {
     no_consumers: bool,
     chunk_size: usize,
     window_size: usize,
-    /// Whether checksums are looked at: they always are.
+    /// Whether checksums are verified. They always are.
     #[serde(rename = "jsck")]
     _check: bool,
 }
@@ -53,13 +51,13 @@ struct SnapshotRequest {
 #[serde(default)]
 struct RestoreRequest {
     config: StreamConfig,
-    /// What the snapshot was told to hold; it says so itself.
+    /// The state of the stream. The snapshot has it too.
     #[serde(rename = "state")]
     _state: serde_json::Value,
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct SnapshotInfo<'a> {
     config: &'a StreamConfig,
     state: &'a StreamState,
 }
@@ -82,7 +80,7 @@ pub(super) async fn snapshot(queue: &Queue, request: &Request, stream: &str) -> 
     }
     let snapshot = queue.snapshot(stream, !wanted.no_consumers).await?;
     let StreamInfo { config, state, .. } = &snapshot.info;
-    let body = Body::of(&Told { config, state })?;
+    let body = Body::of(&SnapshotInfo { config, state })?;
     let sending = Sending {
         broker: queue.broker().clone(),
         clock: queue.inner.clock.clone(),
@@ -95,12 +93,12 @@ pub(super) async fn snapshot(queue: &Queue, request: &Request, stream: &str) -> 
     Ok(body)
 }
 
-/// A snapshot on its way.
+/// A snapshot that is being sent.
 struct Sending {
     broker: Broker,
     clock: Rc<dyn Clock>,
     flow: Rc<Flow>,
-    /// Where the pieces are acknowledged.
+    /// The subject that chunks are acknowledged to.
     acks: String,
     to: Rc<str>,
 }
@@ -164,7 +162,7 @@ impl Sending {
         Ok(())
     }
 
-    /// What comes of `future`, unless it takes too long.
+    /// The output of `future`, unless it takes too long.
     async fn within<T>(&self, until: u64, future: impl Future<Output = T>) -> Option<T> {
         let late = self.clock.sleep_until(until);
         match futures::future::select(std::pin::pin!(future), late).await {
@@ -200,7 +198,7 @@ pub(super) async fn restore(queue: &Queue, request: &Request, stream: &str) -> R
     let to = format!("$JS.SNAPSHOT.RESTORE.{stream}.{}", platform::random_string(22));
     let (sender, pieces) = mpsc::unbounded();
     let subscription = queue.broker().subscribe(&to, None, move |message| {
-        // Whoever received them may have given up.
+        // The receiver may have given up.
         let _ = sender.unbounded_send(message.clone());
     });
     let (queue, clock) = (queue.clone(), queue.inner.clock.clone());
@@ -211,7 +209,7 @@ pub(super) async fn restore(queue: &Queue, request: &Request, stream: &str) -> R
     Body::of(&Restoring { deliver_subject: &to })
 }
 
-/// Takes in the pieces, until an empty one or a failure ends it.
+/// Receives the chunks, until an empty one or a failure ends it.
 async fn receive(
     queue: &Queue,
     clock: &dyn Clock,
@@ -222,10 +220,10 @@ async fn receive(
         let stalled = clock.sleep_until(clock.now() + PATIENCE.as_millis() as u64);
         let Either::Left((Some(piece), _)) = futures::future::select(pieces.next(), stalled).await
         else {
-            return tracing::warn!("a stream is not restored: nothing comes any more");
+            return tracing::warn!("a stream is not restored: no more chunks come");
         };
         let Some(reply) = piece.reply else {
-            return tracing::warn!("a stream is not restored: a piece can't be answered");
+            return tracing::warn!("a stream is not restored: a chunk has no reply subject");
         };
         let failed = if piece.payload.is_empty() {
             let outcome = restore.finish().await;

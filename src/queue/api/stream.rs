@@ -39,7 +39,7 @@ struct InfoRequest {
     subjects_filter: String,
 }
 
-/// What a request says of times, which a configuration has no signs for.
+/// Durations as the request has them: those of a configuration have no sign.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Signs {
@@ -62,7 +62,7 @@ struct Paged<T> {
     info: T,
 }
 
-/// With the cluster that answers: it has one server.
+/// With the cluster, which has one server.
 #[derive(Serialize)]
 struct Informed {
     #[serde(flatten)]
@@ -77,7 +77,7 @@ struct Cluster {
 
 #[derive(Serialize)]
 struct Streams {
-    /// Nothing at all when there is no name.
+    /// `null` when there are none.
     streams: Option<Vec<String>>,
 }
 
@@ -180,7 +180,7 @@ async fn info(queue: &Queue, request: &Request, name: &str) -> Result<Body> {
     Body::of(&Paged { page, info: Informed { info, cluster: Cluster { leader: NAME } } })
 }
 
-/// The streams that take some subject that `filter` matches, by name.
+/// The names of the streams that take some subject that `filter` matches.
 fn filtered(queue: &Queue, filter: &str) -> Vec<String> {
     let all = queue.inner.streams.configs().into_iter();
     let fits = all.filter(|config| {

@@ -61,7 +61,7 @@ impl Listener {
     }
 
     /// Gives it a message; returns false when it does not take it.
-    pub(super) fn hear(&self, message: &CoreMessage, from: Option<ClientId>) -> bool {
+    pub(super) fn receive(&self, message: &CoreMessage, from: Option<ClientId>) -> bool {
         let own = self.client.is_some_and(|(client, echo)| !echo && from == Some(client));
         let wants = !self.gone.get() && !own;
         wants && (self.deliver)(message)

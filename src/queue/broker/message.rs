@@ -17,7 +17,7 @@ pub struct CoreMessage {
     pub payload: Bytes,
 }
 
-/// A client, so that its own messages can be told from those of others.
+/// A client, by which its own messages are known from those of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientId(u64);
 

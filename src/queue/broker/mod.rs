@@ -199,7 +199,7 @@ impl Broker {
         let Matched { each, groups } = self.inner.interest.borrow().matching(to);
         let mut delivered = 0;
         for listener in each {
-            delivered += usize::from(listener.hear(message, from));
+            delivered += usize::from(listener.receive(message, from));
         }
         for (_, members) in groups {
             let turn = self.inner.turn.get();
@@ -207,7 +207,7 @@ impl Broker {
             // Some members may be gone by now, or decline it.
             let taken = (0..members.len())
                 .map(|offset| &members[turn.wrapping_add(offset) % members.len()])
-                .any(|member| member.hear(message, from));
+                .any(|member| member.receive(message, from));
             delivered += usize::from(taken);
         }
         delivered

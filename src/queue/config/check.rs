@@ -113,7 +113,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// What features ask of one another.
+    /// Checks which features go together.
     fn check_features(&self, config: &mut StreamConfig) -> Result<()> {
         if config.deny_purge && config.allow_rollup_hdrs {
             return Err(refused("roll-ups require the purge permission"));
@@ -201,7 +201,7 @@ impl Checker<'_> {
             self.strictly("republish source can not be empty")?;
             republish.src = ">".to_owned();
         }
-        // What the stream's own transform changes may be published under its new subject.
+        // Without subjects of its own, republishing goes to what the stream's transform makes.
         if let Some(transform) = &config.subject_transform
             && republish.src == ">"
             && republish.dest == ">"
@@ -284,7 +284,7 @@ impl StreamConfig {
         Ok(())
     }
 
-    /// Remembers which level of the API the configuration needs. ADR-44
+    /// Notes which API level the configuration needs. ADR-44
     fn note_required_level(&mut self) {
         let level = if self.allow_batched {
             4
@@ -301,7 +301,7 @@ impl StreamConfig {
         self.metadata.insert(REQUIRED_LEVEL.to_owned(), level.to_string());
     }
 
-    /// Whether both say the same, leaving aside what the server noted.
+    /// Whether both are the same, apart from what the server adds.
     pub(in crate::queue) fn is_same(&self, other: &Self) -> bool {
         let plain = |config: &Self| {
             let mut config = config.clone();

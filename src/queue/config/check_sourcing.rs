@@ -115,7 +115,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// A stream must not get its own messages from those that it copies.
+    /// A stream must not get its own messages back from its sources.
     pub(super) fn check_cycles(&self, config: &StreamConfig) -> Result<()> {
         let mut next = VecDeque::from([Rc::new(config.clone())]);
         let mut visited = HashSet::new();
@@ -145,8 +145,8 @@ impl Checker<'_> {
 }
 
 impl StreamSource {
-    /// What tells it from the other sources of a stream, as it stands in `Nats-Stream-Source`: its
-    /// name, its filters and what they become.
+    /// What makes it another source than the others of a stream, as in `Nats-Stream-Source`: its
+    /// name, its filters and their destinations.
     pub(in crate::queue) fn index_name(&self) -> String {
         let listed = |part: fn(&SubjectTransform) -> &String| {
             let parts: Vec<_> = self
@@ -173,7 +173,7 @@ struct FilterErrors {
     overlapping: Error,
 }
 
-/// Checks filters that subjects are transformed by.
+/// Checks the filters of subject transforms.
 fn check_filters(
     transforms: &[SubjectTransform],
     collide: fn(&str, &str) -> bool,
@@ -194,7 +194,7 @@ fn check_filters(
     Ok(())
 }
 
-/// A filter is a subject; none is everything.
+/// Checks that a filter is a subject or empty.
 fn check_filter(filter: &str, of: &str) -> Result<()> {
     match filter.is_empty() || subject::is_valid(filter) {
         true => Ok(()),
@@ -209,7 +209,7 @@ fn has_both_filters(source: &StreamSource) -> bool {
     !source.filter_subject.is_empty() && !source.subject_transforms.is_empty()
 }
 
-/// A consumer that is named says itself what it delivers.
+/// With a consumer there must be no filter and no start: these are the consumer's.
 fn consumer_is_valid(source: &StreamSource) -> bool {
     source.consumer.as_ref().is_none_or(|consumer| {
         is_name(&consumer.name)
@@ -220,7 +220,7 @@ fn consumer_is_valid(source: &StreamSource) -> bool {
     })
 }
 
-/// Whether a message that the origin takes may be too large.
+/// Whether messages of the origin may be too large.
 fn is_smaller(own: i64, origin: i64) -> bool {
     own > 0 && origin > 0 && own < origin
 }

@@ -1,4 +1,4 @@
-//! What a consumer is told to be, with JetStream's names.
+//! The configuration of a consumer, with JetStream's names.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,28 +16,28 @@ pub enum DeliverPolicy {
     All,
     /// At the last message.
     Last,
-    /// At what comes next.
+    /// At the next message.
     New,
     /// At `opt_start_seq`.
     ByStartSequence,
     /// At the first message that was stored at `opt_start_time` or later.
     ByStartTime,
-    /// With the last message of each subject, then at what comes next.
+    /// With the last message of each subject, then at the next message.
     LastPerSubject,
 }
 
-/// What an acknowledgement stands for.
+/// Which messages an acknowledgement stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AckPolicy {
-    /// There is none: what is delivered counts as acknowledged.
+    /// There are none: what is delivered counts as acknowledged.
     None,
     /// The message and all before it.
     All,
     /// The message.
     #[default]
     Explicit,
-    /// The message and all before it, told by answers to flow control.
+    /// The message and all before it, by answers to flow control.
     FlowControl,
 }
 
@@ -45,10 +45,10 @@ pub enum AckPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayPolicy {
-    /// At once.
+    /// As fast as possible.
     #[default]
     Instant,
-    /// As they were stored, one after the other.
+    /// At the pace at which they were stored.
     Original,
 }
 
@@ -59,11 +59,11 @@ pub enum PriorityPolicy {
     /// There is no group.
     #[default]
     None,
-    /// Requests may say how much must be waiting before they are served.
+    /// Requests may say how many messages must be waiting before they are served.
     Overflow,
     /// One client is served until it leaves.
     PinnedClient,
-    /// Requests say how important they are.
+    /// Requests have priorities.
     Prioritized,
 }
 
@@ -72,7 +72,7 @@ pub enum PriorityPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConsumerConfig {
-    /// Its name, when it is to stay.
+    /// Its name, when it is durable.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub durable_name: String,
     /// Its name.
@@ -89,13 +89,13 @@ pub struct ConsumerConfig {
     /// The time to start at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opt_start_time: Option<Timestamp>,
-    /// What an acknowledgement stands for; in JSON there is none when nothing is said.
+    /// Which messages an acknowledgement stands for. In JSON the default is `none`.
     #[serde(default = "unsaid")]
     pub ack_policy: AckPolicy,
-    /// After how long a message that was not acknowledged is delivered again; 30 s.
+    /// After how long a message that is not acknowledged is redelivered; 30 s.
     #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
     pub ack_wait: Duration,
-    /// How often a message is delivered; without end.
+    /// How often a message is delivered; without limit.
     pub max_deliver: i64,
     /// The waits between deliveries, instead of `ack_wait`; the last one repeats.
     #[serde(with = "nanoseconds::list", skip_serializing_if = "Vec::is_empty")]
@@ -111,7 +111,7 @@ pub struct ConsumerConfig {
     /// How many bits a second are pushed.
     #[serde(skip_serializing_if = "is_zero")]
     pub rate_limit_bps: u64,
-    /// Of how many acknowledgements in a hundred it is told when they came.
+    /// For how many percent of the acknowledgements there is a metric.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sample_freq: String,
     /// How many pull requests may wait; 512.
@@ -120,32 +120,32 @@ pub struct ConsumerConfig {
     /// How many messages may be delivered and not yet acknowledged; 1,000.
     #[serde(skip_serializing_if = "is_zero")]
     pub max_ack_pending: i64,
-    /// Whether whom it pushes to says how far they are.
+    /// Whether clients answer flow control.
     #[serde(skip_serializing_if = "is_false")]
     pub flow_control: bool,
     /// Whether payloads are left out.
     #[serde(skip_serializing_if = "is_false")]
     pub headers_only: bool,
-    /// How many messages a pull request may be for.
+    /// How many messages a pull request may ask for.
     #[serde(rename = "max_batch", skip_serializing_if = "is_zero")]
     pub max_request_batch: i64,
-    /// How long it may wait.
+    /// How long a pull request may wait.
     #[serde(
         rename = "max_expires",
         with = "nanoseconds",
         skip_serializing_if = "Duration::is_zero"
     )]
     pub max_request_expires: Duration,
-    /// How many bytes it may be for.
+    /// How many bytes a pull request may ask for.
     #[serde(rename = "max_bytes", skip_serializing_if = "is_zero")]
     pub max_request_max_bytes: i64,
-    /// Where messages are pushed to.
+    /// The subject that messages are pushed to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver_subject: Option<String>,
     /// The queue group that they are pushed to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver_group: Option<String>,
-    /// After how long without a message it says that it is still there.
+    /// After how long without a message a heartbeat is sent.
     #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
     pub idle_heartbeat: Duration,
     /// After how long without interest it is deleted; 5 s unless it is durable.
@@ -156,13 +156,13 @@ pub struct ConsumerConfig {
     /// Whether its state is only in memory.
     #[serde(skip_serializing_if = "is_false")]
     pub mem_storage: bool,
-    /// Whether it is a stream's own, for sources.
+    /// Whether it is a stream's own, for sourcing.
     #[serde(skip_serializing_if = "is_false")]
     pub direct: bool,
-    /// Whether it is a source's.
+    /// Whether it is for sourcing.
     #[serde(skip_serializing_if = "is_false")]
     pub sourcing: bool,
-    /// Whatever its maker wants to remember.
+    /// Metadata of its creator.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// Until when nothing is delivered.
@@ -226,7 +226,8 @@ impl ConsumerConfig {
         self.ack_policy != AckPolicy::None
     }
 
-    /// Of how many acknowledgements in a hundred it is told; `None` when `sample_freq` says none.
+    /// For how many percent of the acknowledgements there is a metric; `None` when `sample_freq` is
+    /// invalid.
     pub(in crate::queue) fn sampled(&self) -> Option<u64> {
         if self.sample_freq.is_empty() {
             return Some(0);

@@ -1,4 +1,4 @@
-//! Which configurations a consumer can have, and their defaults.
+//! The checks of a consumer's configuration, and the defaults.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const MAX_GROUP_NAME: usize = 16;
 impl ConsumerConfig {
     /// Checks it against its stream and fills in the defaults. It has a name by now.
     pub(in crate::queue) fn checked(mut self, stream: &StreamConfig) -> Result<Self> {
-        // In the order of nats-server: of several mistakes the first is told.
+        // In the order of nats-server, so that of several mistakes the same one is reported.
         self.fill(stream);
         self.check_names()?;
         self.check_acks()?;
@@ -64,7 +64,7 @@ impl ConsumerConfig {
         Ok(self)
     }
 
-    /// Refuses what would be changed quietly. ADR-42
+    /// Refuses what would be changed silently. ADR-42
     pub(in crate::queue) fn check_strictly(&self, stream: &StreamConfig) -> Result<()> {
         let limits = &stream.consumer_limits;
         if self.inactive_threshold.is_zero() && !limits.inactive_threshold.is_zero() {
@@ -113,7 +113,7 @@ impl ConsumerConfig {
         Ok(())
     }
 
-    /// One name for both, which the consumer has from here on.
+    /// Makes the durable name the name.
     fn settle_name(&mut self) -> Result<()> {
         if !self.durable_name.is_empty() {
             if !self.name.is_empty() && self.name != self.durable_name {
@@ -185,7 +185,7 @@ impl ConsumerConfig {
         self.opt_start_seq.take_if(|start| *start == 0);
     }
 
-    /// What the stream lets its consumers be.
+    /// Checks the limits that the stream has for its consumers.
     fn check_limits(&self, stream: &StreamConfig) -> Result<()> {
         let limits = &stream.consumer_limits;
         if limits.max_ack_pending > 0 && self.max_ack_pending > limits.max_ack_pending {
@@ -211,7 +211,7 @@ impl ConsumerConfig {
             if !subject::is_valid(filter) {
                 return Err(Error::stream_config("invalid subject"));
             }
-            // What two of them match is delivered once; but one is not to be part of another.
+            // Filters may overlap, but none may be a subset of another.
             let contains = |other: &String| {
                 subject::is_subset(filter, other) || subject::is_subset(other, filter)
             };
@@ -283,7 +283,7 @@ impl ConsumerConfig {
         Ok(())
     }
 
-    /// What acknowledging by flow control takes. ADR-60
+    /// Checks what the flow control ack policy needs. ADR-60
     fn check_flow_control(&self) -> Result<()> {
         if !self.is_push() {
             return Err(Error::ACK_FLOW_CONTROL_NEEDS_PUSH);
@@ -369,7 +369,7 @@ impl ConsumerConfig {
         Ok(())
     }
 
-    /// Notes which level of the API it takes. ADR-44
+    /// Notes which API level it needs. ADR-44
     pub(in crate::queue) fn note_required_level(&mut self) {
         let is_new = self.pause_until.is_some() || self.priority_policy != PriorityPolicy::None;
         let is_newer = self.ack_policy == AckPolicy::FlowControl;

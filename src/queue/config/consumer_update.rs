@@ -1,4 +1,4 @@
-//! What of a consumer's configuration can be changed.
+//! Which changes of a consumer's configuration are allowed.
 
 use super::consumer::ConsumerConfig;
 use crate::queue::error::{Error, Result};

@@ -25,7 +25,7 @@ pub(super) mod nanoseconds {
     pub(in crate::queue::config) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Duration, D::Error> {
-        // Less than nothing is nothing, but where that is refused.
+        // A negative duration is zero, except where it is refused.
         i64::deserialize(from).map(|nanos| Duration::from_nanos(nanos.try_into().unwrap_or(0)))
     }
 

@@ -1,4 +1,4 @@
-//! What streams and consumers are told to be.
+//! The configurations of streams and consumers.
 
 mod check;
 mod check_sourcing;

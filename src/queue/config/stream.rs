@@ -1,4 +1,4 @@
-//! What a stream is told to be, with JetStream's names and defaults. Its checks are beside it.
+//! The configuration of a stream, with JetStream's names and defaults.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,27 +10,27 @@ use super::{
 };
 use crate::queue::{subject, time::Timestamp};
 
-/// When a stream lets go of a message.
+/// When a stream removes a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Retention {
-    /// When the limits say so.
+    /// When it exceeds the limits.
     #[default]
     Limits,
-    /// When every consumer that it is for has acknowledged it. Not stored when there is none.
+    /// When every consumer that it is for has acknowledged it. It is not stored when there is none.
     Interest,
     /// When it is acknowledged.
     WorkQueue,
 }
 
-/// What a full stream does.
+/// What a stream does at its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Discard {
-    /// Lets go of its oldest messages.
+    /// It removes its oldest messages.
     #[default]
     Old,
-    /// Refuses new ones.
+    /// It refuses new ones.
     New,
 }
 
@@ -45,14 +45,14 @@ pub enum Storage {
     Memory,
 }
 
-/// How messages are packed. Accepted and remembered: the store packs as it does.
+/// How messages are compressed. It is remembered and changes nothing: the store has its own way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// Not.
+    /// Not at all.
     #[default]
     None,
-    /// By S2.
+    /// With S2.
     S2,
 }
 
@@ -64,7 +64,7 @@ pub enum PersistMode {
     #[default]
     #[serde(alias = "")]
     Default,
-    /// Maybe before.
+    /// Perhaps before.
     Async,
 }
 
@@ -80,7 +80,7 @@ pub struct StreamConfig {
     /// The subjects whose messages it stores; its own name when none is given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
-    /// When it lets go of a message.
+    /// When it removes a message.
     pub retention: Retention,
     /// How many consumers it may have.
     pub max_consumers: i64,
@@ -95,11 +95,11 @@ pub struct StreamConfig {
     pub max_msgs_per_subject: i64,
     /// How many bytes headers and payload of a message may have.
     pub max_msg_size: i64,
-    /// What it does when it is full.
+    /// What it does at its limits.
     pub discard: Discard,
     /// Where it keeps its messages.
     pub storage: Storage,
-    /// How many copies there are: one.
+    /// How many replicas there are: one.
     pub num_replicas: i64,
     /// Whether publishes are not answered.
     #[serde(skip_serializing_if = "is_false")]
@@ -110,31 +110,31 @@ pub struct StreamConfig {
     /// Where it should be in a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
-    /// The stream that this one is a copy of.
+    /// The stream that it is a mirror of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<StreamSource>,
-    /// The streams whose messages it stores too.
+    /// The streams that it sources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<StreamSource>,
-    /// How messages are packed.
+    /// How messages are compressed.
     pub compression: Compression,
     /// The first sequence number, if not 1.
     #[serde(skip_serializing_if = "is_zero")]
     pub first_seq: u64,
-    /// What is done to subjects before anything else. ADR-30
+    /// How subjects are transformed before anything else. ADR-30
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_transform: Option<SubjectTransform>,
-    /// Where what is stored is published again.
+    /// Where stored messages are republished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub republish: Option<Republish>,
     /// Whether messages can be got from `$JS.API.DIRECT.GET`. ADR-31
     pub allow_direct: bool,
-    /// Whether a mirror answers for the stream that it is a copy of.
+    /// Whether a mirror answers direct gets from its origin.
     pub mirror_direct: bool,
-    /// Whether [`Discard::New`] goes for `max_msgs_per_subject` too.
+    /// Whether [`Discard::New`] applies to `max_msgs_per_subject` too.
     #[serde(skip_serializing_if = "is_false")]
     pub discard_new_per_subject: bool,
-    /// Whether nothing comes in or goes out.
+    /// Whether messages can be neither added nor removed.
     pub sealed: bool,
     /// Whether no message can be deleted.
     pub deny_delete: bool,
@@ -142,11 +142,11 @@ pub struct StreamConfig {
     pub deny_purge: bool,
     /// Whether a message can take the place of all before it.
     pub allow_rollup_hdrs: bool,
-    /// What its consumers may have at most, and have when they don't say.
+    /// Limits and defaults of its consumers.
     pub consumer_limits: ConsumerLimits,
     /// Whether messages can say how long they are held. ADR-43
     pub allow_msg_ttl: bool,
-    /// How long the mark is held that a subject's last message has gone. ADR-43
+    /// How long a delete marker is held after the last message of a subject. ADR-43
     #[serde(with = "nanoseconds", skip_serializing_if = "Duration::is_zero")]
     pub subject_delete_marker_ttl: Duration,
     /// Whether its subjects are counters. ADR-49
@@ -155,7 +155,7 @@ pub struct StreamConfig {
     /// Whether messages can be stored together or not at all. ADR-50
     #[serde(skip_serializing_if = "is_false")]
     pub allow_atomic: bool,
-    /// Whether messages can be published later. ADR-51
+    /// Whether messages can be scheduled. ADR-51
     #[serde(skip_serializing_if = "is_false")]
     pub allow_msg_schedules: bool,
     /// When a publish is acknowledged.
@@ -164,7 +164,7 @@ pub struct StreamConfig {
     /// Whether it takes fast batches. ADR-50
     #[serde(skip_serializing_if = "is_false")]
     pub allow_batched: bool,
-    /// Whatever its maker wants to remember.
+    /// Metadata of its creator.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
@@ -229,7 +229,7 @@ pub struct Placement {
     pub preferred: String,
 }
 
-/// What consumers of a stream may have at most.
+/// Limits of the consumers of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConsumerLimits {
@@ -241,31 +241,31 @@ pub struct ConsumerLimits {
     pub max_ack_pending: i64,
 }
 
-/// How subjects become others. ADR-30
+/// A subject transform. ADR-30
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SubjectTransform {
     /// Subjects that match this filter.
     pub src: String,
-    /// What becomes of them.
+    /// The destination.
     pub dest: String,
 }
 
-/// Where what is stored is published again.
+/// Where stored messages are republished.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Republish {
     /// Subjects that match this filter; all when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub src: String,
-    /// What they become.
+    /// The destination.
     pub dest: String,
     /// Whether payloads are left out.
     #[serde(skip_serializing_if = "is_false")]
     pub headers_only: bool,
 }
 
-/// A stream whose messages another one stores.
+/// A mirrored or sourced stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamSource {
@@ -280,13 +280,13 @@ pub struct StreamSource {
     /// Only messages of these subjects.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filter_subject: String,
-    /// Only messages of these subjects, under the subjects that they become.
+    /// Only messages of these subjects, transformed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subject_transforms: Vec<SubjectTransform>,
-    /// On another server.
+    /// How to reach it on another server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalStream>,
-    /// Through this consumer of it. ADR-60
+    /// The consumer of it to source through. ADR-60
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer: Option<SourceConsumer>,
 }
@@ -301,14 +301,14 @@ pub struct ExternalStream {
     pub deliver: String,
 }
 
-/// A consumer that was made for a stream to be copied through. ADR-60
+/// A consumer that a stream is sourced through. ADR-60
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceConsumer {
     /// Its name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Where it delivers.
+    /// The subject that it delivers to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub deliver_subject: String,
 }
@@ -324,13 +324,13 @@ impl StreamConfig {
         self.subjects.iter().any(|one| other.subjects.iter().any(|two| subject::overlap(one, two)))
     }
 
-    /// Whether it lets go of what its consumers have acknowledged.
+    /// Whether acknowledged messages are removed.
     pub(in crate::queue) fn removes_acked(&self) -> bool {
         self.retention != Retention::Limits
     }
 
-    /// How many messages, and bytes, there may be before the oldest go. What refuses new messages
-    /// keeps those that it has, whatever its limits are by now.
+    /// How many messages, and bytes, there may be before the oldest are removed. With
+    /// [`Discard::New`] none are removed, even after the limits were lowered.
     pub(in crate::queue) fn max_kept(&self) -> (u64, u64) {
         match self.discard {
             Discard::Old => (limit(self.max_msgs), limit(self.max_bytes)),
@@ -338,12 +338,12 @@ impl StreamConfig {
         }
     }
 
-    /// Whether the newest messages of a subject have to be found.
+    /// Whether the number of messages of a subject is limited.
     pub(in crate::queue) fn limits_subjects(&self) -> bool {
         self.max_msgs_per_subject > 0
     }
 
-    /// The shortest time to live of a message in seconds, where subjects have marks of their end.
+    /// The shortest time to live of a message in seconds, where there are delete markers.
     pub(in crate::queue) fn least_ttl(&self) -> u64 {
         match self.max_msgs_per_subject {
             1 => 0,

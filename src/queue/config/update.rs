@@ -1,4 +1,4 @@
-//! What of a stream's configuration can be changed.
+//! Which changes of a stream's configuration are allowed.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl StreamConfig {
                 return Err(Error::stream_config(description));
             }
         }
-        // A mirror may become an ordinary stream, and nothing else.
+        // All that a mirror may become is an ordinary stream.
         if self.mirror.is_some() && self.mirror != before.mirror {
             return Err(Error::MIRROR_NOT_UPDATABLE);
         }

@@ -46,7 +46,7 @@ struct Pinned<'a> {
     reason: &'a str,
 }
 
-fn tell(stream: &Stream, consumer: &Inner, what: &str, kind: &str, about: impl Serialize) {
+fn publish_for(stream: &Stream, consumer: &Inner, what: &str, kind: &str, about: impl Serialize) {
     let subject = format!("$JS.EVENT.{what}.{}.{}", stream.name, consumer.name);
     publish(&stream.broker, stream.clock.now(), &subject, kind, about);
 }
@@ -71,13 +71,13 @@ fn delivery<'a>(
 /// A message was delivered `max_deliver` times.
 pub(super) fn max_deliveries(stream: &Stream, consumer: &Inner, sequence: u64, deliveries: u64) {
     let about = delivery(stream, consumer, sequence, deliveries);
-    tell(stream, consumer, "ADVISORY.CONSUMER.MAX_DELIVERIES", "advisory.v1.max_deliver", about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.MAX_DELIVERIES", "advisory.v1.max_deliver", about);
 }
 
 /// A message is to be redelivered.
 pub(super) fn naked(stream: &Stream, consumer: &Inner, sequence: u64, (of, times): (u64, u64)) {
     let about = Delivery { consumer_seq: Some(of), ..delivery(stream, consumer, sequence, times) };
-    tell(stream, consumer, "ADVISORY.CONSUMER.MSG_NAKED", "advisory.v1.nak", about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.MSG_NAKED", "advisory.v1.nak", about);
 }
 
 /// A message was terminated.
@@ -90,7 +90,7 @@ pub(super) fn terminated(
 ) {
     let about =
         Delivery { consumer_seq: Some(of), reason, ..delivery(stream, consumer, sequence, times) };
-    tell(stream, consumer, "ADVISORY.CONSUMER.MSG_TERMINATED", "advisory.v1.terminated", about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.MSG_TERMINATED", "advisory.v1.terminated", about);
 }
 
 /// A message was acknowledged, so many milliseconds after it was delivered.
@@ -106,7 +106,7 @@ pub(super) fn acknowledged(
         ack_time: Some(milliseconds * 1_000_000),
         ..delivery(stream, consumer, sequence, times)
     };
-    tell(stream, consumer, "METRIC.CONSUMER.ACK", "metric.v1.consumer_ack", about);
+    publish_for(stream, consumer, "METRIC.CONSUMER.ACK", "metric.v1.consumer_ack", about);
 }
 
 /// A consumer is paused or resumed.
@@ -117,7 +117,7 @@ pub(super) fn pause(stream: &Stream, consumer: &Inner, pause: Pause) {
         paused: pause.paused,
         pause_until: pause.pause_until,
     };
-    tell(stream, consumer, "ADVISORY.CONSUMER.PAUSE", "advisory.v1.consumer_pause", about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.PAUSE", "advisory.v1.consumer_pause", about);
 }
 
 /// A client is pinned.
@@ -130,7 +130,7 @@ pub(super) fn pinned(stream: &Stream, consumer: &Inner, group: &str, pinned_id: 
         pinned_id,
         reason: "",
     };
-    tell(stream, consumer, "ADVISORY.CONSUMER.PINNED", "advisory.v1.consumer_group_pinned", about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.PINNED", "advisory.v1.consumer_group_pinned", about);
 }
 
 /// A client is unpinned.
@@ -144,7 +144,7 @@ pub(super) fn unpinned(stream: &Stream, consumer: &Inner, group: &str, reason: &
         reason,
     };
     let kind = "advisory.v1.consumer_group_unpinned";
-    tell(stream, consumer, "ADVISORY.CONSUMER.UNPINNED", kind, about);
+    publish_for(stream, consumer, "ADVISORY.CONSUMER.UNPINNED", kind, about);
 }
 
 /// An unused consumer was deleted.

@@ -19,7 +19,7 @@ const LEAST_SPLIT: usize = 128;
 #[derive(Default)]
 pub(super) struct Chunks {
     is_split: bool,
-    /// It tells these rows from those of an earlier time that could not be read.
+    /// Rows of another generation are older ones, which could not be read.
     generation: u64,
     stored: BTreeSet<u64>,
     changed: BTreeSet<u64>,

@@ -40,7 +40,7 @@ pub(in crate::queue) enum Action {
 }
 
 impl Consumers {
-    /// Creates a consumer, or updates the one of that name; tells whether it was created.
+    /// Creates a consumer, or updates the one of that name; returns whether it was created.
     pub(in crate::queue) async fn create(
         &self,
         mut config: ConsumerConfig,

@@ -44,8 +44,8 @@ pub struct ConsumerInfo {
     pub num_waiting: usize,
     /// How many messages are still to be delivered.
     pub num_pending: u64,
-    /// How many messages reached `max_deliver` since the queue was opened. JetStream tells that by
-    /// advisories only.
+    /// How many messages reached `max_deliver` since the queue was opened. In JetStream only
+    /// advisories report that.
     #[serde(skip)]
     pub set_aside: u64,
     /// Whether there is a subscription to the subject that it pushes to.

@@ -53,7 +53,7 @@ impl Consumers {
             let (id, row) = match row {
                 Stored::Read(row) => row,
                 Stored::Offline(offline) => {
-                    let (name, cause) = offline.told("consumer");
+                    let (name, cause) = offline.into_named("consumer");
                     self.set.offline.borrow_mut().insert(name, cause);
                     self.set.kept_to.set(last);
                     continue;

@@ -141,8 +141,8 @@ impl Consumer {
         let weak = self.downgrade();
         let answer = stream.broker.subscribe(&reply, None, move |answer| {
             let Some(consumer) = weak.upgrade() else { return };
-            let told = Block(&answer.headers).get(LAST_STREAM).and_then(|told| told.parse().ok());
-            consumer.flow_control_answered(told);
+            let up_to = Block(&answer.headers).get(LAST_STREAM).and_then(|last| last.parse().ok());
+            consumer.flow_control_answered(up_to);
         });
         {
             let mut flow = inner.flow.borrow_mut();

@@ -119,7 +119,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
             Err(cause) if cause == Error::CONSUMER_NOT_FOUND => return None,
             Err(cause) => {
                 self.owner.upgrade()?;
-                self.tell(&cause);
+                self.log_failure(&cause);
                 platform::sleep(RETRY).await;
                 return Some(());
             }
@@ -147,7 +147,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
             let span = tracing::info_span!("work", consumer, messages = count);
             let work = (self.work)(self.owner.upgrade()?, messages.clone());
             let Err(cause) = work.instrument(span).await else { continue };
-            self.tell(&cause);
+            self.log_failure(&cause);
             platform::sleep(pause).await;
             self.owner.upgrade()?;
             if self.consumer.record_deliveries().await.is_err() {
@@ -174,7 +174,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
         self.consumer.inner.progress.busy.set(busy);
     }
 
-    fn tell(&self, cause: &dyn Display) {
+    fn log_failure(&self, cause: &dyn Display) {
         tracing::error!("the consumer {} can't work: {cause}", self.consumer.inner.name);
     }
 }

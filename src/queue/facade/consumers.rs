@@ -8,8 +8,8 @@ use crate::queue::{
 };
 
 impl Queue {
-    /// Creates a consumer, or updates the one of that name. Without a name it gets one, and goes when
-    /// nobody has used it for a while.
+    /// Creates a consumer, or updates the one of that name. Without a name it gets one, and is
+    /// deleted when it is not used for a while.
     ///
     /// # Errors
     /// 10059 when there is no such stream; the codes of what can't be configured so.

@@ -1,4 +1,4 @@
-//! What is known of streams with their consumers, under JetStream's names.
+//! The state and configuration of streams with their consumers, with JetStream's names.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ use crate::queue::{
 /// A stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StreamInfo {
-    /// What it was told to be.
+    /// Its configuration.
     pub config: StreamConfig,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
     /// What it holds.
     pub state: StreamState,
-    /// The stream that it is a copy of.
+    /// The stream that it is a mirror of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<StreamSourceInfo>,
-    /// The streams that it copies too.
+    /// The streams that it sources.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<StreamSourceInfo>,
     /// When this was true.
@@ -34,13 +34,13 @@ pub struct StreamInfo {
     /// Its consumers, by name.
     #[serde(skip)]
     pub consumers: Vec<ConsumerInfo>,
-    /// Those whose configuration can't be read, and why; what is known of them is not touched.
+    /// Those whose configuration can't be read, and why.
     #[serde(skip)]
     pub offline_consumers: BTreeMap<String, String>,
 }
 
 impl Queue {
-    /// What is known of a stream.
+    /// The state and configuration of a stream.
     ///
     /// # Errors
     /// 10059 when there is none of that name.
@@ -58,8 +58,7 @@ impl Queue {
         stream.count_by_subject(filter).await
     }
 
-    /// The sequence numbers of a stream's messages that are not there any longer, between its
-    /// first and its last.
+    /// The sequence numbers of a stream's deleted messages between its first and its last.
     ///
     /// # Errors
     /// 10059 when there is none of that name.
@@ -69,7 +68,7 @@ impl Queue {
         stream.deleted_sequences().await
     }
 
-    /// What is known of all streams and consumers, by name.
+    /// The state and configuration of all streams and consumers, by name.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -82,7 +81,7 @@ impl Queue {
         Ok(all)
     }
 
-    /// What is known of a stream, once it is within its limits.
+    /// The state and configuration of a stream, once it is within its limits.
     pub(super) async fn info_of(&self, consumers: &Consumers) -> Result<StreamInfo> {
         let stream = &consumers.stream;
         let state = stream.state().await?;

@@ -1,18 +1,17 @@
-//! What is published to a stream's subjects goes into the stream.
+//! The subscriptions of streams to their subjects.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use crate::queue::{broker::Subscription, stream::Stream};
 
-/// The subscriptions of streams to their subjects, by the stream's name and the subject.
+/// The subscriptions, by the stream's name and the subject.
 #[derive(Default)]
 pub(super) struct Listening {
     subscriptions: RefCell<BTreeMap<String, BTreeMap<String, Subscription>>>,
 }
 
 impl Listening {
-    /// Has a stream take what is published to the subjects that it has now, unless it is the program's
-    /// own.
+    /// Subscribes a stream to the subjects that it has now, unless it is the program's own.
     pub(super) fn follow(&self, stream: &Rc<Stream>) {
         if stream.is_reserved() {
             return self.leave(&stream.name);

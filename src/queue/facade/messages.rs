@@ -19,8 +19,8 @@ use crate::{
 
 impl Queue {
     /// Stores a message with the batch, in the stream that takes its subject. From here to the
-    /// submission of the batch there should be no `.await`: consumers are delivered nothing that
-    /// was published later before it.
+    /// submission of the batch there should be no `.await`: messages that are published later are
+    /// delivered only after it.
     ///
     /// # Errors
     /// When no stream takes the subject (code 503), and the codes of what the stream refuses; 10163

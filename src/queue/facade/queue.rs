@@ -98,7 +98,7 @@ impl Queue {
         self.inner.streams.stream(name)
     }
 
-    /// What time it is.
+    /// The time.
     pub(in crate::queue) fn now(&self) -> u64 {
         self.inner.clock.now()
     }

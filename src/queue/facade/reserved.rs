@@ -1,13 +1,12 @@
-//! Streams of the program that the queue is part of. Clients may read them, through consumers of
-//! their own too. What would change them or the program's consumers is refused to clients, and what
-//! clients publish to their subjects does not get there by any way: such a stream does not listen to
-//! what is published.
+//! The program's own streams. Clients may read them, also through consumers of their own. Changes
+//! of them or of the program's consumers are refused to clients, and what clients publish to their
+//! subjects is not stored: such a stream does not subscribe to its subjects.
 //!
-//! A stream that keeps messages until they are acknowledged keeps them for the program's consumers only.
-//! From those of clients a message goes with that, acknowledged or not.
+//! With interest retention it keeps messages for the program's consumers only. Once these have
+//! acknowledged a message it is removed, whether consumers of clients have or not.
 //!
-//! Which streams and consumers these are is not stored. The program says so at each start, and what
-//! differs from what it says is put right then: clients of older versions could change it.
+//! Which streams and consumers these are is not stored. The program says so at each start, and
+//! their configurations are corrected then: clients of older versions could change them.
 
 use super::queue::Queue;
 use crate::queue::{
@@ -59,7 +58,7 @@ impl Queue {
         self.consumers(stream)?.reserve(config).await
     }
 
-    /// Says that all consumers of the program's own are there: nothing is kept for others from now on.
+    /// Says that all of the program's consumers are there: from now on nothing is kept for others.
     ///
     /// # Errors
     /// 10059 when there is no such stream.
@@ -68,7 +67,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Refuses to change a stream for a client that is the program's own.
+    /// Refuses changes by clients of a stream that is the program's own.
     pub(in crate::queue) fn check_free(&self, stream: &str) -> Result<()> {
         match self.stream(stream) {
             Ok(stream) if stream.is_reserved() => Err(Error::RESERVED),
@@ -76,12 +75,12 @@ impl Queue {
         }
     }
 
-    /// Refuses to change a consumer for a client that is the program's own.
+    /// Refuses changes by clients of a consumer that is the program's own.
     pub(in crate::queue) fn check_consumer_free(&self, stream: &str, name: &str) -> Result<()> {
         self.consumer(stream, name).map_or(Ok(()), |consumer| consumer.check_free())
     }
 
-    /// A consumer that clients may be served by.
+    /// A consumer that clients may use.
     pub(in crate::queue) fn free_consumer(&self, stream: &str, name: &str) -> Result<Consumer> {
         let consumer = self.consumer(stream, name)?;
         consumer.check_free()?;

@@ -15,14 +15,14 @@ use crate::{
     store::Batch,
 };
 
-/// A snapshot on its way out.
+/// A snapshot that is being read.
 pub(in crate::queue) struct Snapshot {
-    /// What is known of the stream as it is in the snapshot.
+    /// The stream as it is in the snapshot.
     pub(in crate::queue) info: StreamInfo,
     rows: stream::Snapshot,
 }
 
-/// A stream that is being made of a snapshot; gone again unless it is finished.
+/// A stream that is being restored; it is removed again unless it is finished.
 pub(in crate::queue) struct Restore {
     queue: Queue,
     config: StreamConfig,
@@ -41,7 +41,7 @@ impl Queue {
         Ok(Snapshot { info, rows })
     }
 
-    /// Begins to make a stream of a snapshot.
+    /// Begins to restore a stream.
     ///
     /// # Errors
     /// 10130 when there is one of that name; the codes of what can't be configured so.
@@ -78,7 +78,7 @@ impl Snapshot {
 }
 
 impl Restore {
-    /// Takes in the next bytes of the snapshot.
+    /// Takes the next bytes of the snapshot.
     ///
     /// # Errors
     /// 10062 when it is none; when the store can't be written.
@@ -86,7 +86,7 @@ impl Restore {
         self.rows.write(bytes).await
     }
 
-    /// The stream, when the snapshot is whole.
+    /// Finishes the stream, when the snapshot is complete.
     ///
     /// # Errors
     /// 10062 when something is missing; when the store can't be written.

@@ -1,4 +1,4 @@
-//! Streams and consumers in short, for people to look at.
+//! Summaries of streams and consumers, for people to read.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{info::StreamInfo, queue::Queue};
 
-/// A stream in short.
+/// The summary of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamStatus {
@@ -26,7 +26,7 @@ pub struct StreamStatus {
     pub offline_consumers: Vec<OfflineStatus>,
 }
 
-/// A stream or consumer whose configuration can't be read; nothing of it is touched.
+/// A stream or consumer whose configuration can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OfflineStatus {
     /// Its name, or else `stream <id>` or `consumer <id>`, which no name can be.
@@ -48,17 +48,17 @@ impl Queue {
     }
 }
 
-/// A consumer in short.
+/// The summary of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerStatus {
     /// Its name.
     pub name: String,
-    /// How many messages it has still to be delivered.
+    /// How many messages are still to be delivered.
     pub pending: u64,
     /// How many are delivered and not acknowledged.
     pub ack_pending: usize,
-    /// How many it gave up since the queue was opened.
+    /// How many reached `max_deliver` since the queue was opened.
     pub set_aside: u64,
     /// The stream's sequence number of the last delivery.
     pub delivered: u64,

@@ -17,7 +17,7 @@ use crate::{
     store::Batch,
 };
 
-/// How long it takes until the rest of a deleted stream is removed, where that failed.
+/// After how long the removal of a deleted stream is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
 impl Queue {
@@ -156,7 +156,7 @@ impl Queue {
         self.inner.streams.note_change();
         drop(stream_admin);
         self.advise(name, Action::Delete);
-        // Its messages may be many: they go bit by bit, after a restart too.
+        // Its messages may be many: they are deleted bit by bit, after a restart too.
         self.start(consumers);
         Ok(())
     }
@@ -173,7 +173,7 @@ impl Queue {
         Checker { pedantic, stream: &|name| streams.config(name) }.check(config)
     }
 
-    /// Lets a stream work; finishes the deletion of one that was being deleted.
+    /// Starts a stream, or goes on with its deletion.
     pub(in crate::queue) fn start(&self, consumers: Consumers) {
         let stream = consumers.stream.clone();
         if stream.deleted.get() {

@@ -1,4 +1,4 @@
-//! One client: what it says is done, in order.
+//! The connection of one client. Its commands are executed in order.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// How often a client is asked whether it is there, and how often without an answer: as nats-server.
+/// How often a client gets PING, and how many may be without an answer, as in nats-server.
 const PING_INTERVAL: Duration = Duration::from_secs(120);
 const MAX_PINGS_OUT: u32 = 2;
 
@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub(super) id: String,
 }
 
-/// A client that is served; the end of this is the end of the connection.
+/// A connected client; the connection ends when this is dropped.
 pub struct Connection {
     inner: Rc<Inner>,
 }
@@ -50,10 +50,10 @@ pub(super) struct Inner {
     subscriptions: RefCell<HashMap<Bytes, Rc<Subscribed>>>,
     /// The last subject that was published to: often the next one's too.
     last_subject: RefCell<Rc<str>>,
-    /// Somebody will send what is gathered.
+    /// Whether a task will send what is gathered.
     flushing: Cell<bool>,
     pings_out: Cell<u32>,
-    /// Whether it has much to take.
+    /// Whether it is behind with taking what it was sent.
     behind: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -68,7 +68,7 @@ struct Subscribed {
     subscription: RefCell<Option<Subscription>>,
 }
 
-/// What CONNECT says. Before it everything is as in nats-server.
+/// The options of CONNECT. The defaults are those of nats-server.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(default)]
 struct Options {
@@ -104,7 +104,7 @@ impl Connection {
         let info = info::info(&inner.shared.id, client.get());
         inner.outbound.line(&[b"INFO ", &info]);
         inner.flush_soon();
-        platform::spawn(ask_whether_there(Rc::downgrade(&inner)));
+        platform::spawn(ping(Rc::downgrade(&inner)));
         Self { inner }
     }
 
@@ -119,7 +119,7 @@ impl Connection {
         self.inner.note_pace();
     }
 
-    /// Leaves the client.
+    /// Closes the connection.
     pub fn close(&self, reason: &str) {
         self.inner.close(reason);
     }
@@ -156,7 +156,7 @@ impl Inner {
         match command {
             Command::Connect(json) => self.connect(&json),
             Command::Ping => {
-                self.tell(&[b"PONG"]);
+                self.send_line(&[b"PONG"]);
                 Ok(())
             }
             Command::Pong | Command::Nothing => Ok(()),
@@ -201,12 +201,12 @@ impl Inner {
         let message = CoreMessage { subject, reply, headers, payload };
         let delivered = self.shared.broker.publish_from(self.client, &message);
         if delivered == 0 && options.no_responders {
-            self.tell_no_responders(&message);
+            self.send_no_responders(&message);
         }
         Ok(())
     }
 
-    /// The subject as text; the last one again if it is that.
+    /// The subject as text, shared with the last one if it is the same.
     fn subject(&self, bytes: &[u8]) -> Result<Rc<str>, Error> {
         let mut last = self.last_subject.borrow_mut();
         if last.as_bytes() != bytes {
@@ -215,8 +215,9 @@ impl Inner {
         Ok(last.clone())
     }
 
-    /// Answers a request that reached nobody, where the client awaits the answer. ADR-22
-    fn tell_no_responders(self: &Rc<Self>, request: &CoreMessage) {
+    /// Answers a request without responders, where the client is subscribed to its reply subject.
+    /// ADR-22
+    fn send_no_responders(self: &Rc<Self>, request: &CoreMessage) {
         let Some(reply) = request.reply.clone() else { return };
         let subscriptions = self.subscriptions.borrow();
         let mut all = subscriptions.values();
@@ -239,11 +240,11 @@ impl Inner {
         }
         let group = group.map(str::from_utf8).transpose().map_err(|_| Error::InvalidQueueName)?;
         self.approve();
-        // A second of that name is left out, as in nats-server.
+        // A second subscription with this id is ignored, as in nats-server.
         if self.subscriptions.borrow().contains_key(sid) {
             return Ok(());
         }
-        // Copied, so that it does not keep the piece that it came in.
+        // Copied, so that it does not keep alive the buffer that it came in.
         let sid = Bytes::copy_from_slice(sid);
         let subscribed = Rc::new(Subscribed {
             sid: sid.clone(),
@@ -291,7 +292,7 @@ impl Inner {
         self.flush_soon();
     }
 
-    /// Lets those who have much to deliver know whether the client keeps up.
+    /// Notes at the broker whether the client is behind.
     fn note_pace(&self) {
         let was = self.behind.get();
         let is = !self.closed.get() && self.outbound.is_behind(was);
@@ -301,28 +302,28 @@ impl Inner {
         }
     }
 
-    /// Ends a subscription. Its own part is dropped when nothing is borrowed.
+    /// Ends a subscription. It is dropped while nothing is borrowed.
     fn end(&self, subscribed: &Subscribed) {
         let removed = self.subscriptions.borrow_mut().remove(&subscribed.sid);
         drop(removed);
         drop(subscribed.subscription.take());
     }
 
-    /// What a verbose client wants to hear.
+    /// Sends `+OK` to a verbose client.
     fn approve(self: &Rc<Self>) {
         if self.options.get().verbose {
-            self.tell(&[b"+OK"]);
+            self.send_line(&[b"+OK"]);
         }
     }
 
     fn refuse(self: &Rc<Self>, error: Error) {
-        self.tell(&[b"-ERR '", error.to_string().as_bytes(), b"'"]);
+        self.send_line(&[b"-ERR '", error.to_string().as_bytes(), b"'"]);
         if !error.is_harmless() {
             self.close(&error.to_string());
         }
     }
 
-    fn tell(self: &Rc<Self>, line: &[&[u8]]) {
+    fn send_line(self: &Rc<Self>, line: &[&[u8]]) {
         self.outbound.line(line);
         self.flush_soon();
     }
@@ -356,8 +357,8 @@ impl Inner {
     }
 }
 
-/// Leaves a client that has gone without a word, as a page does.
-async fn ask_whether_there(connection: Weak<Inner>) {
+/// Closes connections of clients that are gone without closing them, as pages do.
+async fn ping(connection: Weak<Inner>) {
     while let Some(this) = connection.upgrade().filter(|this| !this.closed.get()) {
         let clock = this.shared.clock.clone();
         drop(this);
@@ -368,6 +369,6 @@ async fn ask_whether_there(connection: Weak<Inner>) {
             return this.refuse(Error::Stale);
         }
         this.pings_out.set(out);
-        this.tell(&[b"PING"]);
+        this.send_line(&[b"PING"]);
     }
 }

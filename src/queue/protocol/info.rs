@@ -14,7 +14,7 @@ use crate::{
 /// How large headers and payload of a message may be together: nats-server's default.
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
 
-/// Where a client asks who it is.
+/// The subject of requests for the own user.
 pub(super) const USER_INFO: &str = "$SYS.REQ.USER.INFO";
 
 #[derive(Serialize)]

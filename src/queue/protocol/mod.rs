@@ -1,8 +1,8 @@
 //! The NATS client protocol, over anything that carries bytes both ways: the protocol of a
 //! nats-server without accounts, clusters and TLS.
 //!
-//! What is sent to a client is gathered until the work at hand is done and then goes out at once. A
-//! client that doesn't keep up is told so and left.
+//! What is sent to a client is gathered until the work at hand is done, and then sent at once. A
+//! client that doesn't keep up gets an error, and its connection is closed.
 
 mod connection;
 mod info;

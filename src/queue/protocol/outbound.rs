@@ -1,4 +1,4 @@
-//! What a client is to be sent: gathered, sent on at once, and counted until the client took it.
+//! What is sent to a client: gathered, sent at once, and counted until the client has taken it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,23 +7,24 @@ use std::{
 
 use crate::queue::broker::CoreMessage;
 
-/// Where what a client is told goes.
+/// The way to the client.
 pub trait Outlet {
-    /// Some bytes of the protocol, to be taken before this returns.
+    /// Sends some bytes of the protocol; they are valid until this returns.
     fn send(&self, frame: &[u8]);
-    /// The last: nothing more is sent or received, for this reason.
+    /// The connection is closed, for this reason.
     fn closed(&self, reason: &str);
 }
 
-/// How much may be on its way to a client before it is left: nats-server's `max_pending`.
+/// How much may be pending for a client before its connection is closed: nats-server's
+/// `max_pending`.
 const MAX_PENDING: u64 = 64 * 1024 * 1024;
-/// From where on a client is behind, and where it has caught up.
+/// With how much pending a client is behind, and with how little it has caught up.
 const BEHIND: u64 = 16 * 1024 * 1024;
 const CAUGHT_UP: u64 = BEHIND / 2;
-/// Room that is kept for what is sent next.
+/// How much of the buffer is kept for what is sent next.
 const KEPT: usize = 1024 * 1024;
 
-/// The way to one client.
+/// What is sent to one client.
 pub(super) struct Outbound {
     outlet: Box<dyn Outlet>,
     gathered: RefCell<Vec<u8>>,
@@ -46,7 +47,7 @@ impl Outbound {
         gathered.extend_from_slice(b"\r\n");
     }
 
-    /// A message to a subscription; its headers too if the client knows these.
+    /// A message to a subscription, with headers if the client supports them.
     pub(super) fn message(&self, message: &CoreMessage, sid: &[u8], headers: bool) {
         let CoreMessage { subject, reply, headers: block, payload } = message;
         let block = if headers { &block[..] } else { &[] };
@@ -76,12 +77,12 @@ impl Outbound {
         self.taken.set(bytes.clamp(self.taken.get(), self.sent.get()));
     }
 
-    /// Whether more waits for the client than may.
+    /// Whether too much is pending for the client.
     pub(super) fn is_full(&self) -> bool {
         self.pending() > MAX_PENDING
     }
 
-    /// Whether so much waits for the client that who can wait should; `was`: whether that was so.
+    /// Whether the client is behind; `was` says whether it was before.
     pub(super) fn is_behind(&self, was: bool) -> bool {
         self.pending() > if was { CAUGHT_UP } else { BEHIND }
     }

@@ -1,6 +1,7 @@
-//! What clients say, read from bytes that come in pieces of any size.
+//! Reads the commands of clients from bytes that come in pieces of any size.
 //!
-//! Messages are slices of the pieces that they came in; only what lies in several pieces is copied.
+//! Messages are slices of the pieces that they came in; only what is spread over several pieces is
+//! copied.
 
 use bytes::{Bytes, BytesMut};
 
@@ -22,16 +23,16 @@ pub enum Command {
     Publish(Publish),
     /// `SUB`
     Subscribe {
-        /// Which subjects.
+        /// The subjects.
         subject: Bytes,
-        /// With whom to share the messages.
+        /// The queue group.
         queue_group: Option<Bytes>,
-        /// What the client calls the subscription.
+        /// The client's id of the subscription.
         sid: Bytes,
     },
     /// `UNSUB`
     Unsubscribe {
-        /// Which one.
+        /// The client's id of the subscription.
         sid: Bytes,
         /// After how many messages in all; 0: at once.
         max: u64,
@@ -43,13 +44,13 @@ pub enum Command {
 /// A message that a client publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// Where.
+    /// The subject.
     pub subject: Bytes,
-    /// Where an answer is awaited.
+    /// The subject for an answer.
     pub reply: Option<Bytes>,
     /// The header block of an `HPUB`; empty for a `PUB`.
     pub headers: Bytes,
-    /// What it says.
+    /// The payload.
     pub payload: Bytes,
 }
 
@@ -102,7 +103,7 @@ impl Parser {
         }
         let Some(size) = self.head.as_ref().map(|head| head.size) else { return Ok(None) };
         let Some(mut payload) = self.take(size + 2) else { return Ok(None) };
-        // It has been there just above.
+        // It was there just above.
         let Some(head) = self.head.take() else { return Ok(None) };
         if *payload.split_off(size) != *b"\r\n" {
             return Err(Error::UnknownOperation);

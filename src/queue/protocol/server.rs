@@ -48,7 +48,7 @@ impl Server {
         connection
     }
 
-    /// Leaves all clients.
+    /// Closes all connections.
     pub fn shut_down(&self) {
         for connection in self.connections.take() {
             if let Some(connection) = connection.upgrade() {

@@ -19,7 +19,7 @@ pub(super) struct Sourcing {
     sources: RefCell<HashMap<u64, Vec<Rc<Source>>>>,
 }
 
-/// What is known of a stream's mirror and sources.
+/// The state of a stream's mirror and sources.
 #[derive(Default)]
 pub(super) struct SourcingInfo {
     pub(super) mirror: Option<StreamSourceInfo>,

@@ -1,4 +1,4 @@
-//! A source of a stream: what of it is sourced, what that becomes, and how far it is.
+//! A source of a stream: what is sourced, what that becomes, and how far it is.
 
 use std::cell::{Cell, RefCell};
 
@@ -14,7 +14,7 @@ use crate::queue::{
     transform::Transform,
 };
 
-/// A stream that is copied.
+/// A mirrored or sourced stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StreamSourceInfo {
     /// Its name.
@@ -22,17 +22,17 @@ pub struct StreamSourceInfo {
     /// On another server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalStream>,
-    /// How many messages it has that were not looked at yet.
+    /// How many of its messages were not looked at yet.
     pub lag: u64,
-    /// For how long nothing came of it, in nanoseconds; -1 when nothing ever did.
+    /// How long ago the last message came, in nanoseconds; -1 when none ever did.
     pub active: i64,
-    /// Why nothing comes of it.
+    /// Why nothing comes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
-    /// The subjects that are copied.
+    /// The subjects that are sourced.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filter_subject: String,
-    /// The subjects that are copied, and what they become.
+    /// The subjects that are sourced, and their destinations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subject_transforms: Vec<SubjectTransform>,
 }
@@ -42,19 +42,19 @@ pub(super) struct Source {
     pub(super) config: StreamSource,
     pub(super) is_mirror: bool,
     pub(super) transforms: Vec<Transform>,
-    /// Up to where the source was looked at.
+    /// The sequence number up to which the origin was looked at.
     pub(super) position: Cell<u64>,
-    /// When the stream was made that the position is of; 0 until it is looked up. One that is made
-    /// anew under the same name is another, one that is restored of a snapshot is the same.
+    /// When the origin was created that the position is of; 0 until it is looked up. A stream that
+    /// is created anew under the same name is another one; a restored one is the same.
     pub(super) created: Cell<u64>,
     pub(super) lag: Cell<u64>,
-    /// When something came last, in milliseconds since the Unix epoch; 0 is never.
+    /// When the last message came, in milliseconds since the Unix epoch; 0 is never.
     pub(super) active: Cell<u64>,
     pub(super) error: RefCell<Option<Error>>,
     pub(super) stopped: Cell<bool>,
 }
 
-/// A message to be copied.
+/// A message to be sourced.
 pub(super) struct Original<'a> {
     pub(super) sequence: u64,
     pub(super) subject: &'a str,
@@ -71,7 +71,7 @@ impl Source {
             }
             false => config.subject_transforms.clone(),
         };
-        // What was checked can be made.
+        // The check has made them, so that they can be made.
         let made = transforms.iter().filter_map(|t| Transform::new(&t.src, &t.dest).ok());
         Self {
             transforms: made.collect(),
@@ -99,20 +99,20 @@ impl Source {
         }
     }
 
-    /// What a subject becomes; `None` when it is not copied.
+    /// What a subject becomes; `None` when it is not sourced.
     pub(super) fn transform(&self, literal: &str) -> Option<String> {
         let made = self.transforms.iter().find_map(|transform| transform.apply(literal))?;
         Some(if subject::is_literal(&made) { made } else { literal.to_owned() })
     }
 
-    /// `Nats-Stream-Source` of a copied message.
+    /// `Nats-Stream-Source` of a sourced message.
     pub(super) fn source_header(&self, sequence: u64, literal: &str) -> String {
         let index = self.config.index_name();
         let (stream, rest) = index.split_once(' ').unwrap_or((&index, ""));
         format!("{stream} {sequence} {rest} {literal}")
     }
 
-    /// The headers of a copied message.
+    /// The headers of a sourced message.
     pub(super) fn headers(&self, original: &Original<'_>) -> Vec<u8> {
         if self.is_mirror {
             return original.headers.to_vec();
@@ -126,7 +126,7 @@ impl Source {
         Block(&plain).with(names::STREAM_SOURCE, &source)
     }
 
-    /// The consumer that an origin is copied through which lets go of acknowledged messages.
+    /// The consumer that an origin is sourced through which removes acknowledged messages.
     pub(super) fn consumer(&self, target: &str) -> ConsumerConfig {
         let kind = if self.is_mirror { "MIRROR" } else { "SRC" };
         let index = self.config.index_name();

@@ -1,6 +1,6 @@
 //! The task that sources one source: it stores in its stream what the origin holds.
 //!
-//! How far that is is written with the messages, so that each is stored once. A stream that lets go of
+//! The position is written with the messages, so that each is stored once. A stream that removes
 //! acknowledged messages is sourced through a consumer of it, whose acknowledgements join the same
 //! batches.
 
@@ -34,7 +34,7 @@ use crate::{
 const CHUNK: usize = 256;
 /// How long after a failure it is tried again, in milliseconds.
 const RETRY: u64 = 1_000;
-/// How long it is waited for something to ring, in milliseconds.
+/// How long to wait without new messages, in milliseconds.
 const REST: u64 = 60_000;
 
 type Bell = oneshot::Receiver<()>;
@@ -148,7 +148,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// Sources the next messages of a stream; tells whether there may be more.
+    /// Sources the next messages of a stream; returns whether there may be more.
     async fn source_rows(&self, origin: &Rc<Stream>) -> Result<bool> {
         let source = self.source;
         let from = source.position.get() + 1;
@@ -215,7 +215,7 @@ impl Task<'_> {
         Ok(None)
     }
 
-    /// Stores messages of the source, in one batch with how far that is.
+    /// Stores messages of the source, in one batch with the position.
     async fn store(
         &self,
         originals: &[Original<'_>],

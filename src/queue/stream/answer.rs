@@ -28,11 +28,11 @@ impl Stream {
 
     pub(super) fn refuse(&self, message: &CoreMessage, cause: &Error) {
         if let Some(reply) = self.reply_of(message) {
-            self.tell_refusal(&reply, cause);
+            self.send_refusal(&reply, cause);
         }
     }
 
-    pub(super) fn tell_refusal(&self, reply: &str, cause: &Error) {
+    pub(super) fn send_refusal(&self, reply: &str, cause: &Error) {
         let refusal = Refusal { error: cause, stream: &self.name, seq: 0 };
         // Strings and numbers have a JSON form.
         let refusal = serde_json::to_vec(&refusal).unwrap_or_default();

@@ -89,7 +89,8 @@ pub(in crate::queue) struct Parts {
     pub(in crate::queue) broker: Broker,
 }
 
-/// The interest in a stream: its consumers, as far as the stream has to ask and tell them something.
+/// The interest in a stream: its consumers, as far as the stream has to know of them and notify
+/// them.
 pub(in crate::queue) trait Interest {
     /// How many messages there have been for each consumer, by the consumer's id.
     fn matched(&self) -> BTreeMap<u64, u64>;
@@ -129,7 +130,7 @@ pub(in crate::queue) trait InterestRemoval {
     /// One more message goes.
     fn add(&mut self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str);
 
-    /// The removal is durable; `advise` says whether advisories tell of what was not acknowledged.
+    /// The removal is durable; `advise` says whether what was not acknowledged is reported by advisories.
     fn durable(self: Box<Self>, stream: &Stream, advise: bool);
 }
 
@@ -203,7 +204,7 @@ impl Stream {
         self.config.borrow().clone()
     }
 
-    /// Takes on a configuration that was checked.
+    /// Sets a configuration that was checked.
     pub(super) fn set_config(&self, config: Rc<StreamConfig>) {
         // The check has made both transforms, so that they can be made.
         *self.transform.borrow_mut() = (config.subject_transform.as_ref())
@@ -224,7 +225,8 @@ impl Stream {
         self.reserved.get() != Reserved::No
     }
 
-    /// Has `write` write rows of the stream with a batch that may be of the durable store.
+    /// Lets `write` write rows of the stream with a batch that may be of another store than its
+    /// own.
     pub(in crate::queue) fn join(
         self: &Rc<Self>,
         batch: &mut Batch,
@@ -269,7 +271,7 @@ impl Stream {
         });
     }
 
-    /// Whether a message may go now that a consumer has acknowledged it.
+    /// Whether a message can be removed now that a consumer has acknowledged it.
     pub(in crate::queue) fn releases(&self, sequence: u64, subject: &str) -> bool {
         match self.config.borrow().retention {
             Retention::Limits => false,
@@ -278,7 +280,7 @@ impl Stream {
         }
     }
 
-    /// Has messages looked for that no consumer needs any longer, where that makes them go.
+    /// Has messages removed that no consumer needs any longer, with interest retention.
     pub(in crate::queue) fn request_interest_check(&self) {
         if self.config.borrow().retention == Retention::Interest {
             self.counts.borrow_mut().request_interest_check();
@@ -293,7 +295,7 @@ impl Stream {
         self.subjects.borrow_mut().remove(subject, sequence);
     }
 
-    /// Has what is known of subjects looked up again: messages stay that were to go.
+    /// Forgets what is known of subjects: messages stay that were to be removed.
     pub(in crate::queue) fn look_up_again(&self) {
         self.subjects.borrow_mut().forget_all();
     }

@@ -30,11 +30,11 @@ pub(in crate::queue) struct StreamRow {
 }
 
 impl Stream {
-    /// Takes on a configuration that was checked, durably.
+    /// Sets a configuration that was checked, durably.
     pub(in crate::queue) async fn configure(self: &Rc<Self>, config: StreamConfig) -> Result<()> {
         let before = self.config();
         let (most, had) = (config.max_msgs_per_subject, before.max_msgs_per_subject);
-        // A subject without limit before goes on with what it has until its next message.
+        // Without a limit before, a subject keeps what it has until its next message.
         let fewer = (0 < most && most < had).then_some(most.unsigned_abs());
         self.set_config(Rc::new(config));
         self.request_interest_check();

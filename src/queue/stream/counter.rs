@@ -9,10 +9,10 @@ use crate::queue::{
     headers::{Block, names},
 };
 
-/// What a counter has from other streams: stream → subject → number.
+/// What a counter got from other streams: stream → subject → number.
 type Sources = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Where a counter is.
+/// The total of a counter.
 #[derive(Debug, Default)]
 pub(super) struct Total {
     value: Number,
@@ -28,7 +28,7 @@ struct Value<'a> {
     val: std::borrow::Cow<'a, str>,
 }
 
-/// What becomes of a message that adds to a counter.
+/// A message that adds to a counter, as it is stored.
 pub(super) struct Added {
     pub(super) total: Rc<Total>,
     pub(super) headers: Option<Vec<u8>>,
@@ -37,7 +37,7 @@ pub(super) struct Added {
 }
 
 impl Total {
-    /// The total that a message says.
+    /// The total in a message.
     pub(super) fn of(headers: &[u8], payload: &[u8]) -> Self {
         let read = || {
             let value = Number::parse(&serde_json::from_slice::<Value<'_>>(payload).ok()?.val)?;
@@ -50,7 +50,7 @@ impl Total {
         read().unwrap_or(Self { broken: true, ..Self::default() })
     }
 
-    /// The total after a message, and what the message becomes.
+    /// The total after a message, and the message as it is stored.
     pub(super) fn add(
         &self,
         increment: &str,
@@ -65,7 +65,8 @@ impl Total {
         let mut sources = self.sources.clone();
         let mut changed = None;
         if let Some(source) = Block(headers).get(names::STREAM_SOURCE) {
-            // The origin says what it counts altogether: what is new of that is added.
+            // The origin has its whole total in the message: the difference to what is known of it
+            // is added.
             let mut fields = source.split(' ');
             let stream = fields.next().unwrap_or_default().to_owned();
             let origin = fields.nth(3).unwrap_or(subject).to_owned();
@@ -156,7 +157,7 @@ fn sum(one: &[u8], other: &[u8]) -> Vec<u8> {
     (0..=one.len().max(other.len())).map(add).collect()
 }
 
-/// Of the larger and the smaller number.
+/// The difference of a larger and a smaller number.
 fn difference(larger: &[u8], smaller: &[u8]) -> Vec<u8> {
     let mut borrowed = 0;
     let subtract = |(place, digit): (usize, &u8)| {

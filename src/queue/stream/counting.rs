@@ -55,7 +55,7 @@ impl Stream {
         };
         let mut count = 0;
         if filters.iter().enumerate().any(|(place, one)| overlaps(place, one)) {
-            // What two of them match counts once.
+            // What two filters match counts once.
             while let Some(message) = self.next_of_any(filters, from, to).await? {
                 count += 1;
                 from = message.sequence + 1;

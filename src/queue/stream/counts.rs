@@ -1,4 +1,4 @@
-//! The counts of a stream, as of the batches submitted.
+//! The counts of a stream, with all submitted batches.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(in crate::queue) struct Counts {
     pub(in crate::queue) removals: u64,
     /// Whether there may be messages that no consumer needs any longer.
     pub(in crate::queue) check_interest: bool,
-    /// How often that was said.
+    /// How often that was requested.
     pub(super) interest_checks: u64,
     /// Messages that can't be read.
     pub(super) lost: BTreeSet<u64>,
@@ -42,7 +42,7 @@ impl Counts {
         self.in_flight.first().map_or(self.last, |first| first - 1)
     }
 
-    /// Whether what is stored under this sequence number counts as being there.
+    /// Whether the message with this sequence number counts as being there.
     pub(super) fn has(&self, sequence: u64) -> bool {
         sequence >= self.first
             && !self.removing.contains(&sequence)

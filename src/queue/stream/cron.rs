@@ -6,12 +6,12 @@ use crate::{
 };
 
 const DAY: i64 = 86_400;
-/// How far ahead a time is looked for.
+/// How many years ahead to look for a time.
 const MOST_YEARS: u32 = 5;
-/// More than a time within that can be away in months, days, hours, minutes and seconds.
+/// More steps than it takes to find a time within that.
 const MOST_STEPS: usize = 20_000;
 
-/// Why there is no time.
+/// Why a schedule is never due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     Pattern,
@@ -26,7 +26,8 @@ pub(super) struct Due {
     pub(super) repeats: bool,
 }
 
-/// When a schedule is due that was made or due at `since`. What was missed by `now` is due once.
+/// When a schedule is due that was created or due last at `since`. Times that were missed by `now`
+/// are skipped.
 pub(super) fn due(pattern: &str, zone: Option<&str>, since: u64, now: u64) -> Result<Due, Wrong> {
     if let Some(zone) = zone
         && (zone.is_empty() || offset(zone, 0).is_none())
@@ -116,7 +117,7 @@ impl Cron {
             if year > last {
                 return None;
             }
-            // The first moment at which it may fit, on the clocks there.
+            // The next local time that may match.
             let next = if !has(self.months, month.into()) {
                 let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
                 days(year, month, 1) * DAY
@@ -131,14 +132,14 @@ impl Cron {
             } else {
                 return u64::try_from(at).ok()?.checked_mul(1000);
             };
-            // The clocks there may be changed until then.
+            // The offset of the zone may change until then.
             let guess = next - offset(zone, at)?;
             at = (next - offset(zone, guess)?).max(at + 1);
         }
         None
     }
 
-    /// Where both kinds of days are restricted, either will do.
+    /// Where both kinds of days are restricted, either may match.
     fn day_fits(&self, day: i64, day_of_month: u32) -> bool {
         // The epoch was a Thursday.
         let weekday = (day + 4).rem_euclid(7);

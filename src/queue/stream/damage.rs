@@ -1,16 +1,16 @@
-//! What is known of the damage to a stream's messages.
+//! The damage to a stream's messages that is known.
 
 use std::collections::BTreeSet;
 
 use crate::store::Direction;
 
-/// What is known of the damage to a stream's messages.
+/// The damage to a stream's messages that is known.
 #[derive(Default)]
 pub(super) struct Damage {
-    /// Stretches of sequence numbers, both ends in, that can only be read one by one: a record of
-    /// the store that had messages from there can't be read.
+    /// Ranges of sequence numbers, both ends included, that can only be read one by one: a record
+    /// of the store with messages from there is damaged.
     stretches: Vec<(u64, u64)>,
-    /// Sequence numbers that were found not to be readable.
+    /// Sequence numbers of messages that can't be read.
     pub(super) seen: BTreeSet<u64>,
     /// Those of them that are not counted as lost yet.
     pub(super) found: BTreeSet<u64>,

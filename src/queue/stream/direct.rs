@@ -13,7 +13,7 @@ use crate::queue::{
     time::Timestamp,
 };
 
-/// How many subjects a request for the last messages may be about.
+/// How many subjects a request for last messages may match.
 const MOST_SUBJECTS: usize = 1024;
 /// How many bytes are sent when the request does not say: what a server keeps for a slow client.
 const MOST_BYTES: usize = 64 << 20;
@@ -28,9 +28,9 @@ pub struct DirectRequest {
     pub last_by_subj: String,
     /// The subject whose next messages are wanted.
     pub next_by_subj: String,
-    /// How many messages are wanted; 0 is one, without an end that is told.
+    /// How many messages are wanted; 0 is one, without a status at the end.
     pub batch: usize,
-    /// How many bytes they may have.
+    /// How many bytes are sent.
     pub max_bytes: usize,
     /// The time to begin at.
     pub start_time: Option<Timestamp>,
@@ -49,7 +49,7 @@ pub struct DirectRequest {
 pub struct DirectReply {
     /// The whole header block.
     pub headers: Bytes,
-    /// What the message says.
+    /// The payload.
     pub payload: Bytes,
 }
 
@@ -59,7 +59,7 @@ impl DirectReply {
         Self { headers: status.block(), payload: Bytes::new() }
     }
 
-    /// The end of many answers.
+    /// The status at the end of a batch.
     fn end(pending: u64, last: u64, up_to: Option<u64>) -> Self {
         let mut headers: Vec<(&str, &dyn Display)> =
             vec![("Nats-Num-Pending", &pending), (names::LAST_SEQUENCE, &last)];
@@ -69,7 +69,7 @@ impl DirectReply {
         Self { headers: Status::END_OF_BATCH.block_with(&headers), payload: Bytes::new() }
     }
 
-    /// A message; `place` is how many come after it and the sequence number of the one before.
+    /// A message; `place` is how many come after it, and the sequence number of the one before it.
     fn message(stream: &Stream, message: &StoredMessage, place: Option<(u64, u64)>) -> Self {
         let mut headers = message.header_block.to_vec();
         let mut add = |name, value: &str| headers = Block(&headers).with(name, value);
@@ -86,7 +86,7 @@ impl DirectReply {
 }
 
 impl DirectRequest {
-    /// What is asked for of a subject that is part of the request's own subject.
+    /// The request for the last message of a subject.
     pub fn last_of(subject: &str) -> Self {
         Self { last_by_subj: subject.to_owned(), ..Self::default() }
     }
@@ -100,7 +100,7 @@ impl DirectRequest {
             && self.start_time.is_none()
     }
 
-    /// Whether it asks for what does not go together.
+    /// Whether it asks for things that do not go together.
     fn is_contradictory(&self) -> bool {
         let (last, next) = (!self.last_by_subj.is_empty(), !self.next_by_subj.is_empty());
         let multi = !self.multi_last.is_empty();

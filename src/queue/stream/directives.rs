@@ -6,7 +6,7 @@ use crate::queue::{
     time::parse_go_duration,
 };
 
-/// The headers that mean something to a stream.
+/// The headers that a stream acts on.
 #[derive(Default)]
 pub(super) struct Directives<'a> {
     pub(super) id: Option<&'a str>,
@@ -23,7 +23,7 @@ pub(super) struct Directives<'a> {
     pub(super) is_about_schedules: bool,
 }
 
-/// What a message takes the place of.
+/// Which messages a message takes the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rollup {
     Subject,
@@ -39,7 +39,7 @@ pub(super) enum Ttl {
     Invalid,
 }
 
-/// A header without a value says nothing.
+/// An empty header is the same as none.
 fn said(value: &str) -> Option<&str> {
     Some(value).filter(|value| !value.is_empty())
 }
@@ -80,12 +80,12 @@ impl<'a> Directives<'a> {
         found
     }
 
-    /// The subject whose last message something is expected of.
+    /// The subject of the expected last sequence number.
     pub(super) fn expects_of<'s>(&'s self, own: &'s str) -> Option<&'s str> {
         self.expected_last_of_subject.map(|_| self.expected_subject.unwrap_or(own))
     }
 
-    /// Whether anything but the stream's own last sequence number is expected.
+    /// Whether anything is expected.
     pub(super) fn expects_anything(&self) -> bool {
         self.expected_stream.is_some()
             || self.expected_last.is_some()
@@ -94,7 +94,7 @@ impl<'a> Directives<'a> {
             || self.expected_last_id.is_some()
     }
 
-    /// Whether it can be part of an atomic batch, after others or not. ADR-50
+    /// Checks that it can be part of an atomic batch. ADR-50
     pub(super) fn check_batch(&self, is_first: bool, last: u64) -> Result<()> {
         if self.expected_last_id.is_some() {
             return Err(Error::atomic_header(names::EXPECTED_LAST_ID));

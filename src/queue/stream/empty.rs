@@ -13,7 +13,7 @@ use crate::{
     store::{Batch, Direction, Table},
 };
 
-/// How many rows go in one batch.
+/// How many rows are deleted in one batch.
 const CHUNK: usize = 1024;
 
 /// A stream that is being emptied; gives everything back when the batch fails.
@@ -28,13 +28,13 @@ struct Emptied {
 }
 
 impl Stream {
-    /// Whether nothing is under way.
+    /// Whether nothing is in flight.
     pub(super) fn is_quiet(&self) -> bool {
         let counts = self.counts.borrow();
         counts.in_flight.is_empty() && counts.removing.is_empty()
     }
 
-    /// Removes all messages below, which are all that there are; returns how many.
+    /// Removes all messages, which are below this sequence number; returns how many.
     pub(super) async fn empty(self: &Rc<Self>, below: u64) -> Result<u64> {
         let mut batch = Batch::new();
         batch.makes_room();
@@ -70,7 +70,7 @@ impl Stream {
         emptied
     }
 
-    /// Removes the rows of messages that went long since.
+    /// Deletes the rows of messages that were removed.
     pub(super) async fn collect_garbage(&self) -> Result<()> {
         loop {
             let next = self.garbage.borrow().first_key_value().map(|(id, row)| (*id, row.below));

@@ -13,7 +13,7 @@ use crate::queue::{
 };
 
 impl Stream {
-    /// Checks what a client's message asks for, up to its id.
+    /// The checks of a client's message before the check for duplicates.
     pub(super) fn check_directives(
         &self,
         config: &StreamConfig,
@@ -60,7 +60,7 @@ impl Stream {
         Ok(())
     }
 
-    /// The last message of a subject, which may have wildcards, that was looked up; 0 when there is
+    /// The last message of a subject, which may have wildcards and was looked up; 0 when there is
     /// none.
     pub(super) fn known_last(&self, of: &str) -> Result<u64> {
         if !subject::is_valid(of) {
@@ -70,7 +70,7 @@ impl Stream {
         Ok(subjects.get(of).ok_or(Error::EXPECTATION_NOT_READY)?.last())
     }
 
-    /// Checks what comes after the check for duplicates.
+    /// The checks after the check for duplicates.
     pub(super) fn check_last_directives(
         &self,
         config: &StreamConfig,

@@ -13,7 +13,7 @@ use crate::queue::{
     time::Timestamp,
 };
 
-/// A message as the stream holds it.
+/// A stored message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     /// Its sequence number.
@@ -24,14 +24,13 @@ pub struct StoredMessage {
     pub headers: Headers,
     /// The whole header block; empty when there are no headers.
     pub header_block: Bytes,
-    /// What it says.
+    /// The payload.
     pub payload: Bytes,
     /// When it was stored, in milliseconds since the Unix epoch.
     pub time: u64,
 }
 
-/// Which message is asked for: that of a sequence number, the last of a subject, or the next of
-/// one.
+/// A request for a message: by sequence number, the last of a subject, or the next of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct MessageRequest {
@@ -111,7 +110,7 @@ impl Stream {
             if last == 0 {
                 return Ok(None);
             }
-            // It may be found out only now that it can't be read.
+            // That it can't be read may have been noticed only now.
             if let Some(message) = self.get(last).await? {
                 return Ok(Some(message));
             }

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-/// The ids that a stream remembers; as many as were published within the window.
+/// The ids that were published within the window.
 #[derive(Default)]
 pub(super) struct MessageIds {
     by_id: HashMap<Rc<str>, (u64, u64)>,
@@ -19,7 +19,7 @@ impl MessageIds {
         self.by_id.get(id).filter(|(time, _)| *time > oldest).map(|(_, sequence)| *sequence)
     }
 
-    /// The id of the message with this sequence number, if that is the last that had one.
+    /// The id of the message with this sequence number, if it is the last one with an id.
     pub(super) fn last(&self, sequence: u64) -> Option<Rc<str>> {
         let (_, of, id) = self.order.back()?;
         (*of == sequence).then(|| id.clone())
@@ -38,7 +38,7 @@ impl MessageIds {
         self.order.pop_back_if(|(_, of, _)| *of == sequence);
     }
 
-    /// Forgets what is not younger than `oldest`; returns time and sequence number of each.
+    /// Forgets ids that are not younger than `oldest`; returns time and sequence number of each.
     pub(super) fn expire(&mut self, oldest: u64) -> Vec<(u64, u64)> {
         let mut expired = Vec::new();
         while let Some((time, sequence, id)) = self.order.pop_front_if(|(time, ..)| *time <= oldest)

@@ -14,7 +14,7 @@ use super::{
 use crate::{queue::broker::CoreMessage, store::Batch};
 
 impl Stream {
-    /// Has a publish go the way of its batch.
+    /// Adds a publish to its batch.
     pub(super) fn put_in_flight(self: &Rc<Self>, batch: &mut Batch, publish: Publish) {
         self.publishes(batch).all.borrow_mut().push(publish);
     }
@@ -101,7 +101,7 @@ impl Publishes {
             }
         }
         for publish in &all {
-            // Whoever looked for the next expiry meanwhile has not seen this one.
+            // It was not visible to a search for the next expiry meanwhile.
             stream.next_expiry.set(stream.next_expiry.get().min(publish.timer));
             purges |= !publish.purges.is_empty();
             stream.purges.borrow_mut().extend(publish.purges.iter().cloned());

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use crate::queue::broker::CoreMessage;
 
-/// What was published to a stream and is not in a batch yet.
+/// Messages that are not in a batch yet.
 #[derive(Default)]
 pub(super) struct Inbox {
     pub(super) waiting: VecDeque<CoreMessage>,
-    /// Bytes that are here or in batches that are not durable.
+    /// The bytes of these, and of messages in batches that are not durable.
     pub(super) bytes: usize,
-    /// Whether somebody takes it out.
+    /// Whether a task publishes them.
     pub(super) working: bool,
 }

@@ -1,6 +1,6 @@
-//! Messages on their way into a stream.
+//! Messages to be published into a stream.
 
-/// A message on its way into a stream.
+/// A message to be published.
 #[derive(Clone, Copy)]
 pub(in crate::queue) struct Incoming<'a> {
     pub(in crate::queue) subject: &'a str,
@@ -8,11 +8,11 @@ pub(in crate::queue) struct Incoming<'a> {
     pub(in crate::queue) headers: &'a [u8],
     pub(in crate::queue) payload: &'a [u8],
     pub(in crate::queue) origin: Origin,
-    /// What was the last message that it expects something of, where that is not what counts now.
+    /// The last sequence number to compare its expectation with, where that is not the current one.
     pub(super) last_expected: Option<u64>,
 }
 
-/// Who publishes.
+/// Where a message comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::queue) enum Origin {
     Client,

@@ -16,7 +16,7 @@ use crate::{
 
 /// How many rows are read at once.
 const CHUNK: usize = 1024;
-/// How many rows of a subject are read before its others are stepped over.
+/// How many rows of a subject are read before the others are skipped.
 const FEW: usize = 64;
 
 /// A message as the index has it.
@@ -26,7 +26,7 @@ pub(in crate::queue) struct Entry {
     pub(super) subject: Rc<str>,
 }
 
-/// What the messages of a subject are when the index can't be read: how many, and the last.
+/// Of each subject how many messages there are, and the last one, counted without the index.
 type Counted = BTreeMap<String, (u64, u64)>;
 
 impl Stream {
@@ -41,7 +41,7 @@ impl Stream {
         Ok(or_log(rows, format_args!("the index of stream {}", self.name)))
     }
 
-    /// What the index would say of the messages from `from` to `to` whose subject matches.
+    /// Counts the messages from `from` to `to` whose subject matches, without the index.
     async fn count_messages(&self, filter: &str, from: u64, to: u64) -> Result<Counted> {
         let mut counted = Counted::new();
         let mut next = from.max(self.counts.borrow().first);
@@ -82,7 +82,7 @@ impl Stream {
         Ok(found)
     }
 
-    /// At most `limit` messages of a subject from `from` to `to`, both in: number and size.
+    /// At most `limit` messages of a subject from `from` to `to`, both included: number and size.
     pub(super) async fn of_subject(
         &self,
         subject: &str,
@@ -108,7 +108,7 @@ impl Stream {
         Ok(entries.filter(|(sequence, _)| counts.has(*sequence)).collect())
     }
 
-    /// The last message of a subject from `from` to `to`, both in.
+    /// The last message of a subject from `from` to `to`, both included.
     async fn newest_of(&self, subject: &str, from: u64, mut to: u64) -> Result<Option<u64>> {
         let from = from.max(self.counts.borrow().first);
         let mut limit = 1;
@@ -180,7 +180,7 @@ impl Stream {
             {
                 return Ok(None);
             }
-            // The rest of the subject is stepped over.
+            // The rest of the subject is skipped.
             start = KeyRange::prefix(row::subject_key(self.id, &next)).end;
         }
         Ok(Some(found))
@@ -250,7 +250,7 @@ impl Stream {
                     last = Some(subject);
                 }
             }
-            // The rest of a subject that is counted is stepped over.
+            // The rest of a subject that is counted is skipped.
             start = match &last {
                 Some(last) if **last == end[..end.len() - 8] => KeyRange::prefix(&**last).end,
                 _ => Some([&end[..], &[0]].concat()),
@@ -260,7 +260,7 @@ impl Stream {
         Ok(count)
     }
 
-    /// The stretch of the index that has every subject that matches.
+    /// The range of the index with all subjects that match.
     fn filter_range(&self, filter: &str) -> KeyRange {
         if subject::is_literal(filter) {
             return KeyRange::prefix(row::subject_key(self.id, filter));
@@ -310,7 +310,7 @@ impl Stream {
         let mut end = to;
         for filter in filters {
             if let Some(found) = self.next_of(filter, from, end).await? {
-                // Only what comes before is of interest from here on.
+                // From here on only earlier messages matter.
                 end = found.sequence.saturating_sub(1);
                 next = Some(found);
             }

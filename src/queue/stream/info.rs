@@ -1,4 +1,4 @@
-//! What is known of a stream, under JetStream's names.
+//! The state of a stream, with JetStream's names.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -13,9 +13,9 @@ use crate::{
     store::Direction,
 };
 
-/// How many messages are looked at at once.
+/// How many messages are read at once.
 const CHUNK: usize = 1024;
-/// How many sequence numbers of deleted messages are told.
+/// How many sequence numbers of deleted messages are returned.
 const MOST_DELETED: usize = 1 << 20;
 
 /// What a stream holds.
@@ -23,10 +23,10 @@ const MOST_DELETED: usize = 1 << 20;
 pub struct StreamState {
     /// How many messages.
     pub messages: u64,
-    /// How many bytes these are, with what it takes to keep them.
+    /// How many bytes these count for.
     pub bytes: u64,
-    /// The sequence number of the first; of the next to come when there is none any longer; 0 when
-    /// there never was one.
+    /// The sequence number of the first. In an empty stream it is that of the next one, or 0 when
+    /// there never was a message.
     pub first_seq: u64,
     /// When the first was stored.
     #[serde(serialize_with = "or_zero")]
@@ -36,7 +36,7 @@ pub struct StreamState {
     /// When the last was stored.
     #[serde(serialize_with = "or_zero")]
     pub last_ts: Option<Timestamp>,
-    /// How many messages went between the first and the last.
+    /// How many messages were deleted between the first and the last.
     #[serde(skip_serializing_if = "is_zero")]
     pub num_deleted: u64,
     /// Which these are, where that was asked for.

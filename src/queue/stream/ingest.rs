@@ -1,4 +1,4 @@
-//! What clients publish to a stream's subjects, and the answers that they get.
+//! Storing what clients publish to a stream's subjects, and answering.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -21,11 +21,11 @@ use crate::{
 /// A batch takes no further messages beyond so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What a stream takes in before it is durable: JetStream's own limits.
+/// How much may be waiting to become durable: JetStream's own limits.
 const MOST_MESSAGES: usize = 100_000;
 const MOST_BYTES: usize = 128 << 20;
 
-/// What is told when a message is durable.
+/// The answer when a message is durable.
 enum Answer {
     Ack(Rc<str>, PubAck),
     /// Of a fast batch: its id, the place there, and the sequence number.
@@ -37,10 +37,10 @@ enum Answer {
     },
 }
 
-/// How many bytes are on their way, until this is dropped.
-struct Taken(usize, Rc<Stream>);
+/// Bytes in flight, until this is dropped.
+struct BytesInFlight(usize, Rc<Stream>);
 
-impl Taken {
+impl BytesInFlight {
     fn of(stream: &Rc<Stream>) -> Self {
         Self(0, stream.clone())
     }
@@ -50,7 +50,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for BytesInFlight {
     fn drop(&mut self) {
         let mut inbox = self.1.inbox.borrow_mut();
         inbox.bytes = inbox.bytes.saturating_sub(self.0);
@@ -80,22 +80,22 @@ impl Stream {
     async fn ingest(self: &Rc<Self>) {
         loop {
             let mut batch = Batch::new();
-            let (mut answers, mut bytes) = (Vec::new(), Taken::of(self));
+            let (mut answers, mut bytes) = (Vec::new(), BytesInFlight::of(self));
             while bytes.0 < BATCH_BYTES {
                 let Some(message) = self.inbox.borrow_mut().waiting.pop_front() else { break };
                 let atomic = atomic_batch(&message);
                 if atomic.is_some() || self.is_cold(&message.subject, &message.headers) {
-                    // What was published before must not wait for this to be looked up.
+                    // Earlier messages must not wait for this lookup.
                     let (batch, answers) =
                         (std::mem::take(&mut batch), std::mem::take(&mut answers));
                     self.send_batch(batch, answers, bytes.take());
                 }
                 bytes.0 += size(&message);
-                let taken = match &atomic {
-                    Some(id) => self.take_in_atomic(&message, id).await,
-                    None => self.take_in(&mut batch, &mut answers, &message).await,
+                let in_flight = match &atomic {
+                    Some(id) => self.add_atomic(&message, id).await,
+                    None => self.add_message(&mut batch, &mut answers, &message).await,
                 };
-                if let Err(cause) = taken {
+                if let Err(cause) = in_flight {
                     self.refuse(&message, &cause);
                 }
             }
@@ -108,7 +108,7 @@ impl Stream {
         }
     }
 
-    async fn take_in(
+    async fn add_message(
         self: &Rc<Self>,
         batch: &mut Batch,
         answers: &mut Vec<Answer>,
@@ -119,7 +119,7 @@ impl Stream {
             && let Some(place) = Place::read(reply)
         {
             let place = place?;
-            if let Some(sequence) = self.take_in_fast(batch, message, place)? {
+            if let Some(sequence) = self.add_fast(batch, message, place)? {
                 let (id, reply) = (place.id.into(), reply.clone());
                 answers.push(Answer::Fast { id, place: place.sequence, sequence, reply });
             }
@@ -133,7 +133,7 @@ impl Stream {
         Ok(())
     }
 
-    async fn take_in_atomic(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<()> {
+    async fn add_atomic(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<()> {
         let reply = self.reply_of(message);
         match self.stage(message, id)? {
             Staging::Waits => {
@@ -144,37 +144,35 @@ impl Stream {
             Staging::Commit { id, messages } => {
                 let (batch, ack) = self.commit_atomic(id, &messages).await?;
                 let answer = reply.map(|reply| Answer::Ack(reply, ack));
-                self.send_batch(batch, answer.into_iter().collect(), Taken::of(self));
+                self.send_batch(batch, answer.into_iter().collect(), BytesInFlight::of(self));
             }
         }
         Ok(())
     }
 
-    /// Submits a batch; its answers are given when it is durable, or before where that was asked
-    /// for.
-    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>, taken: Taken) {
+    /// Submits a batch. It is answered when it is durable, or before with `persist_mode` `async`.
+    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>, in_flight: BytesInFlight) {
         if batch.is_empty() && answers.is_empty() {
             return;
         }
-        // What is a duplicate may be one of a message that is not durable yet, which a batch
-        // without writes waits for.
+        // The original of a duplicate may not be durable yet: a batch without writes waits for it.
         if self.config.borrow().persist_mode == PersistMode::Async {
             batch.wait_for_others();
             drop(self.store.submit(batch));
-            return self.tell(answers);
+            return self.send_answers(answers);
         }
         let answers = Rc::new(RefCell::new(answers));
         let (stream, waiting) = (self.clone(), answers.clone());
-        batch.on_durable(move || stream.tell(waiting.take()));
+        batch.on_durable(move || stream.send_answers(waiting.take()));
         let (stream, commit) = (self.clone(), self.store.submit(batch));
         platform::spawn(async move {
             let outcome = commit.await;
-            drop(taken);
+            drop(in_flight);
             if let Err(cause) = outcome {
                 let cause = Error::from(cause);
                 for answer in answers.take() {
                     match answer {
-                        Answer::Ack(reply, _) => stream.tell_refusal(&reply, &cause),
+                        Answer::Ack(reply, _) => stream.send_refusal(&reply, &cause),
                         Answer::Fast { id, reply, .. } => stream.fast_failed(&id, &reply, &cause),
                     }
                 }
@@ -182,7 +180,7 @@ impl Stream {
         });
     }
 
-    fn tell(&self, answers: Vec<Answer>) {
+    fn send_answers(&self, answers: Vec<Answer>) {
         for answer in answers {
             match answer {
                 Answer::Ack(reply, ack) => self.answer(&reply, &ack),

@@ -1,5 +1,5 @@
-//! Letting go of messages other than by acknowledgement: limits, age, purges, and what no consumer
-//! needs any longer.
+//! Enforcing limits: removing messages by number, size and age, by purges, and those that no
+//! consumer needs any longer.
 
 use std::rc::{Rc, Weak};
 
@@ -15,7 +15,7 @@ use crate::{
     store::{Batch, Direction},
 };
 
-/// How many messages are let go of in one batch.
+/// How many messages are removed in one batch.
 const CHUNK: usize = 256;
 /// After how many milliseconds it is tried again where that failed.
 const RETRY: u64 = 10_000;
@@ -31,16 +31,16 @@ pub(in crate::queue) async fn keep_within_limits(stream: Weak<Stream>) {
         let mut next = match strong.enforce_limits().await {
             Ok(()) => strong.next_expiry.get(),
             Err(cause) => {
-                tracing::error!("a stream can't let go of messages: {cause}");
+                tracing::error!("the limits of a stream can't be enforced: {cause}");
                 strong.clock.now() + RETRY
             }
         };
         if let Err(cause) = strong.collect_garbage().await {
-            tracing::error!("a stream can't clear away what went: {cause}");
+            tracing::error!("removed messages can't be deleted: {cause}");
             next = next.min(strong.clock.now() + RETRY);
         }
         let expiry = strong.clock.sleep_until(next);
-        // Only the bell keeps this alive, and it goes with the stream.
+        // Only the bell keeps the task alive, and it goes with the stream.
         drop(strong);
         match select(check_limits, expiry).await {
             Either::Left(_) | Either::Right(_) => {}
@@ -49,7 +49,7 @@ pub(in crate::queue) async fn keep_within_limits(stream: Weak<Stream>) {
 }
 
 impl Stream {
-    /// Whether there may be messages to let go of now.
+    /// Whether there may be messages to remove now.
     pub(in crate::queue) fn exceeds_limits(&self) -> bool {
         let (counts, config) = (self.counts.borrow(), self.config.borrow());
         counts.check_interest
@@ -61,12 +61,12 @@ impl Stream {
             || self.next_expiry.get() <= self.clock.now()
     }
 
-    /// Has nobody see what the stream should not hold.
+    /// Enforces the limits before messages are shown.
     pub(in crate::queue) async fn within_limits(self: &Rc<Self>) -> Result<()> {
         if self.exceeds_limits() { self.enforce_limits().await } else { Ok(()) }
     }
 
-    /// Lets go of what the stream should not hold.
+    /// Enforces the limits.
     pub(in crate::queue) async fn enforce_limits(self: &Rc<Self>) -> Result<()> {
         let _admin = self.admin.lock().await;
         if self.deleted.get() {
@@ -107,16 +107,16 @@ impl Stream {
             }
             rows.truncate(count);
             if rows.is_empty() {
-                // The rest is not durable yet; its publishes ring again.
+                // The rest is not durable yet; the limits are checked again when it is.
                 return Ok(());
             }
             self.remove(rows, Batch::new()).await?;
         }
     }
 
-    /// Removes what is too old, does what is due, and finds out when there is more of that.
+    /// Removes what has expired, runs the timers that are due, and finds out when to do so next.
     async fn expire(self: &Rc<Self>) -> Result<()> {
-        // Who asks meanwhile waits, and does not see what is half done.
+        // Readers wait meanwhile.
         self.expiring.set(true);
         self.next_expiry.set(u64::MAX);
         let timers = self.run_timers().await;
@@ -135,7 +135,7 @@ impl Stream {
         }
     }
 
-    /// Removes what is older than the stream's `max_age`; returns when there is more of that.
+    /// Removes messages older than the stream's `max_age`; returns when the next one expires.
     async fn enforce_max_age(self: &Rc<Self>) -> Result<u64> {
         let max_age = self.config().max_age.as_millis() as u64;
         if max_age == 0 {
@@ -148,7 +148,7 @@ impl Stream {
             let rows = self.rows(from, visible, Direction::Forward, CHUNK).await?;
             let (mut expired, mut next) = (0, None);
             for (place, row) in rows.iter().enumerate() {
-                // How old a damaged message is, is not known: it goes with those after it.
+                // The age of a damaged message is not known: it is removed with those after it.
                 let Some(message) = &row.message else { continue };
                 let expiry = message.time + max_age;
                 if expiry > now {
@@ -168,7 +168,7 @@ impl Stream {
         }
     }
 
-    /// Removes what no consumer needs any longer.
+    /// Removes messages that no consumer needs any longer.
     async fn remove_without_interest(self: &Rc<Self>) -> Result<()> {
         let (mut from, asked) = {
             let counts = self.counts.borrow();

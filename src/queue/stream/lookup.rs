@@ -1,4 +1,4 @@
-//! Looking up what a publish has to know of subjects before it is checked.
+//! Looking up what the checks of a publish need to know of subjects.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::{
     store::Direction,
 };
 
-/// Whether whoever looks something up holds the stream's lock.
+/// Whether the caller holds the stream's lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::queue) enum Admin {
     Free,
@@ -16,12 +16,12 @@ pub(in crate::queue) enum Admin {
 }
 
 impl Stream {
-    /// Whether what a publish has to know of subjects is not known yet.
+    /// Whether something has to be looked up for a publish.
     pub(super) fn is_cold(&self, published: &str, headers: &[u8]) -> bool {
         !self.unknown_subjects(published, headers).is_empty()
     }
 
-    /// Looks up what a publish has to know of subjects.
+    /// Looks up what a publish needs to know of subjects.
     pub(in crate::queue) async fn prepare(
         self: &Rc<Self>,
         published: &str,
@@ -30,7 +30,7 @@ impl Stream {
         self.prepare_all(std::iter::once((published, headers)), Admin::Free).await
     }
 
-    /// The same for who holds the stream's lock.
+    /// The same for a caller that holds the stream's lock.
     pub(super) async fn prepare_own(
         self: &Rc<Self>,
         published: &str,
@@ -39,7 +39,7 @@ impl Stream {
         self.prepare_all(std::iter::once((published, headers)), Admin::Held).await
     }
 
-    /// Looks up what publishes of these subjects and headers have to know, all of it together.
+    /// Looks up what several publishes need to know.
     pub(in crate::queue) async fn prepare_all<'m>(
         self: &Rc<Self>,
         messages: impl Iterator<Item = (&'m str, &'m [u8])> + Clone,
@@ -102,7 +102,7 @@ impl Stream {
             let base = self.counts.borrow().last;
             self.until_visible(base).await;
             if !self.purges.borrow().is_empty() {
-                // What was purged is not to be found.
+                // Purged messages must not be found.
                 let _admin = match admin {
                     Admin::Free => Some(self.admin.lock().await),
                     Admin::Held => None,

@@ -1,4 +1,4 @@
-//! Counting the messages that can't be read as lost.
+//! Counting messages that can't be read as lost.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::{
 const CHUNK: usize = 1024;
 
 impl Stream {
-    /// Counts what was found to be damaged as lost: the index says what there was.
+    /// Counts damaged messages as lost: the index has their subjects and sizes.
     pub(super) async fn count_lost(self: &Rc<Self>) -> Result<()> {
         let found = std::mem::take(&mut self.damage.borrow_mut().found);
         if found.is_empty() {
@@ -22,7 +22,7 @@ impl Stream {
         let KeyRange { mut start, end } = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
-            // Without the index it is not known what there was.
+            // Without the index these are not known.
             let rows = self.index_rows(range, Direction::Forward, CHUNK).await?;
             let rows = rows.unwrap_or_default();
             let Some((last, _)) = rows.last() else { break };

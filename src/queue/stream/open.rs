@@ -1,4 +1,4 @@
-//! Opening what the store holds. Messages are not read.
+//! Opening a stream that the store holds. Messages are not read.
 
 use std::{collections::BTreeMap, rc::Rc};
 

@@ -13,7 +13,7 @@ pub struct PubAck {
     pub sequence: u64,
     /// Whether a message of that id was stored before; `sequence` is its number then.
     pub duplicate: bool,
-    /// What the counter counts now. ADR-49
+    /// The total of the counter. ADR-49
     pub value: Option<String>,
     /// The atomic or fast batch that ends with the message, and how many messages that has. ADR-50
     pub batch: Option<(Rc<str>, u64)>,

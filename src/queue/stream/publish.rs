@@ -1,4 +1,4 @@
-//! Publishing: what a message is checked for, and what its batch then does to the stream.
+//! Publishing: checking a message, and storing it with a batch.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -36,7 +36,8 @@ impl Stream {
         }
     }
 
-    /// Stores a message with the batch. What it needs to know of subjects must have been looked up.
+    /// Stores a message with the batch. What the checks need to know of subjects must have been
+    /// looked up.
     pub(in crate::queue) fn publish(
         self: &Rc<Self>,
         batch: &mut Batch,
@@ -112,7 +113,7 @@ impl Stream {
         if let (Some(Ttl::Seconds(seconds)), true) = (directives.ttl, config.allow_msg_ttl) {
             let least = config.least_ttl();
             if seconds < least {
-                // Otherwise the mark of the subject's end could be missed.
+                // Otherwise its delete marker could be missed.
                 let plain = Block(&headers).without(|name| name == names::TTL);
                 headers = Block(&plain).with(names::TTL, &least.to_string()).into();
             }
@@ -172,7 +173,7 @@ impl Stream {
         Ok(PubAck { value, ..self.ack(sequence, false) })
     }
 
-    /// What a message becomes that adds to the counter of its subject.
+    /// The message as it is stored that adds to the counter of its subject.
     fn add_to_counter(
         &self,
         increment: &str,
@@ -190,12 +191,12 @@ impl Stream {
         before.add(increment, headers, payload, subject)
     }
 
-    /// The number of a message that is on its way, and of which so many bytes are to be stored.
+    /// The sequence number of a message of which so many bytes are to be stored.
     fn next_sequence(&self, origin: Origin, stored: Option<u64>) -> u64 {
         let mut counts = self.counts.borrow_mut();
         let next = counts.last + 1;
         let sequence = match origin {
-            // What the origin has not any longer is left out.
+            // Numbers of messages that the origin has deleted are skipped.
             Origin::Mirror { sequence, .. } => sequence.max(next),
             _ => next,
         };
@@ -212,7 +213,7 @@ impl Stream {
         PubAck { stream: self.name.clone(), sequence, duplicate, value: None, batch: None }
     }
 
-    /// Whether a stream that discards nothing has room.
+    /// Checks that a stream with `discard` `new` has room.
     fn check_room(
         &self,
         config: &StreamConfig,

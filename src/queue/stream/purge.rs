@@ -1,5 +1,5 @@
-//! Purging, and deleting single messages. A purge is decided with one row; what it takes with it
-//! goes bit by bit, after a restart too, and nobody is shown it meanwhile.
+//! Purging, and deleting single messages. A purge is decided with one row; the messages are removed
+//! bit by bit, after a restart too, and are not shown meanwhile.
 
 use std::rc::Rc;
 
@@ -15,10 +15,10 @@ use crate::{
     store::{Batch, Direction, Table},
 };
 
-/// How many messages are let go of in one batch.
+/// How many messages are removed in one batch.
 const CHUNK: usize = 256;
 
-/// What of a stream is purged: everything by default.
+/// What is purged: everything by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Purge {
@@ -69,12 +69,13 @@ impl Stream {
         Ok(purged)
     }
 
-    /// Has consumers go on after what was purged of `filter`, when `last` was the last message.
+    /// Makes consumers go on after the messages that were purged, of `filter` and up to `last`.
     async fn pass_over(self: &Rc<Self>, filter: &str, last: u64) -> Result<()> {
         self.find_first().await?;
         let first = {
             let counts = self.counts.borrow();
-            // What is under way is still to be delivered, and what failed may come again.
+            // Messages in flight are still to be delivered, and numbers of failed ones are used
+            // again.
             let last = if counts.in_flight.is_empty() { counts.last } else { last };
             counts.first.min(last + 1)
         };
@@ -91,7 +92,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Gives the next message at least this sequence number.
+    /// Makes the next message have at least this sequence number.
     pub(super) async fn skip_to(self: &Rc<Self>, sequence: u64) -> Result<()> {
         {
             let mut counts = self.counts.borrow_mut();
@@ -118,7 +119,7 @@ impl Stream {
         (id, row)
     }
 
-    /// Lets go of everything that purges decided; the stream's lock is held.
+    /// Carries out all purges; the stream's lock is held.
     pub(super) async fn finish_purges(self: &Rc<Self>) -> Result<()> {
         loop {
             let next = self.purges.borrow().first_key_value().map(|(id, row)| (*id, row.clone()));
@@ -153,7 +154,7 @@ impl Stream {
         let literal = subject::is_literal(&purge.filter);
         let (mut from, mut to) = (self.counts.borrow().first, purge.below - 1);
         let (mut keep, mut purged) = (purge.keep, 0);
-        // What stays is found from the end; where nothing stays, the oldest go first.
+        // From the end when some stay, and otherwise the oldest first.
         let direction = if keep > 0 { Direction::Backward } else { Direction::Forward };
         while from <= to {
             let mut removal = Removal::of_purge(self);

@@ -1,10 +1,10 @@
-//! Purges as they are stored: what they take with them goes after that.
+//! Purges as they are stored, to be carried out later.
 
 use serde::{Deserialize, Serialize};
 
 use crate::queue::config::LAST_SEQUENCE;
 
-/// Messages that are to go.
+/// Messages to remove.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PurgeRow {
     pub(super) filter: String,
@@ -14,7 +14,7 @@ pub(super) struct PurgeRow {
     /// Whether so many are kept of each subject.
     #[serde(default)]
     pub(super) each: bool,
-    /// Whether the counts tell of it already: only the rows are left.
+    /// Whether the counts are without the messages already, so that only rows are left to delete.
     #[serde(default)]
     pub(super) garbage: bool,
 }
@@ -30,12 +30,12 @@ impl PurgeRow {
         Self { filter: ">".to_owned(), below, keep, each: true, garbage: false }
     }
 
-    /// Everything, of which only the rows are left.
+    /// Everything, with only the rows left to delete.
     pub(super) fn of_garbage(below: u64) -> Self {
         Self { garbage: true, ..Self::of_all(below) }
     }
 
-    /// One as it is stored, if it can be.
+    /// Reads a row.
     pub(super) fn read(row: &[u8]) -> Option<Self> {
         let row: Self = serde_json::from_slice(row).ok()?;
         Some(row).filter(|row| row.below <= LAST_SEQUENCE + 1)

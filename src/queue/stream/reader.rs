@@ -1,5 +1,5 @@
-//! Reading a stream's messages. Damaged ones are noted here and stepped over by everybody else; what is
-//! stored of them stays where it is.
+//! Reading a stream's messages. Damaged ones are noted here, and skipped by everybody else; their
+//! rows stay where they are.
 
 use bytes::Bytes;
 
@@ -18,16 +18,16 @@ use crate::{
 
 /// How many rows are read at once.
 const CHUNK: usize = 1024;
-/// How many damaged stretches may be found by one reading.
+/// How many damaged ranges one call may find.
 const MOST_ATTEMPTS: usize = 64;
 
 impl Stream {
-    /// What was read; nothing where that can't be read, which is logged and stops nobody.
+    /// What was read, or the default where it can't be read, which is logged.
     pub(in crate::queue) fn unless_damaged<T: Default>(&self, read: Readable<T>) -> T {
         or_log(read, format_args!("something of stream {}", self.name)).unwrap_or_default()
     }
 
-    /// At most `limit` messages from `from` to `to`, both in, as they are stored.
+    /// At most `limit` messages from `from` to `to`, both included.
     pub(in crate::queue) async fn rows(
         &self,
         from: u64,
@@ -39,7 +39,7 @@ impl Stream {
         self.stored_rows(from, to, direction, limit).await
     }
 
-    /// The same, with rows of messages that were removed and are not deleted yet.
+    /// The same, with removed messages whose rows are not deleted yet.
     pub(super) async fn stored_rows(
         &self,
         from: u64,
@@ -136,7 +136,7 @@ impl Stream {
         Ok(row.unwrap_or_default())
     }
 
-    /// A message that can be read, whether it is to be seen or not.
+    /// A message that can be read, even if it is not visible or being removed.
     pub(in crate::queue) async fn read(&self, sequence: u64) -> Result<Option<Stored>> {
         let row = self.row(sequence).await?;
         Ok(row.and_then(|row| self.decode(sequence, &row).message))
@@ -155,9 +155,9 @@ impl Stream {
         Ok(message.filter(|_| !self.counts.borrow().removing.contains(&sequence)))
     }
 
-    /// Finds a stretch that can't be read and that is known to be between `from` and `to`.
+    /// Finds a range that can't be read, which is known to be between `from` and `to`.
     async fn find_damage(&self, from: u64, to: u64, direction: Direction) -> Result<()> {
-        // The stretch that was to be read first and can't be.
+        // The first part that can't be read, in the direction of reading.
         let (mut low, mut high) = (from, to);
         let window = CHUNK as u64;
         loop {
@@ -180,7 +180,7 @@ impl Stream {
             if self.is_damaged(low, middle).await? { high = middle } else { low = middle + 1 }
         }
         let point = low;
-        // How far the record reaches from there.
+        // How far the damaged record reaches from there.
         let (mut start, mut outside) = (point, from);
         while outside < start {
             let middle = outside + (start - outside) / 2;
@@ -196,7 +196,7 @@ impl Stream {
             if self.is_damaged(middle, middle).await? { end = middle } else { outside = middle - 1 }
         }
         if end >= self.counts.borrow().visible() {
-            // What comes next has its place in the same record.
+            // The next messages are in the same record.
             end = u64::MAX;
         }
         self.damage.borrow_mut().add_stretch(start, end);

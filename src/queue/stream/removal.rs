@@ -15,7 +15,8 @@ pub(in crate::queue) struct Removal {
     /// What the consumers lose by it.
     interest: Option<Box<dyn InterestRemoval>>,
     stage: Stage,
-    /// Whether advisories tell of what was not acknowledged. They do not where a purge was asked for.
+    /// Whether there are advisories of messages that were not acknowledged. After a purge there are
+    /// none.
     advise: bool,
 }
 
@@ -98,7 +99,7 @@ impl Removal {
             if !counts.removing.insert(sequence) {
                 return;
             }
-            // What is lost was subtracted when that was found out.
+            // A lost message was subtracted when it was found to be lost.
             if !counts.lost.remove(&sequence) {
                 counts.subtract(sequence, size);
             }

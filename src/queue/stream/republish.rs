@@ -1,4 +1,4 @@
-//! What is stored is published again, where a stream says so.
+//! Republishing stored messages.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::queue::{
 };
 
 impl Stream {
-    /// The message as it is published again once it is durable.
+    /// The message to republish once it is durable.
     pub(super) fn republication(
         &self,
         publish: &Publish,

@@ -10,14 +10,14 @@ use crate::{
     store::Key,
 };
 
-/// What the formats of a message are known by: the first had no checksum.
+/// The formats of a message: the first had no checksum.
 const PLAIN: u8 = 1;
 const CHECKED: u8 = 2;
-/// The last time of a message, in milliseconds: it can be told in nanoseconds.
+/// The last possible time of a message, in milliseconds: as nanoseconds it still fits.
 const LAST_TIME: u64 = u64::MAX / 1_000_000 / 2;
 /// Format byte and checksum.
 const HEAD: usize = 5;
-/// What the formats of the counts are known by.
+/// The formats of the counts.
 const SHORT_STATE: u64 = 1;
 const STATE: u64 = 2;
 
@@ -38,7 +38,7 @@ pub(in crate::queue) fn id_key(stream: u64, time: u64, sequence: u64) -> Key {
     Key::new().u64(stream).u64(time).u64(sequence)
 }
 
-/// Where the messages of a subject are in the index.
+/// The prefix of a subject in the index.
 pub(in crate::queue) fn subject_key(stream: u64, subject: &str) -> Key {
     Key::new().u64(stream).str(subject)
 }
@@ -55,12 +55,12 @@ pub(in crate::queue) fn decode_size(row: &[u8]) -> u64 {
     Reader(row).number().unwrap_or(0)
 }
 
-/// How far a source was copied, and when that stream was made.
+/// The position in a source, and when that stream was created.
 pub(in crate::queue) fn encode_position(position: u64, made: u64) -> Vec<u8> {
     Writer::default().number(position).number(made).finish()
 }
 
-/// The same; 0 where it is not known when the stream was made.
+/// The same; 0 where it is not known when the stream was created.
 pub(in crate::queue) fn decode_position(row: &[u8]) -> Option<(u64, u64)> {
     let mut row = Reader(row);
     Some((row.number()?, row.number().unwrap_or(0)))
@@ -100,7 +100,7 @@ pub(in crate::queue) struct MessageRow<'a> {
 }
 
 impl<'a> MessageRow<'a> {
-    /// `None` when it is none of ours, or damaged.
+    /// `None` when it is damaged.
     pub(in crate::queue) fn decode(row: &'a [u8]) -> Option<Self> {
         let content = match row.split_first()? {
             (&PLAIN, content) => content,
@@ -132,7 +132,7 @@ pub(in crate::queue) struct StateRow<'a> {
     pub(in crate::queue) messages: u64,
     pub(in crate::queue) bytes: u64,
     pub(in crate::queue) check_interest: bool,
-    /// Consumer → how many messages have been for it since it was made.
+    /// Consumer → how many messages there have been for it.
     pub(in crate::queue) matched: BTreeMap<u64, u64>,
     /// When the last message was stored.
     pub(in crate::queue) last_time: u64,

@@ -20,11 +20,11 @@ use crate::{
     store::Batch,
 };
 
-/// What `Nats-Schedule-Next` says when the schedule is over.
+/// The value of `Nats-Schedule-Next` when the schedule is over.
 const PURGE: &str = "purge";
 
 impl Stream {
-    /// When a client's message is due that is a schedule.
+    /// When a client's message is due, if it is a schedule.
     pub(super) fn check_schedule(
         &self,
         config: &StreamConfig,
@@ -107,7 +107,8 @@ impl Stream {
         }
     }
 
-    /// Publishes what a schedule says that was due at `at`, with the batch that ends its timer.
+    /// Publishes the message of a schedule that was due at `at`, with the batch that deletes its
+    /// timer.
     pub(super) async fn fire(
         self: &Rc<Self>,
         mut timer: Batch,
@@ -121,7 +122,7 @@ impl Stream {
         else {
             return Ok(self.store.commit(timer).await?);
         };
-        // The schedule's own content stands in for a source without messages.
+        // Without a message of its source the schedule's own content is published.
         let source = match block.get(names::SCHEDULE_SOURCE) {
             Some(source) if !source.is_empty() => self.get_last(source).await?,
             _ => None,

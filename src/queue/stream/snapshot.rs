@@ -1,8 +1,9 @@
-//! Snapshots: a stream with its messages and consumers as bytes, and a stream made of such bytes.
+//! Snapshots: a stream with its messages and consumers as bytes, and the restoring of such bytes.
 //!
-//! A snapshot is the rows of the stream as they are stored, each with its checksum: first the counts,
-//! which say how far it goes, at last a row of no table, without which it is not whole. What was
-//! removed while it was made is missing in it; counts are made anew when it is restored.
+//! A snapshot has the rows of the stream as they are stored, each with a checksum: first the
+//! counts, which have its last sequence number, and at the end a row of no table, without which it
+//! is not complete. Messages that are removed while it is made are missing in it; the counts are
+//! made anew when it is restored.
 
 use std::{collections::VecDeque, rc::Rc};
 
@@ -26,17 +27,17 @@ use crate::{
 
 /// What a snapshot begins with.
 const MAGIC: &[u8; 8] = b"NEURITE1";
-/// What a row is of, the lengths of its key and its value, and their checksum.
+/// The table of a row, the lengths of its key and its value, and their checksum.
 const HEAD: usize = 13;
 /// The row at the end.
 const END: u8 = 0;
 /// How many rows are read at once, and how many bytes are written at once.
 const CHUNK: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
-/// No row is longer: a message is at most as long as a client may send it.
+/// The longest row. Messages are shorter.
 const MAX_ROW: usize = 1 << 27;
 
-/// The rows of a stream that are told, the counts first.
+/// The tables in a snapshot, the counts first.
 const TABLES: [Table; 8] = [
     Table::QueueStates,
     Table::QueueConsumers,
@@ -48,7 +49,7 @@ const TABLES: [Table; 8] = [
     Table::QueueMessageIds,
 ];
 
-/// What the last row says.
+/// The row at the end.
 #[derive(Default, Serialize, Deserialize)]
 struct End {
     created: u64,
@@ -64,7 +65,7 @@ pub(in crate::queue) struct Snapshot {
     buffer: BytesMut,
 }
 
-/// A stream that is made of a snapshot. What was written of it is deleted when this is dropped, unless
+/// A stream that is being restored. What was written of it is deleted when this is dropped, unless
 /// it was kept.
 pub(in crate::queue) struct Restored {
     stream: Rc<Stream>,
@@ -109,7 +110,7 @@ impl Snapshot {
         let Some(&table) = self.tables.front() else { return Ok(false) };
         let prefix: Vec<u8> = row::stream_key(self.stream.id).into();
         let end = match table {
-            // What was stored later is not told.
+            // Later messages are not part of it.
             Table::QueueMessages => row::message_key(self.stream.id, self.last + 1).into(),
             _ => KeyRange::prefix(&prefix).end.unwrap_or_default(),
         };
@@ -119,7 +120,7 @@ impl Snapshot {
             if table == Table::QueueConsumers && configurations::is_of_stream(key) {
                 continue;
             }
-            self.tell(table as u8, &key[prefix.len()..], value);
+            self.write_row(table as u8, &key[prefix.len()..], value);
         }
         if rows.len() == CHUNK
             && let Some((newest, _)) = rows.last()
@@ -132,13 +133,13 @@ impl Snapshot {
                 let created = self.stream.created;
                 let end = End { created, next_consumer: self.stream.next_consumer.get() };
                 // Numbers have a JSON form.
-                self.tell(END, b"", &serde_json::to_vec(&end).unwrap_or_default());
+                self.write_row(END, b"", &serde_json::to_vec(&end).unwrap_or_default());
             }
         }
         Ok(true)
     }
 
-    fn tell(&mut self, table: u8, key: &[u8], value: &[u8]) {
+    fn write_row(&mut self, table: u8, key: &[u8], value: &[u8]) {
         self.buffer.extend_from_slice(&[table]);
         for number in [key.len() as u32, value.len() as u32, checksum(key, value)] {
             self.buffer.extend_from_slice(&number.to_be_bytes());
@@ -156,7 +157,7 @@ fn checksum(key: &[u8], value: &[u8]) -> u32 {
 }
 
 impl Restored {
-    /// Begins to make the stream: until it is whole it is stored like one that was deleted.
+    /// Begins to restore the stream: until it is complete it is stored like one that was deleted.
     pub(in crate::queue) async fn begin(stream: Rc<Stream>) -> Result<Self> {
         stream.deleted.set(true);
         let mut batch = Batch::new();
@@ -172,7 +173,7 @@ impl Restored {
         })
     }
 
-    /// Takes in the next bytes of the snapshot.
+    /// Takes the next bytes of the snapshot.
     ///
     /// # Errors
     /// 10062 when it is none; when the store can't be written.
@@ -241,7 +242,7 @@ impl Restored {
         if table == Table::QueueStates {
             let state = StateRow::decode(&value).filter(|state| state.first <= state.last + 1);
             let state = state.ok_or_else(|| refused("corrupt snapshot"))?;
-            // What is there is counted as it comes.
+            // Messages are counted as they come.
             self.state = Some(StateRow { messages: 0, bytes: 0, check_interest: true, ..state });
             return Ok(());
         }
@@ -261,8 +262,7 @@ impl Restored {
         Ok(())
     }
 
-    /// Whether a row may have this key: the counts come first, and no number is higher than those
-    /// that are given out.
+    /// Whether a row may have this key: the counts come first, and numbers are in their range.
     fn fits(&self, table: Table, key: &[u8]) -> bool {
         let is_numbered = (1..=LAST_SEQUENCE).contains(&row::sequence(key));
         match table {
@@ -276,7 +276,7 @@ impl Restored {
         }
     }
 
-    /// The stream's row, and a batch that makes the stream whole, when the snapshot is.
+    /// The stream's row, and a batch that completes the stream, when the snapshot is complete.
     ///
     /// # Errors
     /// 10062 when something is missing.

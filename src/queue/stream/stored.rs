@@ -20,7 +20,7 @@ pub(in crate::queue) struct Stored {
 #[derive(Clone, Debug)]
 pub(in crate::queue) struct StoredRow {
     pub(in crate::queue) sequence: u64,
-    /// Nothing when it is damaged, which the reader has noted.
+    /// `None` when it is damaged, which the reader has noted.
     pub(in crate::queue) message: Option<Stored>,
 }
 
@@ -37,7 +37,7 @@ impl Stored {
     }
 
     pub(in crate::queue) fn subject(&self) -> &str {
-        // It was text when it was decoded.
+        // Decoding has checked that it is UTF-8.
         std::str::from_utf8(&self.subject).unwrap_or_default()
     }
 

@@ -1,8 +1,8 @@
-//! What is known in memory of the newest messages of subjects, so that a publish can be checked
-//! against them, and take their place, without reading.
+//! The newest messages of subjects, kept in memory so that a publish can be checked against them,
+//! and take their place, without reading.
 //!
-//! A subject is looked up when a publish first needs it and kept up to date from then on. What is
-//! known includes publishes whose batch is not submitted yet.
+//! A subject is looked up when a publish first needs it and kept up to date from then on, including
+//! publishes whose batch is not submitted yet.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +14,7 @@ use crate::queue::subject;
 
 /// How many subjects are known at most.
 const MOST: usize = 16 * 1024;
-/// And how many with wildcards: each publish looks through them.
+/// How many with wildcards: each publish goes through them.
 const MOST_FILTERS: usize = 16;
 /// How many messages of a subject are known where their number is not limited.
 const SOME: usize = 4;
@@ -22,7 +22,7 @@ const SOME: usize = 4;
 #[derive(Default)]
 pub(super) struct Subjects {
     known: HashMap<Rc<str>, Subject>,
-    /// Subjects with wildcards, which expectations may be about.
+    /// Subjects with wildcards, which expectations may have.
     filters: Vec<(Rc<str>, Subject)>,
 }
 
@@ -31,20 +31,21 @@ pub(super) struct Subjects {
 pub(super) struct Subject {
     /// Sequence number and size, oldest first.
     newest: VecDeque<(u64, u64)>,
-    /// Whether they were looked up; otherwise only those published since then are here.
+    /// Whether they were looked up. While that goes on, only those published since its beginning
+    /// are here.
     loaded: bool,
     /// Whether there are no others.
     complete: bool,
-    /// Whether messages went while they were looked up.
+    /// Whether messages were removed while they were looked up.
     stale: bool,
-    /// What the last message counts. ADR-49
+    /// The total in the last message. ADR-49
     total: Option<Rc<Total>>,
     /// Whether the last message is a schedule. ADR-51
     schedule: bool,
 }
 
 impl Subjects {
-    /// What is known of a subject that was looked up.
+    /// A subject that was looked up.
     pub(super) fn get(&self, subject: &str) -> Option<&Subject> {
         let known = self.known.get(subject).or_else(|| {
             self.filters.iter().find(|(filter, _)| **filter == *subject).map(|(_, known)| known)
@@ -52,8 +53,9 @@ impl Subjects {
         known.filter(|known| known.loaded)
     }
 
-    /// Notes a publish under way; returns the messages that it takes the place of when the subject
-    /// may have `limit` messages, or `None` when these are not known, which for `whole` means all.
+    /// Adds a publish in flight. Returns the messages that it takes the place of when the subject
+    /// may have `limit` messages, or `None` when these are not known; with `whole` all of them have
+    /// to be.
     pub(super) fn publish(
         &mut self,
         literal: &str,
@@ -73,22 +75,22 @@ impl Subjects {
         }
     }
 
-    /// Notes that a publish was taken back.
+    /// Removes a publish that was taken back.
     pub(super) fn take_back(&mut self, literal: &str, sequence: u64) {
         self.each(literal, |known| {
             known.remove(sequence);
             known.total = None;
-            // What was before is looked up again.
+            // The messages before are looked up again.
             known.loaded &= known.complete;
         });
     }
 
-    /// Notes that a message goes.
+    /// Removes a message.
     pub(super) fn remove(&mut self, literal: &str, sequence: u64) {
         self.each(literal, |known| known.remove(sequence));
     }
 
-    /// Notes that a message stays that was to go.
+    /// Puts back a message that was to be removed.
     pub(super) fn restore(&mut self, literal: &str, sequence: u64, size: u64) {
         self.each(literal, |known| {
             let place = known.newest.partition_point(|(other, _)| *other < sequence);
@@ -122,8 +124,8 @@ impl Subjects {
         }
     }
 
-    /// Forgets subjects when many are known. What is looked up for one publish must not make room
-    /// for itself: it would be forgotten over the rest that the publish has to know.
+    /// Forgets subjects when many are known. This must be called before the lookups for a publish
+    /// and not between them: what one finds must not be forgotten for the next.
     pub(super) fn make_room(&mut self) {
         if self.known.len() >= MOST {
             self.known.retain(|_, known| !known.loaded);
@@ -177,7 +179,7 @@ impl Subjects {
         &mut self.filters[place].1
     }
 
-    /// Notes that a purge was decided: nothing is left of a subject, or of all.
+    /// A purge was decided: no messages are left of a subject, or of all.
     pub(super) fn purge(&mut self, of: Option<&str>) {
         for (literal, known) in &mut self.known {
             if of.is_none_or(|of| of == &**literal) {
@@ -197,7 +199,7 @@ impl Subjects {
     pub(super) fn forget_all(&mut self) {
         self.known.retain(|_, known| !known.loaded);
         self.filters.retain(|(_, known)| !known.loaded);
-        // Those that are being looked up are looked up again.
+        // Lookups in progress are done again.
         let filters = self.filters.iter_mut().map(|(_, known)| known);
         self.known.values_mut().chain(filters).for_each(Subject::look_again);
     }
@@ -214,7 +216,7 @@ impl Subject {
         self.newest.len()
     }
 
-    /// What the last message counts.
+    /// The total in the last message.
     pub(super) fn total(&self) -> Option<&Rc<Total>> {
         self.total.as_ref()
     }
@@ -253,7 +255,7 @@ impl Subject {
             return Some(Vec::new());
         };
         let evicted = self.newest.len().saturating_sub(limit);
-        // What had more than it may have, since that was lowered, may have more than is known.
+        // When the limit was lowered, there may be more messages than are known.
         let all_known = self.complete || !whole && evicted <= 1;
         (self.loaded && all_known).then(|| self.newest.drain(..evicted).collect())
     }

@@ -1,5 +1,4 @@
-//! What happens to messages at a time of their own: they expire, or are schedules that are due.
-//! ADR-43, ADR-51
+//! Timers of messages: they expire, or are schedules that are due. ADR-43, ADR-51
 
 use std::rc::Rc;
 
@@ -21,18 +20,18 @@ use crate::{
     store::{Batch, Direction, KeyRange, KeyReader, Table},
 };
 
-/// How many timers are looked at at once.
+/// How many timers are read at once.
 const CHUNK: usize = 256;
 
 impl Stream {
-    /// Does what is due; returns when there is more of that.
+    /// Runs the timers that are due; returns when the next one is.
     pub(super) async fn run_timers(self: &Rc<Self>) -> Result<u64> {
         let prefix = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let now = self.clock.now();
             let (table, range) = (Table::QueueTimers, prefix.clone());
             let rows = reader::scan(&self.store, table, range, Direction::Forward, CHUNK).await?;
-            // What is due at a time that can't be read stays; everything else goes on.
+            // Timers that can't be read stay; everything else goes on.
             let rows = self.unless_damaged(rows);
             let mut expired = Vec::new();
             let mut fired = Batch::new();
@@ -69,7 +68,8 @@ impl Stream {
         }
     }
 
-    /// Removes messages whose time is over, and marks the subjects that end with them.
+    /// Removes expired messages, and leaves delete markers where they were the last of their
+    /// subjects.
     pub(super) async fn remove_expired(self: &Rc<Self>, mut rows: Vec<StoredRow>) -> Result<()> {
         let config = self.config();
         if config.subject_delete_marker_ttl.is_zero() || config.sealed {
@@ -92,7 +92,7 @@ impl Stream {
             .with(names::ROLLUP, "sub")
             .encode();
         for (_, subject) in marked {
-            // The mark takes the place of the message.
+            // The marker takes the place of the message.
             self.subjects.borrow_mut().make_room();
             self.look_up(&subject, Admin::Held).await?;
             let mut batch = Batch::new();
@@ -105,7 +105,7 @@ impl Stream {
     }
 }
 
-/// When a message expires by its own time.
+/// When a message expires by its own time to live.
 fn expires_at(message: &Stored) -> Option<u64> {
     match Directives::read(&message.headers).ttl {
         Some(Ttl::Seconds(seconds)) => {

@@ -1,4 +1,4 @@
-//! Deleting what is left of a deleted stream.
+//! Deleting the rows of a deleted stream.
 
 use super::{base::Stream, row};
 use crate::{

@@ -40,7 +40,7 @@ struct Abandoned<'a> {
 }
 
 impl Stream {
-    /// Takes in a message of an atomic batch.
+    /// Adds a message to an atomic batch.
     pub(super) fn stage(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<Staging> {
         let config = self.config();
         if config.sealed {
@@ -57,13 +57,13 @@ impl Stream {
         let place = place.ok_or(Error::ATOMIC_MISSING_SEQUENCE)?;
         let commit = block.get(names::BATCH_COMMIT);
         let ends = commit == Some("eob");
-        // The end that is no message does not count.
+        // A commit without a message does not count.
         let size = place - usize::from(ends && place > 0);
         let mut batches = self.atomic.borrow_mut();
         let now = self.clock.now();
         if batches.batches.get(id).is_some_and(|staged| staged.deadline <= now) {
             batches.batches.remove(id);
-            self.tell_abandoned(id, "timeout");
+            self.advise_abandoned(id, "timeout");
         }
         if !batches.batches.contains_key(id) {
             if place != 1 {
@@ -78,7 +78,7 @@ impl Stream {
             let staged = Staged { messages: Vec::new(), deadline: 0 };
             batches.batches.insert(id.into(), staged);
         }
-        // It was put there if it was not there.
+        // It was inserted if it was not there.
         let Some((key, mut staged)) = batches.batches.remove_entry(id) else {
             return Err(Error::ATOMIC_INCOMPLETE);
         };
@@ -86,11 +86,11 @@ impl Stream {
             return Err(Error::ATOMIC_INVALID_COMMIT);
         }
         if staged.messages.len() + 1 != place || (place == 1 && ends) {
-            self.tell_abandoned(id, "incomplete");
+            self.advise_abandoned(id, "incomplete");
             return Err(Error::ATOMIC_INCOMPLETE);
         }
         if size > MOST_MESSAGES {
-            self.tell_abandoned(id, "large");
+            self.advise_abandoned(id, "large");
             return Err(Error::atomic_too_large(MOST_MESSAGES));
         }
         if !ends {
@@ -104,13 +104,12 @@ impl Stream {
         staged.deadline = now + PATIENCE;
         batches.batches.insert(key, staged);
         if !std::mem::replace(&mut batches.watched, true) {
-            platform::spawn(give_up(Rc::downgrade(self)));
+            platform::spawn(abandon_stale(Rc::downgrade(self)));
         }
         Ok(Staging::Waits)
     }
 
-    /// Looks up what the messages of a batch have to know, and publishes them into a batch of the
-    /// store.
+    /// Looks up what the checks of the messages need, and publishes them into a batch of the store.
     pub(super) async fn commit_atomic(
         self: &Rc<Self>,
         id: Rc<str>,
@@ -124,7 +123,7 @@ impl Stream {
         Ok((batch, PubAck { batch: Some((id, count)), value: None, ..ack }))
     }
 
-    /// What was published of a batch is taken back when this fails, as the batch is dropped.
+    /// When this fails the store batch is dropped, which takes back what was published.
     fn publish_all(self: &Rc<Self>, batch: &mut Batch, messages: &[CoreMessage]) -> Result<PubAck> {
         let mut written = HashSet::new();
         let mut last = Err(Error::ATOMIC_INCOMPLETE);
@@ -157,15 +156,15 @@ impl Stream {
         last
     }
 
-    /// The last message before the batch of a subject with wildcards, where something is expected of
-    /// one: what the batch itself stores there does not count.
+    /// The last message before the batch of a subject with wildcards that the message has an
+    /// expectation of: messages of the batch itself do not count.
     fn last_before(&self, message: &CoreMessage) -> Result<Option<u64>> {
         let directives = Directives::read(&message.headers);
         let of = directives.expects_of(&message.subject).filter(|of| !subject::is_literal(of));
         of.map(|of| self.known_last(of)).transpose()
     }
 
-    fn tell_abandoned(&self, batch: &str, reason: &str) {
+    fn advise_abandoned(&self, batch: &str, reason: &str) {
         let subject = format!("$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.{}", self.name);
         let about = Abandoned { stream: &self.name, batch, reason };
         let kind = "advisory.v1.stream_batch_abandoned";
@@ -173,8 +172,8 @@ impl Stream {
     }
 }
 
-/// Gives up batches of which nothing comes any more.
-async fn give_up(stream: Weak<Stream>) {
+/// Abandons batches that get no more messages.
+async fn abandon_stale(stream: Weak<Stream>) {
     loop {
         let Some(strong) = stream.upgrade() else { return };
         let now = strong.clock.now();
@@ -193,7 +192,7 @@ async fn give_up(stream: Weak<Stream>) {
             next
         };
         for id in abandoned {
-            strong.tell_abandoned(&id, "timeout");
+            strong.advise_abandoned(&id, "timeout");
         }
         let Some(next) = next else { return };
         let sleep = strong.clock.sleep_until(next);

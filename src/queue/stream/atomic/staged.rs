@@ -8,14 +8,14 @@ use crate::queue::broker::CoreMessage;
 pub(super) const MOST_MESSAGES: usize = 1000;
 pub(super) const MOST_BATCHES: usize = 50;
 pub(in crate::queue::stream) const MAX_ID_LENGTH: usize = 64;
-/// How long nothing may come of a batch, in milliseconds.
+/// After how many milliseconds without a message a batch is abandoned.
 pub(in crate::queue::stream) const PATIENCE: u64 = 10_000;
 
 /// The batches of a stream that wait for their last message.
 #[derive(Default)]
 pub(in crate::queue::stream) struct AtomicBatches {
     pub(super) batches: HashMap<Rc<str>, Staged>,
-    /// Whether somebody looks for those that are given up.
+    /// Whether a task abandons batches that get no more messages.
     pub(super) watched: bool,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Staged {
     pub(super) deadline: u64,
 }
 
-/// What a message of an atomic batch leads to.
+/// What follows from a message of an atomic batch.
 pub(in crate::queue::stream) enum Staging {
     /// It waits for the others.
     Waits,

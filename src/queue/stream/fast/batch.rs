@@ -1,4 +1,4 @@
-//! How far a fast batch is, and at what pace it is acknowledged.
+//! The progress of a fast batch, and the pace at which it is acknowledged.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ pub(super) struct FastBatch {
     /// How many messages at most are acknowledged at once, and how many are now.
     most: u64,
     flow: u64,
-    /// The batch's sequence numbers of the last message that came, that is durable, and that was
+    /// The batch sequence numbers of the last message that came, that is durable, and that was
     /// acknowledged.
     last: u64,
     durable: u64,
@@ -23,14 +23,14 @@ pub(super) struct FastBatch {
     pub(super) pending: u64,
     /// The stream's sequence number of the last durable message.
     stored: u64,
-    /// Where it is acknowledged that the batch has ended: to what ended it.
+    /// The reply subject of the message that ended the batch.
     ended_by: Option<Rc<str>>,
     pub(super) deadline: u64,
 }
 
 /// What is done with a message of a batch.
 pub(super) struct Step {
-    /// What is missing before it: from where, and up to where.
+    /// The gap before it: the first missing sequence number, and the next one that came.
     pub(super) gap: Option<(u64, u64)>,
     pub(super) then: Then,
 }
@@ -38,15 +38,15 @@ pub(super) struct Step {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Store,
-    /// The client is told how far its messages are.
-    Tell,
-    /// Nothing.
+    /// Send an acknowledgement.
+    Acknowledge,
+    /// Do nothing.
     Skip,
-    /// The batch ends before it.
+    /// End the batch before it.
     End,
 }
 
-/// What a client is told as its messages become durable.
+/// The content of an acknowledgement.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
     pub(super) acknowledged: u64,
@@ -60,26 +60,26 @@ impl FastBatch {
             deadline,
             gap_ok: place.gap_ok,
             most: place.flow,
-            // Who is not alone begins slowly.
+            // Beside others a batch begins slowly.
             flow: if others == 0 { place.flow.min(MOST_FLOW) } else { 1 },
             ..Self::default()
         }
     }
 
-    /// Goes on to a message that has come, with this reply subject.
+    /// Adds a message, with its reply subject.
     pub(super) fn step(&mut self, place: Place<'_>, reply: &str) -> Step {
         let expected = self.last + 1;
         if place.operation == Operation::Ping {
-            // It names the last message that was sent.
+            // It has the number of the last message that was sent.
             let gap = (place.sequence > self.last).then_some((expected, place.sequence + 1));
             if gap.is_none() {
-                return Step { gap, then: Then::Tell };
+                return Step { gap, then: Then::Acknowledge };
             }
             if self.gap_ok {
                 self.last = place.sequence;
                 self.settle();
             }
-            return Step { gap, then: if self.gap_ok { Then::Tell } else { Then::End } };
+            return Step { gap, then: if self.gap_ok { Then::Acknowledge } else { Then::End } };
         }
         if self.ended_by.is_some() {
             return Step { gap: None, then: Then::Skip };
@@ -100,15 +100,14 @@ impl FastBatch {
         Step { gap, then: Then::Store }
     }
 
-    /// The last message is not stored, since it is there already; tells whether the batch has no
-    /// other.
+    /// The last message is a duplicate; returns whether the batch has no other.
     pub(super) fn skip(&mut self, place: Place<'_>) -> bool {
         self.settle();
         self.is_alone(place)
     }
 
-    /// The last message is not stored, since it was refused: it is a gap if the batch goes on, and
-    /// no part of it otherwise. Tells whether the batch has no other.
+    /// The last message was refused: it is a gap if the batch goes on, and not part of it
+    /// otherwise. Returns whether the batch has no other.
     pub(super) fn refuse(&mut self, place: Place<'_>, goes_on: bool) -> bool {
         let is_alone = self.is_alone(place);
         if !goes_on {
@@ -122,7 +121,7 @@ impl FastBatch {
         !place.gap_ok && self.last == 1
     }
 
-    /// Where nothing is on its way, everything that came counts as durable.
+    /// While nothing is in flight, everything that came counts as durable.
     fn settle(&mut self) {
         if self.pending == 0 {
             self.durable = self.last;
@@ -137,19 +136,19 @@ impl FastBatch {
         self.settle();
     }
 
-    /// No more comes, which is acknowledged to `reply`.
+    /// Ends the batch; that is acknowledged to `reply`.
     pub(super) fn end(&mut self, reply: &str) {
         self.ended_by.get_or_insert_with(|| reply.into());
     }
 
-    /// When it has ended and everything is durable: to where that is told, the stream's last
-    /// sequence number, and how many messages it had.
+    /// When it has ended and everything is durable: the reply subject, the stream's last sequence
+    /// number, and how many messages it had.
     pub(super) fn outcome(&self) -> Option<(Rc<str>, u64, u64)> {
         let reply = self.ended_by.clone().filter(|_| self.durable == self.last)?;
         Some((reply, self.stored, self.last))
     }
 
-    /// To where it is told that the batch failed with the message of this reply subject.
+    /// The reply subject for the failure of the message with this reply subject.
     pub(super) fn last_reply(self, reply: &str) -> Rc<str> {
         self.ended_by.unwrap_or_else(|| reply.into())
     }
@@ -158,14 +157,14 @@ impl FastBatch {
         Pace { acknowledged: self.acknowledged, flow: self.flow }
     }
 
-    /// What is to be acknowledged now, if it is enough; beside so many others.
+    /// The acknowledgement that is due, if one is; with so many batches in all.
     pub(super) fn acknowledge(&mut self, batches: usize) -> Option<Pace> {
         if self.durable < self.acknowledged + self.flow {
             return None;
         }
         let steps = (self.durable - self.acknowledged) / self.flow;
         self.acknowledged += steps * self.flow;
-        // All get their share.
+        // All batches share the messages in flight.
         let share = (MOST_FLOW / batches.max(1) as u64).max(1);
         let most = share.min(self.most);
         self.flow = match self.flow {

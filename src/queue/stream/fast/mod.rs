@@ -1,5 +1,4 @@
-//! Fast batches: messages that are acknowledged several at a time, over a channel that tells the
-//! client how many. ADR-50
+//! Fast batches: messages that are acknowledged several at a time. ADR-50
 
 mod batch;
 pub(super) mod batches;
@@ -39,8 +38,8 @@ enum Flow<'a> {
 }
 
 impl Stream {
-    /// Takes in a message of a fast batch; returns its answer if it joins the store's batch.
-    pub(super) fn take_in_fast(
+    /// Adds a message to a fast batch; returns its sequence number if it joins the store's batch.
+    pub(super) fn add_fast(
         self: &Rc<Self>,
         store_batch: &mut Batch,
         message: &CoreMessage,
@@ -63,11 +62,11 @@ impl Stream {
             return Ok(None);
         };
         if let Some((last_seq, seq)) = gap {
-            self.tell_flow(reply, &Flow::Gap { last_seq, seq });
+            self.send_flow(reply, &Flow::Gap { last_seq, seq });
         }
         match then {
             Then::Store => {}
-            Then::Tell => {
+            Then::Acknowledge => {
                 if !self.check_flow(place.id, reply) {
                     self.repeat_flow(place.id, reply);
                 }
@@ -95,7 +94,7 @@ impl Stream {
         Ok(None)
     }
 
-    /// A message of a fast batch is not stored, since it is there already.
+    /// A message of a fast batch is a duplicate.
     fn skip_fast(&self, reply: &str, place: Place<'_>, commits: bool, ack: PubAck) {
         let is_alone = self.with_fast(place.id, |batch| batch.skip(place)).unwrap_or_default();
         self.check_flow(place.id, reply);
@@ -108,15 +107,15 @@ impl Stream {
         }
     }
 
-    /// A message of a fast batch is not stored, for this reason.
+    /// A message of a fast batch is refused.
     fn refuse_fast(&self, reply: &str, place: Place<'_>, commits: bool, cause: &Error) {
         let goes_on = place.gap_ok && !commits;
         let is_alone = self.with_fast(place.id, |batch| batch.refuse(place, goes_on));
         if is_alone.unwrap_or_default() {
             self.fast.borrow_mut().batches.remove(place.id);
-            return self.tell_refusal(reply, cause);
+            return self.send_refusal(reply, cause);
         }
-        self.tell_flow(reply, &Flow::Err { seq: place.sequence, error: cause });
+        self.send_flow(reply, &Flow::Err { seq: place.sequence, error: cause });
         if !goes_on {
             self.end_fast(place.id, reply);
         }
@@ -130,11 +129,11 @@ impl Stream {
         }
     }
 
-    /// A message of a fast batch could not be written: the batch is over.
+    /// A message of a fast batch could not be stored, which ends the batch.
     pub(super) fn fast_failed(&self, id: &str, reply: &str, cause: &Error) {
         let failed = self.fast.borrow_mut().batches.remove(id);
         if let Some(batch) = failed {
-            self.tell_refusal(&batch.last_reply(reply), cause);
+            self.send_refusal(&batch.last_reply(reply), cause);
         }
     }
 
@@ -157,13 +156,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Ends a batch: it is acknowledged when all that came of it is durable.
+    /// Ends a batch: it is acknowledged when all its messages are durable.
     fn end_fast(&self, id: &str, reply: &str) {
         self.with_fast(id, |batch| batch.end(reply));
         self.acknowledge_fast(id);
     }
 
-    /// Acknowledges a batch that has ended; tells whether it had.
+    /// Acknowledges a batch if it has ended; returns whether it had.
     fn acknowledge_fast(&self, id: &str) -> bool {
         let Some((reply, sequence, count)) = self.with_fast(id, |batch| batch.outcome()).flatten()
         else {
@@ -175,29 +174,29 @@ impl Stream {
         true
     }
 
-    /// Acknowledges what is due, at the pace that is right now; tells whether anything was.
+    /// Sends the acknowledgement that is due; returns whether one was.
     fn check_flow(&self, id: &str, reply: &str) -> bool {
         let batches = self.fast.borrow().batches.len();
         let due = self.with_fast(id, |batch| batch.acknowledge(batches)).flatten();
-        self.tell_pace(reply, due)
+        self.send_pace(reply, due)
     }
 
     fn repeat_flow(&self, id: &str, reply: &str) {
-        self.tell_pace(reply, self.with_fast(id, |batch| batch.pace()));
+        self.send_pace(reply, self.with_fast(id, |batch| batch.pace()));
     }
 
     fn with_fast<T>(&self, id: &str, then: impl FnOnce(&mut FastBatch) -> T) -> Option<T> {
         self.fast.borrow_mut().batches.get_mut(id).map(then)
     }
 
-    fn tell_pace(&self, reply: &str, pace: Option<Pace>) -> bool {
+    fn send_pace(&self, reply: &str, pace: Option<Pace>) -> bool {
         if let Some(Pace { acknowledged, flow }) = pace {
-            self.tell_flow(reply, &Flow::Ack { seq: acknowledged, msgs: flow });
+            self.send_flow(reply, &Flow::Ack { seq: acknowledged, msgs: flow });
         }
         pace.is_some()
     }
 
-    fn tell_flow(&self, reply: &str, flow: &Flow<'_>) {
+    fn send_flow(&self, reply: &str, flow: &Flow<'_>) {
         // Strings and numbers have a JSON form.
         let flow = serde_json::to_vec(flow).unwrap_or_default();
         self.broker.publish(&CoreMessage::new(reply, flow));

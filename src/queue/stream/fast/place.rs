@@ -1,13 +1,13 @@
-//! What the reply subject of a message of a fast batch says. ADR-50
+//! The reply subjects of messages of fast batches. ADR-50
 
 use crate::queue::error::{Error, Result};
 
-/// What such a subject ends with.
+/// The end of such a subject.
 const SUFFIX: &str = ".$FI";
-/// How many messages are acknowledged at once for a client that does not say.
+/// The default number of messages that are acknowledged at once.
 const USUAL_FLOW: u64 = 10;
 
-/// Where in which batch a message is.
+/// The place of a message in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::queue::stream) struct Place<'a> {
     pub(in crate::queue::stream) id: &'a str,
@@ -22,7 +22,7 @@ pub(super) enum Operation {
     Append,
     /// The last message.
     Commit,
-    /// The end, which is no message.
+    /// The end, without a message.
     End,
     Ping,
 }
