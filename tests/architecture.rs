@@ -1,5 +1,6 @@
 //! The source is as docs/architecture.md has it: a part of the crate uses those above it in the
-//! table there and no others, and no files import each other in a circle.
+//! table there and no others, and no files import each other in a circle. The same goes for the
+//! parts of the queue and the table in docs/queue.md.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -18,10 +19,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The parts of the crate with the rows that they have in the table, from the ground up.
-fn rows() -> BTreeMap<String, usize> {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    let (_, table) = text.split_once("| part | what it is |").unwrap();
+/// The parts in the table below `head`, with the rows that they have there, from the ground up.
+fn rows(document: &str, head: &str) -> BTreeMap<String, usize> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let (_, table) = text.split_once(head).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let mut parts = BTreeMap::new();
     for (row, line) in rows.enumerate() {
@@ -33,12 +34,13 @@ fn rows() -> BTreeMap<String, usize> {
     parts
 }
 
-/// The part that a source file belongs to; none has the root, which only names the parts.
-fn part(file: &str) -> Option<&str> {
-    let name = file.strip_prefix("src/").unwrap();
+/// The part of `folder` that a source file belongs to; none has the root, which only names the
+/// parts.
+fn part<'a>(folder: &str, file: &'a str) -> Option<&'a str> {
+    let name = file.strip_prefix(folder)?;
     let name = name.split_once('/').map_or(name, |(folder, _)| folder);
     let name = name.strip_suffix(".rs").unwrap_or(name);
-    (name != "lib").then_some(name)
+    (name != "lib" && name != "mod").then_some(name)
 }
 
 /// The files of each circle: those that import one another, be it by way of others.
@@ -81,30 +83,46 @@ fn described(imports: &Imports, circles: &[BTreeSet<&str>]) -> String {
     text
 }
 
-#[test]
-fn parts_use_those_above_them_only() {
-    let rows = rows();
+/// What is wrong with the order of the parts of `folder`. Files that are no part of the table are
+/// on the `ground`, if there is one.
+fn disorder(folder: &str, rows: &BTreeMap<String, usize>, ground: Option<usize>) -> Vec<String> {
+    let row = |part: &str| rows.get(part).copied().or(ground);
     let imports = sources(root());
     let mut wrong = Vec::new();
     for (file, others) in &imports {
-        let Some(of) = part(file) else { continue };
-        let Some(row) = rows.get(of) else {
+        let Some(of) = part(folder, file) else { continue };
+        let Some(above) = row(of) else {
             wrong.push(format!("{file}: {of} is not in the table"));
             continue;
         };
         for other in others {
-            let Some(used) = part(other).filter(|used| *used != of) else { continue };
-            if rows.get(used).is_none_or(|used| used >= row) {
+            let Some(used) = part(folder, other).filter(|used| *used != of) else { continue };
+            let on_the_ground = Some(above) == ground && row(used) == ground;
+            if !on_the_ground && row(used).is_none_or(|used| used >= above) {
                 wrong.push(format!("{file} uses {other}, which is not above it"));
             }
         }
     }
-    let named: BTreeSet<_> = imports.keys().filter_map(|file| part(file)).collect();
+    let named: BTreeSet<_> = imports.keys().filter_map(|file| part(folder, file)).collect();
     wrong.extend(
         rows.keys()
             .filter(|row| !named.contains(row.as_str()))
             .map(|row| format!("there is no {row}")),
     );
+    wrong
+}
+
+#[test]
+fn parts_use_those_above_them_only() {
+    let wrong =
+        disorder("src/", &rows("docs/architecture.md", "| part | what it is |"), None);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn parts_of_the_queue_use_those_above_them_only() {
+    let rows = rows("docs/queue.md", "| part of `src/queue` | what it is |");
+    let wrong = disorder("src/queue/", &rows, Some(0));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
