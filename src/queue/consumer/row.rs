@@ -167,7 +167,7 @@ mod tests {
         for (sequence, consumer_sequence) in [(0, 1), (LAST_SEQUENCE + 1, 1), (1, 0)] {
             let pending = [(sequence, (1, consumer_sequence, None))].into_iter();
             let row = encode([2, 1, 1, 1], Ok(pending));
-            assert_eq!(DeliveriesRow::decode(&row), None, "{sequence}, {consumer_sequence}");
+            assert_eq!(StateRow::decode(&row), None, "{sequence}, {consumer_sequence}");
         }
     }
 }
