@@ -114,8 +114,7 @@ fn disorder(folder: &str, rows: &BTreeMap<String, usize>, ground: Option<usize>)
 
 #[test]
 fn parts_use_those_above_them_only() {
-    let wrong =
-        disorder("src/", &rows("docs/architecture.md", "| part | what it is |"), None);
+    let wrong = disorder("src/", &rows("docs/architecture.md", "| part | what it is |"), None);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -44,6 +44,8 @@ mod homeserver;
 mod http;
 #[path = "../log.rs"]
 mod log;
+#[path = "../old_database.rs"]
+mod old_database;
 #[path = "../push.rs"]
 mod push;
 #[path = "../queue.rs"]

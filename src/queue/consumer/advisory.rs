@@ -71,7 +71,13 @@ fn delivery<'a>(
 /// A message was delivered `max_deliver` times.
 pub(super) fn max_deliveries(stream: &Stream, consumer: &Inner, sequence: u64, deliveries: u64) {
     let about = delivery(stream, consumer, sequence, deliveries);
-    publish_for(stream, consumer, "ADVISORY.CONSUMER.MAX_DELIVERIES", "advisory.v1.max_deliver", about);
+    publish_for(
+        stream,
+        consumer,
+        "ADVISORY.CONSUMER.MAX_DELIVERIES",
+        "advisory.v1.max_deliver",
+        about,
+    );
 }
 
 /// A message is to be redelivered.
@@ -90,7 +96,13 @@ pub(super) fn terminated(
 ) {
     let about =
         Delivery { consumer_seq: Some(of), reason, ..delivery(stream, consumer, sequence, times) };
-    publish_for(stream, consumer, "ADVISORY.CONSUMER.MSG_TERMINATED", "advisory.v1.terminated", about);
+    publish_for(
+        stream,
+        consumer,
+        "ADVISORY.CONSUMER.MSG_TERMINATED",
+        "advisory.v1.terminated",
+        about,
+    );
 }
 
 /// A message was acknowledged, so many milliseconds after it was delivered.
@@ -130,7 +142,13 @@ pub(super) fn pinned(stream: &Stream, consumer: &Inner, group: &str, pinned_id: 
         pinned_id,
         reason: "",
     };
-    publish_for(stream, consumer, "ADVISORY.CONSUMER.PINNED", "advisory.v1.consumer_group_pinned", about);
+    publish_for(
+        stream,
+        consumer,
+        "ADVISORY.CONSUMER.PINNED",
+        "advisory.v1.consumer_group_pinned",
+        about,
+    );
 }
 
 /// A client is unpinned.

@@ -151,7 +151,12 @@ impl Stream {
     }
 
     /// Submits a batch. It is answered when it is durable, or before with `persist_mode` `async`.
-    fn send_batch(self: &Rc<Self>, mut batch: Batch, answers: Vec<Answer>, in_flight: BytesInFlight) {
+    fn send_batch(
+        self: &Rc<Self>,
+        mut batch: Batch,
+        answers: Vec<Answer>,
+        in_flight: BytesInFlight,
+    ) {
         if batch.is_empty() && answers.is_empty() {
             return;
         }
