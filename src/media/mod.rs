@@ -11,15 +11,14 @@ mod previews;
 mod thumbnails;
 mod uploads;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::rc::Rc;
 
-use futures::channel::oneshot;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    platform::{Blob, Caller, KeyedMutex},
+    platform::{Blob, Caller, KeyedMutex, Notify},
     store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
 };
 
@@ -37,8 +36,8 @@ pub struct Media {
 struct Inner {
     store: Store,
     server_name: OwnedServerName,
-    /// Who waits for an upload to arrive, by media id.
-    awaited: RefCell<HashMap<String, Vec<oneshot::Sender<()>>>>,
+    /// An upload has arrived.
+    uploaded: Notify,
     /// One upload or thumbnail of a media id at a time.
     busy: KeyedMutex<String>,
 }
@@ -76,7 +75,7 @@ impl Media {
             inner: Rc::new(Inner {
                 store,
                 server_name,
-                awaited: RefCell::default(),
+                uploaded: Notify::default(),
                 busy: KeyedMutex::default(),
             }),
         };

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use http::StatusCode;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, ServerName, UserId, api::error::ErrorKind};
 
@@ -92,10 +91,7 @@ impl Media {
             return Err(missing());
         }
         self.keep(Batch::new(), uploader, media_id, content_type, filename, content).await?;
-        for waiting in self.inner.awaited.borrow_mut().remove(media_id).unwrap_or_default() {
-            // A receiver that is gone waits for nothing.
-            let _ = waiting.send(());
-        }
+        self.inner.uploaded.notify();
         Ok(())
     }
 
@@ -112,37 +108,37 @@ impl Media {
         if server_name != self.inner.server_name {
             return Err(missing());
         }
-        let file = self.file(media_id).await?.ok_or_else(missing)?;
-        if file.size.is_some() {
+        let find = async || {
+            let file = self.file(media_id).await?.ok_or_else(missing)?;
+            match file.size {
+                Some(_) => Ok(Some(file)),
+                None if expiry(&file) < platform::now() => Err(missing()),
+                None => Ok(None),
+            }
+        };
+        let mut next = self.inner.uploaded.listen();
+        // Also where the caller does not wait.
+        if let Some(file) = find().await? {
             return Ok(file);
         }
-        if expiry(&file) < platform::now() {
-            return Err(missing());
-        }
-        let (sender, arrived) = oneshot::channel();
-        self.inner.awaited.borrow_mut().entry(media_id.to_owned()).or_default().push(sender);
-        // It may have arrived while the row was read.
-        let file = self.file(media_id).await?.ok_or_else(missing)?;
-        let arrived = caller.wait_for(platform::timeout(timeout, arrived));
-        if file.size.is_none() && arrived.await.flatten().is_none() {
-            self.stop_waiting(media_id);
-            return Err(Error::new(
+        let arrival = async {
+            loop {
+                // This holds what notifies.
+                let _ = next.await;
+                next = self.inner.uploaded.listen();
+                if let Some(file) = find().await? {
+                    return Ok(file);
+                }
+            }
+        };
+        let arrived = caller.wait_for(platform::timeout(timeout, arrival)).await.flatten();
+        arrived.unwrap_or_else(|| {
+            Err(Error::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 ErrorKind::NotYetUploaded,
                 "The media has not been uploaded yet",
-            ));
-        }
-        self.file(media_id).await?.filter(|file| file.size.is_some()).ok_or_else(missing)
-    }
-
-    fn stop_waiting(&self, media_id: &str) {
-        let mut awaited = self.inner.awaited.borrow_mut();
-        if let Some(waiting) = awaited.get_mut(media_id) {
-            waiting.retain(|sender| !sender.is_canceled());
-            if waiting.is_empty() {
-                awaited.remove(media_id);
-            }
-        }
+            ))
+        })
     }
 
     /// Keeps a file, together with what `finish` does.

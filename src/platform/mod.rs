@@ -17,6 +17,7 @@ pub mod images;
 mod keyed_mutex;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod notify;
 mod turns;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
@@ -33,6 +34,7 @@ pub use keyed_mutex::{KeyedGuard, KeyedMutex};
 pub use native::{next_turn, run, sleep, utc_offset};
 #[cfg(not(target_arch = "wasm32"))]
 use native::{spawn_task, wall_clock};
+pub use notify::Notify;
 pub use turns::give_way;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::{next_turn, sleep, utc_offset};

@@ -17,7 +17,6 @@ mod error;
 mod facade;
 mod headers;
 mod json;
-mod notify;
 mod open;
 pub mod protocol;
 mod reader;

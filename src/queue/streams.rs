@@ -9,9 +9,9 @@ use super::{
     configurations::Offline,
     consumer::Consumers,
     error::{Error, Result},
-    notify::Notify,
     stream::Stream,
 };
+use crate::platform::Notify;
 
 #[derive(Default)]
 pub(super) struct Streams {
@@ -101,7 +101,7 @@ impl Streams {
 
     /// Wakes those that wait for a change.
     pub(super) fn note_change(&self) {
-        self.changed.wake();
+        self.changed.notify();
     }
 
     /// Resolves with the next change.

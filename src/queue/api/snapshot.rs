@@ -12,14 +12,13 @@ use super::{
     request::Request,
 };
 use crate::{
-    platform,
+    platform::{self, Notify},
     queue::{
         broker::{Broker, CoreMessage},
         clock::Clock,
         config::StreamConfig,
         error::{Error, Result, Status},
         facade::{Queue, Restore, Snapshot, StreamInfo},
-        notify::Notify,
         stream::StreamState,
         subject,
     },
@@ -114,7 +113,7 @@ impl Sending {
         let flow = self.flow.clone();
         let _acks = self.broker.subscribe(&format!("{}.>", self.acks), None, move |_| {
             flow.acknowledged.set(flow.acknowledged.get() + 1);
-            flow.rung.wake();
+            flow.rung.notify();
         });
         let status = match self.send(snapshot, wanted).await {
             Ok(()) => Status::SNAPSHOT_END,

@@ -16,8 +16,8 @@ use std::{
 
 use self::interest::{Interest, Listener, Matched};
 pub use self::message::{ClientId, CoreMessage};
-use super::{notify::Notify, subject};
-use crate::platform;
+use super::subject;
+use crate::platform::{self, Notify};
 
 /// How long one client that is behind may hold up others: it may be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -132,7 +132,7 @@ impl Broker {
         if is_behind {
             self.inner.behind.borrow_mut().insert(client);
         } else if self.inner.behind.borrow_mut().remove(&client) {
-            self.inner.caught_up.wake();
+            self.inner.caught_up.notify();
         }
     }
 
@@ -190,7 +190,7 @@ impl Broker {
     fn listen(&self, listener: Listener) -> Subscription {
         let listener = Rc::new(listener);
         self.inner.interest.borrow_mut().add(listener.clone());
-        self.inner.changed.wake();
+        self.inner.changed.notify();
         Subscription { broker: Rc::downgrade(&self.inner), listener }
     }
 
@@ -219,7 +219,7 @@ impl Drop for Subscription {
         self.listener.leave();
         if let Some(broker) = self.broker.upgrade() {
             broker.interest.borrow_mut().remove(&self.listener);
-            broker.changed.wake();
+            broker.changed.notify();
         }
     }
 }

@@ -124,7 +124,7 @@ impl Ack {
             stream.write_counts(batch);
         }
         inner.write(&stream, batch);
-        inner.wake.wake();
+        inner.wake.notify();
         batch.on_durable(move || self.durable());
     }
 
@@ -159,7 +159,7 @@ impl Ack {
             counts.removing.remove(sequence);
         }
         if counts.check_interest {
-            self.consumer.stream.check_limits.wake();
+            self.consumer.stream.check_limits.notify();
         }
         drop(counts);
         if let Some(removal) = self.removal.take() {
@@ -202,6 +202,6 @@ impl Drop for Ack {
             }
         }
         drop(state);
-        self.consumer.inner.wake.wake();
+        self.consumer.inner.wake.notify();
     }
 }

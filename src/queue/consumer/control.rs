@@ -67,7 +67,7 @@ impl Consumer {
         stream.request_interest_check();
         stream.write_counts(&mut batch);
         stream.store.commit(batch).await?;
-        inner.wake.wake();
+        inner.wake.notify();
         Ok(to)
     }
 
@@ -80,7 +80,7 @@ impl Consumer {
             return Err(Error::NO_SUCH_GROUP);
         }
         self.inner.unpin(&self.stream, "admin");
-        self.inner.wake.wake();
+        self.inner.wake.notify();
         Ok(())
     }
 }

@@ -174,7 +174,7 @@ impl Consumers {
             return Err(cause.into());
         }
         self.handle(inner).dismiss();
-        stream.check_limits.wake();
+        stream.check_limits.notify();
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl Consumer {
             inner.paused.set(pause.paused);
             advisory::pause(stream, inner, pause);
         }
-        inner.wake.wake();
+        inner.wake.notify();
         changed
     }
 
@@ -282,6 +282,6 @@ impl Consumer {
     fn dismiss(&self) {
         self.inner.deleted.set(true);
         self.end_requests(&Status::CONSUMER_DELETED);
-        self.inner.wake.wake();
+        self.inner.wake.notify();
     }
 }

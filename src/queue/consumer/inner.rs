@@ -12,7 +12,8 @@ use super::{
     progress::Progress, row, selected::Selected, state::State, waiting::Waiting,
 };
 use crate::{
-    queue::{config::ConsumerConfig, notify::Notify, stream::Stream, time::Timestamp},
+    platform::Notify,
+    queue::{config::ConsumerConfig, stream::Stream, time::Timestamp},
     store::{Batch, Table},
 };
 

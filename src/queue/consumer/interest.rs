@@ -80,14 +80,14 @@ impl Interest for ConsumerSet {
     fn wake(&self, subjects: &[&str]) {
         for consumer in self.by_name.borrow().values() {
             if subjects.iter().any(|subject| consumer.takes(subject)) {
-                consumer.wake.wake();
+                consumer.wake.notify();
             }
         }
     }
 
     fn wake_all(&self) {
         for consumer in self.by_name.borrow().values() {
-            consumer.wake.wake();
+            consumer.wake.notify();
         }
     }
 

@@ -124,7 +124,7 @@ impl Consumer {
             // When this fails, a restart redelivers it before its time.
             drop(stream.store.submit(batch));
         }
-        inner.wake.wake();
+        inner.wake.notify();
         Some((consumer_sequence, times))
     }
 

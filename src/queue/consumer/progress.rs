@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::queue::notify::Notify;
+use crate::platform::Notify;
 
 /// The progress.
 #[derive(Default)]

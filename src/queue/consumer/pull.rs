@@ -70,7 +70,7 @@ impl Consumer {
         };
         waiting.requests.push_back(request);
         drop(waiting);
-        inner.wake.wake();
+        inner.wake.notify();
         self.start_delivery();
     }
 

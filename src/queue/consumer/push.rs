@@ -169,7 +169,7 @@ impl Consumer {
             let delivered = self.inner.state.borrow().stream_sequence;
             self.add_ack(up_to.min(delivered), None);
         }
-        self.inner.wake.wake();
+        self.inner.wake.notify();
     }
 
     /// Sends a heartbeat if it is due; returns when the next one is.

@@ -166,7 +166,7 @@ impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, 
         self.set_busy(false);
         let (_, floor) = self.consumer.inner.state.borrow().ack_floor();
         progress.done.set(floor);
-        progress.advanced.wake();
+        progress.advanced.notify();
         Some(())
     }
 

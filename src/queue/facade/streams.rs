@@ -126,7 +126,7 @@ impl Queue {
         self.inner.sourcing.follow(stream, &self.inner.streams);
         self.inner.streams.note_change();
         stream.open_purges().await?;
-        stream.check_limits.wake();
+        stream.check_limits.notify();
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Queue {
         consumers.dismiss();
         self.inner.listening.leave(name);
         self.inner.sourcing.forget(stream);
-        stream.check_limits.wake();
+        stream.check_limits.notify();
         self.inner.streams.note_change();
         drop(stream_admin);
         self.advise(name, Action::Delete);

@@ -25,11 +25,11 @@ use super::{
     subjects::Subjects,
 };
 use crate::{
+    platform::Notify,
     queue::{
         broker::Broker,
         clock::Clock,
         config::{Retention, Storage, StreamConfig},
-        notify::Notify,
         transform::Transform,
     },
     store::{Batch, Store, Table},
@@ -284,7 +284,7 @@ impl Stream {
     pub(in crate::queue) fn request_interest_check(&self) {
         if self.config.borrow().retention == Retention::Interest {
             self.counts.borrow_mut().request_interest_check();
-            self.check_limits.wake();
+            self.check_limits.notify();
         }
     }
 

@@ -48,8 +48,8 @@ impl Stream {
         }
         self.counts.borrow_mut().removals += 1;
         self.garbage.borrow_mut().insert(id, row);
-        self.check_limits.wake();
-        self.settled.wake();
+        self.check_limits.notify();
+        self.settled.notify();
         self.interest.wake_all();
         Ok(count)
     }

@@ -106,7 +106,7 @@ impl Publishes {
             purges |= !publish.purges.is_empty();
             stream.purges.borrow_mut().extend(publish.purges.iter().cloned());
         }
-        stream.settled.wake();
+        stream.settled.notify();
         // Messages that were published after these and became durable before them are visible now too.
         let newest = all.last().map_or(0, |publish| publish.sequence);
         if stream.counts.borrow().last == newest {
@@ -117,7 +117,7 @@ impl Publishes {
         }
         let timers = all.iter().any(|publish| publish.timer < u64::MAX);
         if purges || timers || stream.exceeds_limits() {
-            stream.check_limits.wake();
+            stream.check_limits.notify();
         }
         for message in all.into_iter().filter_map(|publish| publish.republish) {
             stream.broker.publish(&message);
@@ -162,7 +162,7 @@ impl Drop for Publishes {
             }
             stream.counts.borrow_mut().settle(publish.sequence, false);
         }
-        stream.settled.wake();
+        stream.settled.notify();
         stream.interest.wake_all();
     }
 }

@@ -213,7 +213,7 @@ impl Stream {
         if !self.counts.borrow().lost.contains(&sequence) && damage.seen.insert(sequence) {
             damage.found.insert(sequence);
             drop(damage);
-            self.check_limits.wake();
+            self.check_limits.notify();
         }
     }
 }

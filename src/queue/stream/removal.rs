@@ -121,7 +121,7 @@ impl Removal {
         if let Some(interest) = self.interest.take() {
             interest.durable(&self.stream, self.advise);
         }
-        self.stream.settled.wake();
+        self.stream.settled.notify();
         self.stream.interest.wake_all();
     }
 }
@@ -140,7 +140,7 @@ impl Drop for Removal {
         drop(counts);
         // The consumers get back what they lost.
         drop(self.interest.take());
-        self.stream.settled.wake();
+        self.stream.settled.notify();
         self.stream.interest.wake_all();
     }
 }

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::notify::Notify;
-use crate::store::Error;
+use crate::{platform::Notify, store::Error};
 
 /// Why something has ended, once it has. The first reason stays.
 #[derive(Default)]

@@ -16,7 +16,6 @@ pub mod facts;
 pub mod journal;
 mod leaf;
 mod leaves;
-pub mod notify;
 mod overlay;
 mod recovery;
 mod scan;
@@ -40,13 +39,12 @@ use self::{
     commit::Submitted,
     ending::Ending,
     leaves::Leaves,
-    notify::Notify,
     overlay::Overlays,
     scan::Scans,
     shortage::Shortage,
 };
 use super::{Blob, Error, Options, Result, Usage};
-use crate::platform;
+use crate::platform::{self, Notify};
 
 /// How long closing may take for what makes the next start quick.
 const PACKING_UP: Duration = Duration::from_secs(5);

@@ -14,8 +14,11 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-use super::{Engine, leaf::Leaf, notify::Notify};
-use crate::store::{Direction, Result};
+use super::{Engine, leaf::Leaf};
+use crate::{
+    platform::Notify,
+    store::{Direction, Result},
+};
 
 /// At most how many leaves are read at once.
 const MOST_LEAVES: usize = 16;

@@ -21,11 +21,10 @@ use futures::lock::Mutex;
 use super::{
     Engine,
     backend::{Operation, Transaction},
-    notify::Notify,
     recovery::{self, Found},
 };
 use crate::{
-    platform,
+    platform::{self, Notify},
     store::{Blob, Error, Result},
 };
 

@@ -4,12 +4,14 @@ use std::{cell::RefCell, collections::BTreeMap, ops::Bound, rc::Rc};
 
 use bytes::Bytes;
 
-use crate::store::{
-    Blob, Durability, Error, Result,
-    engine::{
-        backend::{Change, OWNER_KEY, Space},
-        journal::{Head, RecordId},
-        notify::Notify,
+use crate::{
+    platform::Notify,
+    store::{
+        Blob, Durability, Error, Result,
+        engine::{
+            backend::{Change, OWNER_KEY, Space},
+            journal::{Head, RecordId},
+        },
     },
 };
 
