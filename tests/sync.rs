@@ -363,6 +363,29 @@ tests! {
         assert_eq!(left["device_lists"]["left"], json!([bob.user_id]));
     }
 
+    async fn device_lists_name_who_left_although_the_own_membership_changed_too() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let bob = Client::register(&server, "bob").await;
+        let carol = Client::register(&server, "carol").await;
+        let room = alice.room(&[&bob, &carol]).await;
+        let leave = format!("/v3/rooms/{room}/leave");
+        let since = alice.sync("").await;
+        bob.post(&leave, json!({})).await.ok();
+        let name = format!("/v3/profile/{}/displayname", alice.user_id);
+        alice.put(&name, json!({ "displayname": "Alice" })).await.ok();
+        let next = alice.sync(&format!("since={}", token(&since))).await;
+        assert_eq!(next["device_lists"]["left"], json!([bob.user_id]));
+        // One who leaves later than she does.
+        alice.post(&leave, json!({})).await.ok();
+        carol.post(&leave, json!({})).await.ok();
+        let last = alice.sync(&format!("since={}", token(&next))).await;
+        assert_eq!(last["device_lists"]["left"], json!([carol.user_id]));
+        let path = format!("/v3/keys/changes?from={}&to={}", token(&since), token(&last));
+        let changes = alice.get(&path).await.ok();
+        assert_eq!(changes["left"], json!([bob.user_id, carol.user_id]));
+    }
+
     async fn a_token_holds_over_a_restart() {
         let store = support::store().await;
         let server = server_over(store.clone(), |_| {}).await;

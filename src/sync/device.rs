@@ -3,17 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
+use ruma::{
+    OwnedUserId, RoomId, UserId,
+    events::{StateEventType, room::member::MembershipState},
+};
 
 use super::{
     Sync, SyncRequest,
     changes::{Changes, RoomChanges},
     response::{DeviceLists, Response},
+    state::own_membership,
 };
 use crate::{
     Result,
     feed::Position,
-    rooms::{UserRooms, unless_damaged},
+    rooms::{Room, StateId, UserRooms, unless_damaged},
     users::Session,
 };
 
@@ -109,7 +113,8 @@ impl Sync {
             if changed.members.is_empty() || (!joined && !moved) {
                 continue;
             }
-            let in_room = self.moves_in(room_id, changed, joined, moved).await;
+            let since = moved.then_some(since);
+            let in_room = self.moves_in(own, room_id, changed, joined, since).await;
             // Of a damaged room both may be so: what is told still depends on whether they share
             // another.
             let Moves { came, left } = unless_damaged(room_id, in_room)?.unwrap_or_else(|| Moves {
@@ -122,19 +127,21 @@ impl Sync {
         Ok(moves)
     }
 
-    /// Who came and left in one room, in which the user is now or not, and moved or not.
+    /// Who came and left in one room, in which the user is joined now or not; `since` when the user's
+    /// own membership has changed since.
     async fn moves_in(
         &self,
+        own: &UserId,
         room_id: &RoomId,
         changed: &RoomChanges,
         joined: bool,
-        moved: bool,
+        since: Option<Position>,
     ) -> Result<Moves> {
         let mut moves = Moves::default();
         let room = self.inner.rooms.room(room_id).await?;
-        let others = match moved {
-            true => room.joined_members().await?,
-            false => changed.members.clone(),
+        let others = match since {
+            Some(since) => self.met(own, &room, since).await?,
+            None => changed.members.clone(),
         };
         for user_id in others {
             match joined && room.is_joined(&user_id).await? {
@@ -145,8 +152,36 @@ impl Sync {
         Ok(moves)
     }
 
+    /// Who is in a room, and who was in it with the user at `since`. What the feed has for the user is
+    /// not enough: it leaves out who left after the user.
+    async fn met(
+        &self,
+        own: &UserId,
+        room: &Room,
+        since: Position,
+    ) -> Result<BTreeSet<OwnedUserId>> {
+        let mut met = room.joined_members().await?;
+        let before = room.state_id_at(since).await?;
+        let was = own_membership(room, before, own).await?;
+        if was.is_some_and(|was| was.membership() == Some(MembershipState::Join)) {
+            met.extend(changed_members(room, before, room.current_state_id()).await?);
+        }
+        Ok(met)
+    }
+
     /// Whether a user is told of another: they share a room, or are the same.
     pub(super) async fn shares(&self, own: &UserId, other: &UserId) -> Result<bool> {
         Ok(own == other || self.inner.rooms.shares_room(own, other).await?)
     }
+}
+
+/// Whose membership is another in a room's state than in one before.
+async fn changed_members(
+    room: &Room,
+    before: StateId,
+    after: StateId,
+) -> Result<BTreeSet<OwnedUserId>> {
+    let changes = room.state_changes(before, after).await?;
+    let members = changes.iter().filter(|entry| *entry.kind() == StateEventType::RoomMember);
+    Ok(members.filter_map(|entry| entry.key().try_into().ok()).collect())
 }

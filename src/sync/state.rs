@@ -254,7 +254,11 @@ impl Sync {
 }
 
 /// A user's membership event in one of a room's states.
-async fn own_membership(room: &Room, state: StateId, user_id: &UserId) -> Result<Option<Rc<Pdu>>> {
+pub(super) async fn own_membership(
+    room: &Room,
+    state: StateId,
+    user_id: &UserId,
+) -> Result<Option<Rc<Pdu>>> {
     room.state_event_at(state, &StateEventType::RoomMember, user_id.as_str()).await
 }
 
