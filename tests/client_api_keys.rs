@@ -75,7 +75,7 @@ async fn query(client: &Client, of: &str) -> Value {
 /// What the feed tells of devices and their keys since a position.
 async fn told(server: &Homeserver, since: Position) -> Vec<Change> {
     let changes = server.feed.since(since, server.feed.current()).await.unwrap();
-    let mut changes: Vec<_> = changes.into_iter().map(|(_, change)| change).collect();
+    let mut changes: Vec<_> = changes.unwrap().into_iter().map(|(_, change)| change).collect();
     changes.retain(|change| {
         matches!(change, Change::DeviceList { .. } | Change::UserSignature { .. })
     });

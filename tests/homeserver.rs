@@ -7,6 +7,7 @@ use std::{rc::Rc, time::Duration};
 
 use neurite::{
     Config, Homeserver,
+    config::KeptChanges,
     feed::{Change, Feed},
     http::Body,
     platform,
@@ -183,7 +184,7 @@ tests! {
         let disk = Disk::new();
         let open = async || {
             let store = Store::open_memory(&disk, Options::default()).await.unwrap();
-            (Feed::open(store.clone()).await.unwrap(), store)
+            (Feed::open(store.clone(), KeptChanges::default()).await.unwrap(), store)
         };
         let change = || Change::Typing { room_id: room_id!("!a:neurite.test").to_owned() };
         let (feed, _store) = open().await;

@@ -1,5 +1,6 @@
 //! What clients put together from `/sync` against what the server has: random users, rooms, filters
-//! and gaps, answers that are lost, clients that go back or begin anew.
+//! and gaps, answers that are lost, clients that go back or begin anew, tokens that are older than what
+//! the feed keeps.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "support/picture.rs"]
@@ -7,6 +8,7 @@ mod picture;
 mod support;
 #[path = "sync_model"]
 mod model {
+    pub mod data;
     pub mod operations;
     pub mod room;
 }
@@ -14,12 +16,14 @@ mod model {
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
+    data::{Data, Sent},
     operations::{
-        Asked, FORMS, Filter, Habits, KEYS, Operation, ROOMS, USERS, VISIBILITIES, habits,
+        Asked, FORMS, Filter, Habits, KEYS, Operation, ROOMS, USERS, VISIBILITIES, habits, kept,
         operation,
     },
     room::{Room, member_key},
 };
+use neurite::config::KeptChanges;
 use picture::{Picture, events, query};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -37,6 +41,7 @@ struct Held {
     sections: BTreeMap<String, &'static str>,
     /// What summaries have said of each room.
     summaries: BTreeMap<String, Value>,
+    data: Data,
 }
 
 struct Device {
@@ -48,16 +53,19 @@ struct Device {
 
 struct World {
     place: Place,
+    /// How much of the feed is kept: mostly so little that tokens are soon too old for it.
+    kept: KeptChanges,
     users: Vec<Client>,
     rooms: Vec<Room>,
     devices: Vec<Device>,
+    sent: Sent,
     count: usize,
 }
 
 impl World {
-    async fn new(habits: Vec<Habits>) -> Self {
+    async fn new(habits: Vec<Habits>, kept: KeptChanges) -> Self {
         let place = Place::new();
-        let server = server_over(place.open().await, |_| {}).await;
+        let server = server_over(place.open().await, |config| config.kept_changes = kept).await;
         let mut users = Vec::new();
         for name in USERS {
             users.push(Client::fast(&server, name).await);
@@ -81,7 +89,8 @@ impl World {
             }
             rooms.push(Room { id, ..Room::default() });
         }
-        let mut world = Self { place, users, rooms, devices, count: 0 };
+        let sent = Sent::default();
+        let mut world = Self { place, kept, users, rooms, devices, sent, count: 0 };
         world.look().await;
         world
     }
@@ -119,14 +128,19 @@ impl World {
             }
             Operation::Forget(device) => self.devices[*device].held = Held::default(),
             Operation::Restart => {
-                let server = server_over(self.place.open().await, |_| {}).await;
+                let store = self.place.open().await;
+                let server = server_over(store, |config| config.kept_changes = self.kept).await;
                 let clients = self.devices.iter_mut().map(|device| &mut device.client);
                 for client in self.users.iter_mut().chain(clients) {
                     client.server = server.clone();
                 }
             }
             _ => {
-                let answer = self.change(operation).await;
+                self.count += 1;
+                let answer = match self.change_data(operation).await {
+                    Some(answer) => answer,
+                    None => self.change(operation).await,
+                };
                 assert!(answer.status < 500, "{answer:?}");
                 self.look().await;
             }
@@ -135,7 +149,6 @@ impl World {
 
     /// Does what changes rooms; it may well be refused.
     async fn change(&mut self, operation: &Operation) -> Answer {
-        self.count += 1;
         let count = self.count;
         let state = async |world: &Self, user: usize, room: usize, kind: &str, content: Value| {
             let path = format!("/v3/rooms/{}/state/{kind}", world.rooms[room].id);
@@ -224,11 +237,15 @@ impl World {
             path.push_str("&full_state=true");
         }
         path.push_str(FORMS[asked.form]);
+        let client = client.clone();
+        self.acknowledge(device);
         let answer = client.get(&path).await.ok();
         if arrives {
             self.check_timelines(device, &answer, &asked.timeline).await;
+            self.take_data(device, &answer);
             self.devices[device].held.take(&answer);
             self.check(device, &answer).await;
+            self.check_data(device).await;
         }
     }
 
@@ -355,8 +372,8 @@ impl Held {
     }
 }
 
-async fn run(habits: Vec<Habits>, operations: Vec<Operation>) {
-    let mut world = World::new(habits).await;
+async fn run(habits: Vec<Habits>, kept: KeptChanges, operations: Vec<Operation>) {
+    let mut world = World::new(habits, kept).await;
     for operation in &operations {
         world.step(operation).await;
     }
@@ -368,8 +385,9 @@ proptest! {
     #[test]
     fn what_clients_put_together_is_what_the_server_has(
         habits in [habits(1), habits(1), habits(2), habits(3)],
+        kept in kept(),
         operations in prop::collection::vec(operation(), 1..80),
     ) {
-        neurite::platform::run(run(habits.to_vec(), operations));
+        neurite::platform::run(run(habits.to_vec(), kept, operations));
     }
 }

@@ -23,6 +23,23 @@ pub struct Config {
     pub rate_limits: bool,
     /// Whom its people can turn to; told in `/.well-known/matrix/support`.
     pub support: Option<Support>,
+    /// How many changes are kept for clients that come back with an old sync token.
+    pub kept_changes: KeptChanges,
+}
+
+/// How much of the feed is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptChanges {
+    /// How many of the newest changes stay in the store; up to a quarter more between two prunings.
+    pub stored: usize,
+    /// How many of the newest are in memory, including those that are never stored.
+    pub in_memory: usize,
+}
+
+impl Default for KeptChanges {
+    fn default() -> Self {
+        Self { stored: 16_384, in_memory: 4096 }
+    }
 }
 
 /// Who may register an account.
@@ -47,6 +64,7 @@ impl Config {
             admins: Vec::new(),
             rate_limits: true,
             support: None,
+            kept_changes: KeptChanges::default(),
         }
     }
 }

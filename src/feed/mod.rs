@@ -5,8 +5,11 @@
 //!
 //! Positions never go back, not even those of changes that are announced without being stored: a
 //! durable ceiling lies above every position given out, and a restart goes on from it.
+//!
+//! Only the newest changes are kept; a durable horizon says up to where they were removed.
 
 mod change;
+mod pruning;
 mod waiting;
 
 use std::{
@@ -15,18 +18,21 @@ use std::{
     rc::Rc,
 };
 
+use futures::lock::Mutex;
+
 pub use self::change::Change;
 pub(crate) use self::change::is_unthreaded;
-use self::waiting::Waiting;
-use crate::store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table};
+use self::{pruning::horizon_key, waiting::Waiting};
+use crate::{
+    config::KeptChanges,
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table},
+};
 
 /// A place in the order of everything that happened; 0 is before the first.
 pub type Position = u64;
 
 /// How far beyond the positions given out the durable ceiling is moved at once.
 const CEILING_STEP: u64 = 4096;
-/// How many of the newest changes are kept in memory.
-const RECENT: usize = 4096;
 
 /// A handle to the feed; clones share it.
 #[derive(Clone)]
@@ -45,6 +51,12 @@ struct Inner {
     /// The newest changes; complete above `recent_from`.
     recent: RefCell<VecDeque<(Position, Change)>>,
     recent_from: Cell<Position>,
+    kept: KeptChanges,
+    /// Changes up to and including this one were removed.
+    horizon: Cell<Position>,
+    /// How many were stored since it was last pruned.
+    unpruned: Cell<usize>,
+    pruning: Mutex<()>,
     waiting: Waiting,
 }
 
@@ -57,8 +69,9 @@ impl Feed {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn open(store: Store) -> Result<Self> {
+    pub async fn open(store: Store, kept: KeptChanges) -> Result<Self> {
         let ceiling = store.get_json::<u64>(Table::Server, ceiling_key()).await?.unwrap_or(0);
+        let horizon = store.get_json::<u64>(Table::Server, horizon_key()).await?.unwrap_or(0);
         Ok(Self {
             inner: Rc::new(Inner {
                 store,
@@ -67,6 +80,10 @@ impl Feed {
                 ceiling: Cell::new(ceiling),
                 recent: RefCell::default(),
                 recent_from: Cell::new(ceiling),
+                kept,
+                horizon: Cell::new(horizon),
+                unpruned: Cell::default(),
+                pruning: Mutex::default(),
                 waiting: Waiting::default(),
             }),
         })
@@ -83,7 +100,10 @@ impl Feed {
         let value = serde_json::to_vec(&change).unwrap_or_default();
         batch.put(Table::Feed, Key::new().u64(position), value);
         let feed = self.clone();
-        batch.on_durable(move || feed.advance(position, change));
+        batch.on_durable(move || {
+            feed.advance(position, change);
+            feed.count();
+        });
         position
     }
 
@@ -110,11 +130,16 @@ impl Feed {
         self.inner.current.get()
     }
 
-    /// The changes after `from` up to and with `to`, oldest first.
+    /// The changes after `from` up to and with `to`, oldest first; `None` when some of them were
+    /// removed, so that anything may have changed.
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn since(&self, from: Position, to: Position) -> Result<Vec<(Position, Change)>> {
+    pub async fn since(
+        &self,
+        from: Position,
+        to: Position,
+    ) -> Result<Option<Vec<(Position, Change)>>> {
         let recent = |above: Position| {
             let recent = self.inner.recent.borrow();
             let start = recent.partition_point(|(position, _)| *position <= above);
@@ -125,7 +150,10 @@ impl Feed {
                 .collect::<Vec<_>>()
         };
         if from >= self.inner.recent_from.get() {
-            return Ok(recent(from));
+            return Ok(Some(recent(from)));
+        }
+        if self.is_pruned_after(from) {
+            return Ok(None);
         }
         let range = KeyRange::between(
             Key::new().u64(from.saturating_add(1)),
@@ -133,6 +161,9 @@ impl Feed {
         );
         let rows =
             self.inner.store.scan(Table::Feed, range, Direction::Forward, usize::MAX).await?;
+        if self.is_pruned_after(from) {
+            return Ok(None);
+        }
         let mut changes = Vec::with_capacity(rows.len());
         for (key, value) in rows {
             let position = KeyReader::new(&key).u64().unwrap_or_default();
@@ -144,7 +175,7 @@ impl Feed {
             matches!(change, Change::Presence { .. } | Change::Typing { .. })
         }));
         changes.sort_by_key(|(position, _)| *position);
-        Ok(changes)
+        Ok(Some(changes))
     }
 
     /// Waits until there is a change beyond `position` that `concerns` the waiter, or may have been.
@@ -178,7 +209,7 @@ impl Feed {
         inner.waiting.wake(&change);
         let mut recent = inner.recent.borrow_mut();
         recent.push_back((position, change));
-        if recent.len() > RECENT
+        if recent.len() > inner.kept.in_memory
             && let Some((dropped, _)) = recent.pop_front()
         {
             inner.recent_from.set(dropped);

@@ -16,11 +16,15 @@ impl Homeserver {
     /// Removes what has expired at `now`, in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails; what can be removed is removed all the same.
     pub async fn expire(&self, now: u64) -> Result<()> {
-        self.users.expire(now).await?;
-        self.media.expire_previews(now).await?;
-        self.rooms.forget_transactions(now).await
+        let outcomes = [
+            self.feed.prune().await.map_err(Into::into),
+            self.users.expire(now).await,
+            self.media.expire_previews(now).await,
+            self.rooms.forget_transactions(now).await,
+        ];
+        outcomes.into_iter().collect()
     }
 
     /// Removes what expires for as long as the homeserver lives.

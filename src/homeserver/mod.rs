@@ -47,7 +47,7 @@ impl Homeserver {
     /// # Errors
     /// When the store can't be read or written.
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
-        let feed = Feed::open(store.clone()).await?;
+        let feed = Feed::open(store.clone(), config.kept_changes).await?;
         let queue = Queue::open(store.clone()).await?;
         let rooms = Rooms::open(
             store.clone(),

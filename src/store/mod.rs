@@ -13,6 +13,7 @@ mod key;
 pub mod memory;
 mod options;
 mod tables;
+mod trim;
 
 use std::rc::Rc;
 

@@ -24,18 +24,18 @@ impl Sync {
         request: &SyncRequest,
         changes: &Changes,
     ) -> Result<()> {
-        let first = request.since.is_none();
-        if !first && changes.account_data.is_empty() {
+        let whole = request.since.is_none() || changes.pruned;
+        if !whole && changes.account_data.is_empty() {
             return Ok(());
         }
         let passes = |kind: &str| filter::passes(&request.filter.account_data, kind, None);
-        if (first || changes.account_data.contains(PUSH_RULES)) && passes(PUSH_RULES) {
+        if (whole || changes.account_data.contains(PUSH_RULES)) && passes(PUSH_RULES) {
             let content = self.inner.push.rules_content(&session.user_id).await?;
             let rules = AccountData { event_type: PUSH_RULES.to_owned(), content };
             response.account_data.events.push(json(&rules)?);
         }
         for data in self.inner.users.all_account_data(&session.user_id, None).await? {
-            if (first || changes.account_data.contains(&data.event_type))
+            if (whole || changes.account_data.contains(&data.event_type))
                 && data.event_type != PUSH_RULES
                 && passes(&data.event_type)
             {
@@ -53,6 +53,7 @@ impl Sync {
         whole: bool,
     ) -> Result<Vec<Json>> {
         let filter = &span.filter.account_data;
+        let whole = whole || changed.pruned;
         let mut events = Vec::new();
         if (!whole && changed.account_data.is_empty()) || !filter::room_passes(filter, room.id()) {
             return Ok(events);

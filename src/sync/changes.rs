@@ -28,6 +28,8 @@ pub(super) struct RoomChanges {
     pub(super) account_data: BTreeSet<String>,
     /// The unread counts.
     pub(super) unread: bool,
+    /// The feed no longer tells which receipts and account data changed: any may have.
+    pub(super) pruned: bool,
 }
 
 /// Everything in a part of the feed that may concern a user.
@@ -44,6 +46,8 @@ pub(super) struct Changes {
     pub(super) device_lists: BTreeSet<OwnedUserId>,
     /// Whose presence changed: not yet only those who share a room.
     pub(super) presence: BTreeSet<OwnedUserId>,
+    /// The feed no longer tells which account data changed: any may have.
+    pub(super) pruned: bool,
 }
 
 /// Whether a change may concern a session; `joined` is whether its user is joined to a room, and

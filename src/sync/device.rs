@@ -69,7 +69,7 @@ impl Sync {
         to: Position,
     ) -> Result<DeviceLists> {
         let rooms = self.inner.rooms.memberships(&session.user_id).await?;
-        let changes = Changes::of(self.inner.feed.since(from, to).await?, session, &rooms);
+        let changes = self.changes(session, &rooms, from, to).await?;
         let moves = self.moves(session, &rooms, &changes, from).await?;
         self.device_lists(session, moves, &changes).await
     }
@@ -176,7 +176,7 @@ impl Sync {
 }
 
 /// Whose membership is another in a room's state than in one before.
-async fn changed_members(
+pub(super) async fn changed_members(
     room: &Room,
     before: StateId,
     after: StateId,

@@ -1,7 +1,7 @@
 //! The stream of new events, one after the other. spec: client-server §GET /events
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use crate::{
     Error, Result,
     feed::{Change, Position},
     platform::{self, Caller},
-    rooms::{Event, Format, Viewer},
+    rooms::{Event, Format, Viewer, unless_damaged},
     store::Direction,
     users::Session,
 };
@@ -58,6 +58,10 @@ impl Sync {
             if waited || !stream.chunk.is_empty() {
                 return Ok(stream);
             }
+            if end < to {
+                // There are more, of which some may be readable.
+                continue;
+            }
             let (user_id, rooms) = (session.user_id.clone(), self.inner.rooms.clone());
             let only = room.map(ToOwned::to_owned);
             let news = feed.wait_for(to, move |change| {
@@ -91,17 +95,21 @@ impl Sync {
         to: Position,
     ) -> Result<EventStream> {
         let own = self.inner.rooms.memberships(&session.user_id).await?;
-        let concerns = |of: &OwnedRoomId| match room {
+        let concerns = |of: &RoomId| match room {
             Some(room) => room == of,
             None => own.get(of).is_some_and(|membership| !membership.forgotten),
         };
+        let (places, to) = match (self.inner.feed.since(from, to).await?, room) {
+            (Some(changes), _) => (places_in(changes, concerns), to),
+            (None, Some(room)) => self.places_after(from, to, [room]).await?,
+            (None, None) => {
+                let own = own.keys().map(|room_id| &**room_id);
+                self.places_after(from, to, own.filter(|room_id| concerns(room_id))).await?
+            }
+        };
         let mut viewers = HashMap::new();
         let mut chunk = Vec::new();
-        for (position, change) in self.inner.feed.since(from, to).await? {
-            let Change::Event { room_id, .. } = change else { continue };
-            if !concerns(&room_id) {
-                continue;
-            }
+        for (position, room_id) in places {
             let viewer: &Viewer = match viewers.entry(room_id) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
@@ -120,6 +128,53 @@ impl Sync {
         }
         Ok(EventStream { chunk, end: to })
     }
+
+    /// Where events are after `from`, which is older than what the feed keeps; with the position up
+    /// to which these are all.
+    async fn places_after(
+        &self,
+        from: Position,
+        mut to: Position,
+        rooms: impl IntoIterator<Item = &RoomId>,
+    ) -> Result<(Places, Position)> {
+        let mut places = Places::new();
+        for room_id in rooms {
+            let some = unless_damaged(room_id, self.some_after(room_id, from, to).await)?;
+            let some = some.unwrap_or_default();
+            if some.len() == MAX_EVENTS {
+                to = some.last().copied().unwrap_or(to);
+            }
+            places.extend(some.into_iter().map(|position| (position, room_id.to_owned())));
+        }
+        places.retain(|position, _| *position <= to);
+        Ok((places, to))
+    }
+
+    /// Where the first events of a room are after `from` up to `to`.
+    async fn some_after(
+        &self,
+        room_id: &RoomId,
+        from: Position,
+        to: Position,
+    ) -> Result<Vec<Position>> {
+        let room = self.inner.rooms.room(room_id).await?;
+        if room.head() <= from {
+            return Ok(Vec::new());
+        }
+        let some = room.timeline(from + 1, to + 1, Direction::Forward, MAX_EVENTS).await?;
+        Ok(some.iter().map(|event| event.position).collect())
+    }
+}
+
+/// Where events are, and in which room each is.
+type Places = BTreeMap<Position, OwnedRoomId>;
+
+fn places_in(changes: Vec<(Position, Change)>, concerns: impl Fn(&RoomId) -> bool) -> Places {
+    let places = changes.into_iter().filter_map(|(position, change)| match change {
+        Change::Event { room_id, .. } => Some((position, room_id)),
+        _ => None,
+    });
+    places.filter(|(_, room_id)| concerns(room_id)).collect()
 }
 
 async fn json(viewer: &Viewer, event: &Event) -> Result<super::response::Json> {

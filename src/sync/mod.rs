@@ -3,10 +3,11 @@
 //! spec: client-server §Syncing
 //!
 //! A token is a position of the feed. An answer is made from the feed's entries after it and from
-//! reads of what they name; nothing goes through all rooms or all members but the first sync. The
-//! same token gives the same answer, or one with more in it.
+//! reads of what they name; nothing goes through all rooms or all members but the first sync, and one
+//! from a token older than what the feed keeps. The same token gives the same answer, or one with more in it.
 
 mod account_data;
+mod catch_up;
 mod changes;
 mod device;
 mod events;
@@ -202,7 +203,7 @@ impl Sync {
         to: Position,
     ) -> Result<Response> {
         let changes = match request.since {
-            Some(since) => Changes::of(self.inner.feed.since(since, to).await?, session, rooms),
+            Some(since) => self.changes(session, rooms, since, to).await?,
             None => Changes::default(),
         };
         let mut response = Response { next_batch: format!("s{to}"), ..Response::default() };
@@ -348,7 +349,7 @@ impl Sync {
             return Ok(());
         }
         let mut moved = Vec::new();
-        if whole {
+        if whole || changed.pruned {
             moved = self.inner.receipts.all(room.id()).await?;
         } else {
             for (of, receipt_type, thread) in &changed.receipts {

@@ -100,6 +100,8 @@ mod search;
 mod store;
 #[path = "../sync.rs"]
 mod sync;
+#[path = "../sync_away.rs"]
+mod sync_away;
 #[path = "../sync_rooms.rs"]
 mod sync_rooms;
 #[path = "../sync_state.rs"]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each suite uses a part")]
 
 use neurite::{
+    config::KeptChanges,
     feed::{Feed, Position},
     queue::Queue,
     rooms::{CreateRoom, Event, NewEvent, Rooms},
@@ -18,7 +19,7 @@ use serde_json::{Value, json, value::to_raw_value};
 
 /// The rooms of a server over a store.
 pub async fn open(store: &Store) -> Rooms {
-    let feed = Feed::open(store.clone()).await.unwrap();
+    let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
     let name = server_name!("neurite.test").to_owned();
     let queue = Queue::open(store.clone()).await.unwrap();
     Rooms::open(store.clone(), feed, queue, name, RoomVersionId::V12).await.unwrap()

@@ -1,5 +1,6 @@
 //! What happens in the model: operations, filters and habits of devices, all of them random.
 
+use neurite::config::KeptChanges;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ pub const USERS: [&str; 4] = ["root", "alice", "bob", "carol"];
 pub const DEVICES: usize = 4;
 pub const KEYS: [(&str, &str); 5] =
     [("m.room.topic", ""), ("m.room.name", ""), ("m.room.avatar", ""), ("x.y", "a"), ("x.y", "b")];
+pub const ACCOUNT_DATA: [&str; 2] = ["x.a", "x.b"];
 pub const VISIBILITIES: [&str; 4] = ["joined", "invited", "shared", "world_readable"];
 pub const FORMS: [&str; 3] =
     ["", "&use_state_after=true", "&org.matrix.msc4222.use_state_after=true"];
@@ -27,6 +29,14 @@ pub enum Operation {
     Visibility(usize, usize),
     JoinRule(usize, &'static str),
     Rename(usize, u8),
+    /// A user sets one of [`ACCOUNT_DATA`], of a room or globally.
+    AccountData(usize, Option<usize>, usize),
+    /// A user reads one of the messages of a room, or its first event.
+    Read(usize, usize, usize),
+    /// The first user sends a message to a device.
+    Message(usize),
+    /// A device of a user gets other keys.
+    Device(usize),
     /// A device asks for what is new, and gets the answer or does not.
     Sync(usize, Asked, bool),
     /// A device writes down what it has.
@@ -116,6 +126,15 @@ pub fn habits(user: usize) -> impl Strategy<Value = Habits> {
     )
 }
 
+/// How much of the feed is kept: all of a run, a little, or nothing.
+pub fn kept() -> impl Strategy<Value = KeptChanges> {
+    let (stored, in_memory) = (prop_oneof![Just(0), 1..20usize], prop_oneof![Just(0), 1..20usize]);
+    prop_oneof![
+        1 => Just(KeptChanges::default()),
+        2 => (stored, in_memory).prop_map(|(stored, in_memory)| KeptChanges { stored, in_memory }),
+    ]
+}
+
 pub fn operation() -> impl Strategy<Value = Operation> {
     let (user, room, device) = (|| 1..USERS.len(), || 0..ROOMS, || 0..DEVICES);
     let own = prop_oneof![
@@ -136,6 +155,12 @@ pub fn operation() -> impl Strategy<Value = Operation> {
         2 => (room(), 0..VISIBILITIES.len()).prop_map(|(r, v)| Operation::Visibility(r, v)),
         1 => (room(), rule).prop_map(|(r, v)| Operation::JoinRule(r, v)),
         2 => (user(), any::<u8>()).prop_map(|(u, n)| Operation::Rename(u, n)),
+        3 => (user(), prop::option::of(room()), 0..ACCOUNT_DATA.len())
+            .prop_map(|(u, r, k)| Operation::AccountData(u, r, k)),
+        3 => (0..USERS.len(), room(), any::<usize>())
+            .prop_map(|(u, r, e)| Operation::Read(u, r, e)),
+        2 => device().prop_map(Operation::Message),
+        2 => (0..USERS.len()).prop_map(Operation::Device),
         16 => (device(), asked(), prop::bool::weighted(0.7))
             .prop_map(|(d, a, arrives)| Operation::Sync(d, a, arrives)),
         1 => device().prop_map(Operation::Save),
