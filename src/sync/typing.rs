@@ -2,8 +2,9 @@
 //!
 //! Only in memory: a server that starts again knows nobody who types.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, rc::Rc, time::Duration};
 
+use futures::channel::oneshot;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 use crate::{
@@ -14,21 +15,19 @@ use crate::{
 /// The longest time that a client may announce at once.
 const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Each typing user with the number of their announcement, so that the end of an older one does
-/// not end a newer one.
-type Typists = BTreeMap<OwnedUserId, u64>;
+/// Each typing user, with what ends the task that waits for their timeout when it is dropped.
+type Typists = BTreeMap<OwnedUserId, oneshot::Sender<Infallible>>;
 
 /// A handle to who is typing; clones share it.
 #[derive(Clone)]
 pub struct Typing {
     feed: Feed,
     rooms: Rc<RefCell<BTreeMap<OwnedRoomId, Typists>>>,
-    announcements: Rc<std::cell::Cell<u64>>,
 }
 
 impl Typing {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, rooms: Rc::default(), announcements: Rc::default() }
+        Self { feed, rooms: Rc::default() }
     }
 
     /// Who is typing in a room.
@@ -47,18 +46,18 @@ impl Typing {
         room_id: &RoomId,
         timeout: Duration,
     ) -> store::Result<()> {
-        let number = self.announcements.get() + 1;
-        self.announcements.set(number);
+        let (stands, overtaken) = oneshot::channel();
         let before = self
             .rooms
             .borrow_mut()
             .entry(room_id.to_owned())
             .or_default()
-            .insert(user_id.to_owned(), number);
+            .insert(user_id.to_owned(), stands);
         let (typing, user, room) = (self.clone(), user_id.to_owned(), room_id.to_owned());
         platform::spawn(async move {
-            platform::sleep(timeout.min(MAX_TIMEOUT)).await;
-            if typing.remove(&user, &room, Some(number))
+            let time_is_up = platform::timeout(timeout.min(MAX_TIMEOUT), overtaken).await.is_none();
+            if time_is_up
+                && typing.remove(&user, &room)
                 && let Err(cause) = typing.announce(&room).await
             {
                 tracing::warn!("the end of typing is not announced: {cause}");
@@ -75,30 +74,63 @@ impl Typing {
     /// # Errors
     /// When the store can't take the change.
     pub async fn stop(&self, user_id: &UserId, room_id: &RoomId) -> store::Result<()> {
-        match self.remove(user_id, room_id, None) {
+        match self.remove(user_id, room_id) {
             true => self.announce(room_id).await,
             false => Ok(()),
         }
     }
 
-    /// Whether it changed anything; with `number` only if that announcement still stands.
-    fn remove(&self, user_id: &UserId, room_id: &RoomId, number: Option<u64>) -> bool {
+    /// Whether it changed anything.
+    fn remove(&self, user_id: &UserId, room_id: &RoomId) -> bool {
         let mut rooms = self.rooms.borrow_mut();
         let Some(typists) = rooms.get_mut(room_id) else { return false };
-        let stands = typists
-            .get(user_id)
-            .is_some_and(|current| number.is_none_or(|number| number == *current));
-        if stands {
-            typists.remove(user_id);
-            if typists.is_empty() {
-                rooms.remove(room_id);
-            }
+        let typed = typists.remove(user_id).is_some();
+        if typists.is_empty() {
+            rooms.remove(room_id);
         }
-        stands
+        typed
     }
 
     async fn announce(&self, room_id: &RoomId) -> store::Result<()> {
         self.feed.announce(Change::Typing { room_id: room_id.to_owned() }).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{room_id, user_id};
+
+    use super::*;
+    use crate::{
+        config::KeptChanges,
+        store::{Options, Store, memory::Disk},
+    };
+
+    #[test]
+    fn no_timer_stays_behind_an_announcement_that_another_replaced() {
+        platform::run(async {
+            let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+            let feed = Feed::open(store, KeptChanges::default()).await.unwrap();
+            let (user, room) = (user_id!("@a:neurite.test"), room_id!("!a:neurite.test"));
+            let typing = Typing::new(feed);
+            let handles = async |count: usize| {
+                let reached = async {
+                    while Rc::strong_count(&typing.rooms) > count {
+                        platform::next_turn().await;
+                    }
+                };
+                let reached = platform::timeout(Duration::from_secs(10), reached).await;
+                assert!(reached.is_some(), "{} handles", Rc::strong_count(&typing.rooms));
+            };
+            for _ in 0..100 {
+                typing.start(user, room, MAX_TIMEOUT).await.unwrap();
+            }
+            handles(2).await;
+            assert_eq!(typing.typists(room), [user]);
+            typing.stop(user, room).await.unwrap();
+            handles(1).await;
+            assert!(typing.typists(room).is_empty() && typing.rooms.borrow().is_empty());
+        });
     }
 }
