@@ -2,9 +2,50 @@
 
 use std::{
     borrow::Borrow,
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     hash::Hash,
+    rc::Rc,
 };
+
+/// How much memory something takes, which counts for what it is a part of too, until it is dropped.
+#[derive(Default)]
+pub(super) struct Memory {
+    taken: Cell<usize>,
+    whole: Option<Rc<Memory>>,
+}
+
+impl Memory {
+    /// That of a part of something.
+    pub(super) fn part_of(whole: &Rc<Self>) -> Self {
+        Self { taken: Cell::new(0), whole: Some(whole.clone()) }
+    }
+
+    /// How much it is, with its parts.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.get()
+    }
+
+    pub(super) fn take(&self, more: usize) {
+        self.taken.set(self.taken.get() + more);
+        if let Some(whole) = &self.whole {
+            whole.take(more);
+        }
+    }
+
+    pub(super) fn give_back(&self, less: usize) {
+        self.taken.set(self.taken.get() - less);
+        if let Some(whole) = &self.whole {
+            whole.give_back(less);
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.give_back(self.taken());
+    }
+}
 
 /// Keys to values, each with a weight.
 pub(super) struct Cache<K, V> {
@@ -12,7 +53,7 @@ pub(super) struct Cache<K, V> {
     /// By the time of the last use.
     order: BTreeMap<u64, K>,
     clock: u64,
-    weight: usize,
+    memory: Rc<Memory>,
     limit: usize,
 }
 
@@ -25,7 +66,23 @@ struct Slot<V> {
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     /// A cache that holds values of at most `limit` together.
     pub(super) fn new(limit: usize) -> Self {
-        Self { slots: HashMap::new(), order: BTreeMap::new(), clock: 0, weight: 0, limit }
+        Self::over(limit, Memory::default())
+    }
+
+    /// The same, whose memory is this.
+    pub(super) fn over(limit: usize, memory: Memory) -> Self {
+        Self {
+            slots: HashMap::new(),
+            order: BTreeMap::new(),
+            clock: 0,
+            memory: Rc::new(memory),
+            limit,
+        }
+    }
+
+    /// How much memory the values take, with what counts as part of it.
+    pub(super) fn memory(&self) -> &Rc<Memory> {
+        &self.memory
     }
 
     /// The value under `key`, which counts as a use.
@@ -58,9 +115,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         self.clock += 1;
         self.order.insert(self.clock, key.clone());
         self.slots.insert(key.clone(), Slot { value, weight, used: self.clock });
-        self.weight += weight;
+        self.memory.take(weight);
+        self.trim(pinned);
+    }
+
+    /// Forgets as much as the limit asks, but for what was used last.
+    pub(super) fn trim(&mut self, pinned: impl Fn(&V) -> bool) {
         let mut place = 0;
-        while self.weight > self.limit
+        while self.memory.taken() > self.limit
             && let Some((&used, oldest)) = self.order.range(place..self.clock).next()
         {
             place = used + 1;
@@ -79,14 +141,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     {
         if let Some(slot) = self.slots.remove(key) {
             self.order.remove(&slot.used);
-            self.weight -= slot.weight;
+            self.memory.give_back(slot.weight);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Cache;
+    use super::*;
 
     #[test]
     fn the_longest_unused_is_forgotten_unless_pinned() {
@@ -99,5 +161,31 @@ mod tests {
         assert_eq!(cache.get("b"), None);
         cache.insert("e", "e", 1, |value| *value == "c");
         assert_eq!((cache.get("c"), cache.get("a")), (Some("c"), None));
+    }
+
+    #[test]
+    fn what_a_value_takes_by_and_by_counts_too() {
+        let mut whole: Cache<&str, Rc<Memory>> = Cache::new(10);
+        let memory = whole.memory().clone();
+        for key in ["a", "b", "c"] {
+            whole.insert(key, Rc::new(Memory::part_of(&memory)), 1, |_| false);
+        }
+        let in_use = whole.get("b").unwrap();
+        let mut part = Cache::over(100, Memory::part_of(&memory));
+        part.insert("x", (), 4, |_| false);
+        part.insert("x", (), 3, |_| false);
+        assert_eq!(memory.taken(), 6);
+        whole.get("a").unwrap().take(2);
+        in_use.take(4);
+        assert_eq!(memory.taken(), 12);
+        assert!(whole.get("c").is_some());
+        // It is the longest unused, but in use.
+        whole.trim(|part| Rc::strong_count(part) > 1);
+        assert_eq!((whole.get("a").is_some(), memory.taken()), (false, 9));
+        drop((in_use, part));
+        assert_eq!(memory.taken(), 6);
+        whole.remove("b");
+        whole.remove("c");
+        assert_eq!(memory.taken(), 0);
     }
 }

@@ -38,8 +38,8 @@ pub use self::{
 use self::{cache::Cache, graph::LiveRoom};
 use crate::{Result, feed::Feed, platform::KeyedMutex, queue::Queue, store::Store};
 
-/// How much memory rooms may take while nobody uses them, in entries of state.
-const LIVE_ROOMS: usize = 400_000;
+/// How much memory rooms may take while nobody uses them, in bytes.
+const LIVE_ROOMS: usize = 64 << 20;
 /// How much memory events may take while nobody uses them, in bytes.
 const EVENTS: usize = 16 << 20;
 /// How much memory lists of users' rooms may take, in rooms.

@@ -15,7 +15,7 @@ use crate::{
     Error, Result,
     rooms::{
         Event, Pdu, Rooms,
-        cache::Cache,
+        cache::{Cache, Memory},
         membership::{MemberChanges, Members},
         output,
         timeline::Thread,
@@ -23,12 +23,18 @@ use crate::{
     store::{self, Key, Store, Table},
 };
 
-/// How many state events a room keeps in memory for authorization.
-const AUTH_EVENTS: usize = 1024;
-/// How many states of a room are kept in memory, in entries.
-const STATE_ENTRIES: usize = 100_000;
-/// How many summaries of threads a room keeps in memory.
-const THREADS: usize = 1024;
+/// What a room in memory takes at least, in bytes.
+const ROOM: usize = 1024;
+/// How much memory the state events may take that a room keeps for authorization, in bytes.
+const AUTH_EVENTS: usize = 4 << 20;
+/// How much its states may take.
+const GROUPS: usize = 16 << 20;
+/// How much its states as a whole may take.
+const MAPS: usize = 4 << 20;
+/// How much summaries of its threads may take.
+const THREADS: usize = 1 << 20;
+/// What a member takes.
+const MEMBER: usize = 512;
 
 /// A room in memory.
 pub(in crate::rooms) struct LiveRoom {
@@ -48,7 +54,8 @@ pub(in crate::rooms) struct LiveRoom {
     pub(in crate::rooms) groups: RefCell<Cache<StateId, Rc<StateGroup>>>,
     maps: RefCell<Cache<StateId, Rc<StateMap>>>,
     /// The durable members, once somebody asked.
-    pub(in crate::rooms) members: RefCell<Option<Rc<Members>>>,
+    members: RefCell<Option<Rc<Members>>>,
+    members_memory: Memory,
     /// Counts the changes of members, so that a load notices that it was overtaken.
     pub(in crate::rooms) members_changes: Cell<u64>,
     /// Summaries of threads with everything submitted.
@@ -66,9 +73,12 @@ impl LiveRoom {
         version: RoomVersionId,
         rules: RoomVersionRules,
         view: View,
-        store: &Store,
+        rooms: &Rooms,
     ) -> Self {
         let view = Rc::new(view);
+        let memory = rooms.inner.live.borrow().memory().clone();
+        let part = || Memory::part_of(&memory);
+        let store = &rooms.inner.store;
         Self {
             subject: output::subject(&room_id),
             room_id,
@@ -77,12 +87,13 @@ impl LiveRoom {
             tip: RefCell::new(view.clone()),
             durable: RefCell::new(view),
             pending: RefCell::default(),
-            auth: RefCell::new(Cache::new(AUTH_EVENTS)),
-            groups: RefCell::new(Cache::new(STATE_ENTRIES)),
-            maps: RefCell::new(Cache::new(STATE_ENTRIES)),
+            auth: RefCell::new(Cache::over(AUTH_EVENTS, part())),
+            groups: RefCell::new(Cache::over(GROUPS, part())),
+            maps: RefCell::new(Cache::over(MAPS, part())),
             members: RefCell::default(),
+            members_memory: part(),
             members_changes: Cell::new(0),
-            threads: RefCell::new(Cache::new(THREADS)),
+            threads: RefCell::new(Cache::over(THREADS, part())),
             broken: Cell::new(false),
             epoch: store.epoch(),
             store: store.clone(),
@@ -122,15 +133,32 @@ impl LiveRoom {
 
     /// Keeps a state event for the authorization of others.
     pub(in crate::rooms) fn keep_auth_event(&self, pdu: Rc<Pdu>) {
-        self.auth.borrow_mut().insert(pdu.event_id.clone(), pdu, 1, |_| false);
+        let weight = pdu.weight();
+        self.auth.borrow_mut().insert(pdu.event_id.clone(), pdu, weight, |_| false);
     }
 
     /// Puts the stripped form of a state event in the place of the one in memory.
     pub(in crate::rooms) fn replace_auth_event(&self, pdu: &Rc<Pdu>) {
         let mut auth = self.auth.borrow_mut();
         if auth.get(&*pdu.event_id).is_some() {
-            auth.insert(pdu.event_id.clone(), pdu.clone(), 1, |_| false);
+            auth.insert(pdu.event_id.clone(), pdu.clone(), pdu.weight(), |_| false);
         }
+    }
+
+    /// The members in memory.
+    pub(in crate::rooms) fn members(&self) -> Option<Rc<Members>> {
+        self.members.borrow().clone()
+    }
+
+    /// Keeps the members in memory.
+    pub(in crate::rooms) fn keep_members(&self, members: Rc<Members>) {
+        self.weigh_members(members.len());
+        *self.members.borrow_mut() = Some(members);
+    }
+
+    fn weigh_members(&self, count: usize) {
+        self.members_memory.give_back(self.members_memory.taken());
+        self.members_memory.take(count * MEMBER);
     }
 
     /// Lets the members in memory follow what has become durable.
@@ -144,11 +172,18 @@ impl LiveRoom {
         for (user_id, member) in changes {
             members.set(user_id, member.map(|(member, _)| member));
         }
+        self.weigh_members(members.len());
+    }
+
+    /// Keeps the summary of a thread in memory.
+    pub(in crate::rooms) fn keep_thread(&self, root: OwnedEventId, thread: Thread) {
+        let weight = thread.weight();
+        self.threads.borrow_mut().insert(root, thread, weight, |_| false);
     }
 
     /// Keeps a state in memory.
     pub(in crate::rooms) fn keep_group(&self, group: Rc<StateGroup>) {
-        let weight = group.weight() + 16;
+        let weight = group.weight();
         // A state that is not yet durable is held by its view; it can't be read again.
         self.groups
             .borrow_mut()
@@ -162,13 +197,8 @@ impl LiveRoom {
             return map;
         }
         let map = Rc::new(group.map());
-        self.maps.borrow_mut().insert(group.id, map.clone(), map.len() + 16, |_| false);
+        self.maps.borrow_mut().insert(group.id, map.clone(), map.weight(), |_| false);
         map
-    }
-
-    /// How much memory it takes, about, in entries of state.
-    fn weight(&self) -> usize {
-        64 + self.tip.borrow().group.as_ref().map_or(0, |group| group.weight())
     }
 }
 
@@ -210,8 +240,7 @@ impl Rooms {
         let version = head.version.clone();
         let state = head.state;
         let view = View { head, group: None };
-        let live =
-            Rc::new(LiveRoom::new(room_id.to_owned(), version, rules, view, &self.inner.store));
+        let live = Rc::new(LiveRoom::new(room_id.to_owned(), version, rules, view, self));
         let group = self.group(&live, state).await?;
         let view = Rc::new(View { head: live.tip().head.clone(), group });
         *live.tip.borrow_mut() = view.clone();
@@ -221,18 +250,17 @@ impl Rooms {
     }
 
     fn live_in_memory(&self, room_id: &ruma::RoomId) -> Option<Rc<LiveRoom>> {
-        self.inner.live.borrow_mut().get(room_id).filter(|live| !live.broken())
+        let mut rooms = self.inner.live.borrow_mut();
+        let live = rooms.get(room_id).filter(|live| !live.broken());
+        // They grow while they are used.
+        rooms.trim(is_used);
+        live
     }
 
     /// Keeps a room in memory.
     pub(in crate::rooms) fn keep_live(&self, live: &Rc<LiveRoom>) {
-        self.inner.live.borrow_mut().insert(
-            live.room_id.clone(),
-            live.clone(),
-            live.weight(),
-            // In use: somebody may be about to add to it.
-            |live| Rc::strong_count(live) > 1,
-        );
+        let mut rooms = self.inner.live.borrow_mut();
+        rooms.insert(live.room_id.clone(), live.clone(), ROOM, is_used);
     }
 
     /// Forgets what is in memory of a room after a commit failed: the store knows better.
@@ -271,5 +299,104 @@ impl Rooms {
             group = Some(read);
         }
         Ok(group)
+    }
+}
+
+/// Whether somebody may be about to add to a room.
+fn is_used(live: &Rc<LiveRoom>) -> bool {
+    Rc::strong_count(live) > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{
+        OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
+        api::client::room::create_room::v3::RoomPreset, events::StateEventType, server_name,
+    };
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::{
+        config::KeptChanges,
+        feed::Feed,
+        platform,
+        queue::Queue,
+        rooms::{CreateRoom, NewEvent, Profile},
+        store::{Options, memory::Disk},
+    };
+
+    fn user(name: &str) -> OwnedUserId {
+        UserId::parse(format!("@{name}:neurite.test")).unwrap()
+    }
+
+    async fn rooms() -> Rooms {
+        let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+        let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
+        let queue = Queue::open(store.clone()).await.unwrap();
+        let name = server_name!("neurite.test").to_owned();
+        Rooms::open(store, feed, queue, name, RoomVersionId::V12).await.unwrap()
+    }
+
+    async fn public_room(rooms: &Rooms) -> OwnedRoomId {
+        let preset = Some(RoomPreset::PublicChat);
+        rooms.create(&user("alice"), CreateRoom { preset, ..CreateRoom::default() }).await.unwrap()
+    }
+
+    fn taken(rooms: &Rooms) -> usize {
+        rooms.inner.live.borrow().memory().taken()
+    }
+
+    #[test]
+    fn what_a_room_keeps_in_memory_counts_as_it_grows() {
+        platform::run(async {
+            let rooms = rooms().await;
+            let room_id = public_room(&rooms).await;
+            let new = taken(&rooms);
+            assert!(new > ROOM);
+            for number in 0..50 {
+                let content = RawValue::from_string("{}".to_owned()).unwrap();
+                let kind = StateEventType::from("x.y");
+                let event = NewEvent::state(kind, number.to_string(), content);
+                rooms.append(&room_id, &user("alice"), event).await.unwrap();
+            }
+            let with_state = taken(&rooms);
+            assert!(with_state > new + 50 * 160, "{new}, {with_state}");
+            for number in 0..10 {
+                let user = user(&format!("user{number}"));
+                rooms.join(&user, &room_id, Profile::default(), None).await.unwrap();
+            }
+            let before = taken(&rooms);
+            let room = rooms.room(&room_id).await.unwrap();
+            assert_eq!(room.members().await.unwrap().joined_count(), 11);
+            assert_eq!(taken(&rooms), before + 11 * MEMBER);
+            rooms.join(&user("bob"), &room_id, Profile::default(), None).await.unwrap();
+            assert!(taken(&rooms) > before + 12 * MEMBER);
+            // Somebody still has it.
+            rooms.inner.live.borrow_mut().remove(&room_id);
+            assert!(taken(&rooms) > before);
+            drop(room);
+            assert_eq!(taken(&rooms), 0);
+        });
+    }
+
+    #[test]
+    fn rooms_in_memory_stay_below_a_limit() {
+        platform::run(async {
+            let rooms = rooms().await;
+            let first = public_room(&rooms).await;
+            let one = taken(&rooms);
+            let limit = 10 * one;
+            *rooms.inner.live.borrow_mut() = Cache::new(limit);
+            let mut all = vec![first];
+            for _ in 0..50 {
+                all.push(public_room(&rooms).await);
+                assert!(taken(&rooms) < limit + 2 * one, "{} of {limit}", taken(&rooms));
+            }
+            for room_id in &all {
+                rooms.room(room_id).await.unwrap().members().await.unwrap();
+                assert!(taken(&rooms) < limit + 2 * one, "{} of {limit}", taken(&rooms));
+            }
+            assert!(taken(&rooms) > limit / 2);
+        });
     }
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{self, Key, KeyReader};
 
+/// What an entry takes in memory, about, in bytes: two short strings, and pointers to it.
+const ENTRY: usize = 160;
+
 /// Names one state of one room. 0 is the state before the create event: nothing.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -185,9 +188,9 @@ impl StateGroup {
         StateMap { entries }
     }
 
-    /// How many entries it holds in memory, with its ancestors.
+    /// How much memory it takes beside its ancestors, about, in bytes.
     pub(in crate::rooms) fn weight(&self) -> usize {
-        self.delta.len() + self.base.as_ref().map_or(0, |base| base.weight())
+        size_of::<Self>() + self.delta.len() * ENTRY
     }
 
     /// The row to store.
@@ -251,6 +254,11 @@ impl StateMap {
     /// The event that sets an entry.
     pub fn get(&self, kind: &StateEventType, key: &str) -> Option<&OwnedEventId> {
         find(&self.entries, kind, key)?.event_id.as_ref()
+    }
+
+    /// How much memory it takes, about, in bytes: its entries are those of groups.
+    pub(in crate::rooms) fn weight(&self) -> usize {
+        size_of::<Self>() + self.entries.len() * size_of::<Rc<StateEntry>>()
     }
 
     /// Every type, state key and event id.

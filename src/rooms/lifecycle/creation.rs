@@ -246,7 +246,7 @@ impl Rooms {
             version.clone(),
             rules.clone(),
             View { head, group: None },
-            &self.inner.store,
+            self,
         );
         let mut draft = Draft::new(self, &Rc::new(live));
         draft.apply_state(&pdu);

@@ -103,8 +103,8 @@ impl Rooms {
     /// The members of a room, as far as they are durable.
     pub(in crate::rooms) async fn members(&self, live: &LiveRoom) -> Result<Rc<Members>> {
         loop {
-            if let Some(members) = &*live.members.borrow() {
-                return Ok(members.clone());
+            if let Some(members) = live.members() {
+                return Ok(members);
             }
             let changes = live.members_changes.get();
             let range = KeyRange::prefix(Key::new().str(&live.room_id));
@@ -124,7 +124,7 @@ impl Rooms {
             }
             if changes == live.members_changes.get() {
                 let members = Rc::new(members);
-                *live.members.borrow_mut() = Some(members.clone());
+                live.keep_members(members.clone());
                 return Ok(members);
             }
         }
@@ -136,7 +136,7 @@ impl Rooms {
         live: &LiveRoom,
         user_id: &UserId,
     ) -> Result<Option<Member>> {
-        if let Some(members) = &*live.members.borrow() {
+        if let Some(members) = live.members() {
             return Ok(members.get(user_id).cloned());
         }
         let row = Key::new().str(&live.room_id).str(user_id);

@@ -52,6 +52,11 @@ impl Thread {
         }
     }
 
+    /// How much memory it takes, about, in bytes.
+    pub(in crate::rooms) fn weight(&self) -> usize {
+        size_of::<Self>() + 64 * (1 + self.participants.len())
+    }
+
     /// Learns the position that the newest event was given.
     pub(in crate::rooms) fn settle(&mut self, events: &[Event]) {
         let newest = events.iter().find(|event| Some(&event.pdu.event_id) == self.latest.as_ref());

@@ -28,10 +28,9 @@ impl Rooms {
         }
         let row = Key::new().str(&live.room_id).str(root);
         let thread: Option<Thread> = self.inner.store.get_json(Table::Threads, row).await?;
-        let mut threads = live.threads.borrow_mut();
         // A change that was submitted meanwhile knows more than the store.
-        if threads.get(root).is_none() {
-            threads.insert(root.to_owned(), thread.unwrap_or_default(), 1, |_| false);
+        if live.threads.borrow_mut().get(root).is_none() {
+            live.keep_thread(root.to_owned(), thread.unwrap_or_default());
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Draft {
             thread.settle(&self.events);
             thread.write(batch, &self.live.room_id, root, before.as_ref())?;
             let thread = thread.clone();
-            self.live.threads.borrow_mut().insert(root.clone(), thread, 1, |_| false);
+            self.live.keep_thread(root.clone(), thread);
         }
         Ok(())
     }
