@@ -12,6 +12,8 @@ const TEXT: usize = 1024;
 /// The bytes of what is told to others at once: a message to a device, a device's keys, a filter.
 /// Events have no more either.
 const PART: usize = 65_536;
+/// The bytes of one of many keys, with its signatures.
+const KEY: usize = 4096;
 /// The bytes of one type of account data, however often it was added to.
 const ACCOUNT_DATA: usize = 1 << 20;
 
@@ -43,6 +45,14 @@ pub(crate) fn text(what: &str, text: Option<&str>) -> Result<()> {
 /// 413 `M_TOO_LARGE`
 pub(crate) fn part(what: &str, json: &RawValue) -> Result<()> {
     size(what, json, PART)
+}
+
+/// One of many keys.
+///
+/// # Errors
+/// 413 `M_TOO_LARGE`
+pub(crate) fn key(what: &str, json: &RawValue) -> Result<()> {
+    size(what, json, KEY)
 }
 
 /// What a client keeps here for itself.

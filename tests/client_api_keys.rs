@@ -9,7 +9,7 @@ use futures::future::join_all;
 use neurite::{
     Homeserver,
     feed::{Change, Position},
-    store::{Direction, KeyRange, Table},
+    store::{Batch, Direction, Key, KeyRange, Table},
 };
 use ruma::{
     device_id,
@@ -437,6 +437,22 @@ tests! {
         }
         let backed_up = json!({ "first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": {} });
         let message = json!({ "messages": { user: { "*": {} } } });
+        // Receipts in a room where the user is, and in one that they have left and forgotten.
+        for leaves in [false, true] {
+            let room = bob.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
+            let room = room["room_id"].as_str().unwrap();
+            let say = json!({ "msgtype": "m.text", "body": "Hello" });
+            alice.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+            let said = bob.put(&format!("/v3/rooms/{room}/send/m.room.message/1"), say).await.ok();
+            let said = said["event_id"].as_str().unwrap();
+            for (client, kind) in [(&alice, "m.read"), (&alice, "m.read.private"), (&bob, "m.read")] {
+                let path = format!("/v3/rooms/{room}/receipt/{kind}/{said}");
+                client.post(&path, json!({})).await.ok();
+            }
+            for action in ["leave", "forget"].into_iter().filter(|_| leaves) {
+                alice.post(&format!("/v3/rooms/{room}/{action}"), json!({})).await.ok();
+            }
+        }
         for (path, body) in [
             ("/v3/room_keys/keys/!room:neurite.test/session?version=1", backed_up),
             (&format!("/v3/user/{user}/account_data/org.example"), json!({})),
@@ -450,7 +466,7 @@ tests! {
             for table in [
                 Table::Profiles, Table::AccountData, Table::Filters, Table::DeviceKeys, Table::OneTimeKeys,
                 Table::CrossSigningKeys, Table::Backups, Table::BackupKeys, Table::ToDevice,
-                Table::ToDeviceTransactions, Table::Devices, Table::AccessTokens,
+                Table::ToDeviceTransactions, Table::Devices, Table::AccessTokens, Table::Receipts,
             ] {
                 let rows = store.scan(table, KeyRange::all(), Direction::Forward, 100).await.unwrap();
                 let own = |(key, value): &&(bytes::Bytes, bytes::Bytes)| {
@@ -462,7 +478,7 @@ tests! {
             let signatures = store.scan(Table::Signatures, KeyRange::all(), Direction::Forward, 100).await;
             (found.len(), signatures.unwrap().len())
         };
-        assert_eq!(all().await, (12, 1));
+        assert_eq!(all().await, (13, 1));
         let before = server.feed.current();
         let auth = json!({ "auth": password_login("alice"), "erase": true });
         alice.post("/v3/account/deactivate", auth).await.ok();
@@ -471,5 +487,33 @@ tests! {
         let seen = query(&bob, user).await;
         assert_eq!((&seen["master_keys"], &seen["device_keys"][user]), (&Value::Null, &json!({})));
         assert!(query(&bob, &bob.user_id).await["master_keys"][&bob.user_id].is_object());
+        let receipts = store.scan(Table::Receipts, KeyRange::all(), Direction::Forward, 100).await;
+        assert_eq!(receipts.unwrap().len(), 2, "bob's");
+    }
+
+    async fn a_device_has_so_many_one_time_keys_and_none_is_huge() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let upload = async |keys: Value| {
+            alice.post("/v3/keys/upload", json!({ "one_time_keys": keys })).await
+        };
+        upload(one_time_keys(0..4000)).await.ok();
+        upload(one_time_keys(4000..4100)).await.fails(413, "M_TOO_LARGE");
+        let counts = upload(one_time_keys(4000..4096)).await.ok();
+        assert_eq!(counts["one_time_key_counts"]["signed_curve25519"], 4096);
+        upload(one_time_keys(0..1)).await.ok();
+        upload(one_time_keys(4096..4097)).await.fails(413, "M_TOO_LARGE");
+        // A device of an older version may have more, and goes on with those.
+        let mut batch = Batch::new();
+        let device = Key::new().str(&alice.user_id).str(&alice.device_id).str("signed_curve25519");
+        let mut row = json!({ "id": "signed_curve25519:more", "key": "more", "used": false });
+        batch.put_json(Table::OneTimeKeys, device.u64(1 << 40).u64(0), &row).unwrap();
+        server.store.commit(batch).await.unwrap();
+        let (id, key) = (row["id"].as_str().unwrap().to_owned(), row["key"].take());
+        let again = json!({ id: key });
+        upload(again).await.ok();
+        upload(one_time_keys(4096..4097)).await.fails(413, "M_TOO_LARGE");
+        let huge = json!({ "signed_curve25519:huge": { "key": "k".repeat(5000) } });
+        upload(huge).await.fails(413, "M_TOO_LARGE");
     }
 }

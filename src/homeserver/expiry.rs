@@ -21,7 +21,7 @@ impl Homeserver {
         let outcomes = [
             self.feed.prune().await.map_err(Into::into),
             self.users.expire(now).await,
-            self.media.expire_previews(now).await,
+            self.media.expire(now).await,
             self.rooms.forget_transactions(now).await,
         ];
         outcomes.into_iter().collect()

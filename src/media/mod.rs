@@ -11,7 +11,7 @@ mod previews;
 mod thumbnails;
 mod uploads;
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ struct Inner {
     uploaded: Notify,
     /// One upload or thumbnail of a media id at a time.
     busy: KeyedMutex<String>,
+    /// How many previews were made since the number of all was checked.
+    new_previews: Cell<usize>,
 }
 
 /// What is known of a file.
@@ -77,6 +79,7 @@ impl Media {
                 server_name,
                 uploaded: Notify::default(),
                 busy: KeyedMutex::default(),
+                new_previews: Cell::default(),
             }),
         };
         match media.discard_unfinished().await {
@@ -103,6 +106,16 @@ impl Media {
         let file = self.uploaded(server_name, media_id, timeout, caller).await?;
         let blob = self.inner.store.blob(&blob_id(media_id)).await?;
         Ok((file, blob.ok_or_else(|| Error::not_found("There is no such media"))?))
+    }
+
+    /// Removes what has expired at `now`, in milliseconds since the Unix epoch: previews, and ids that
+    /// nobody has uploaded to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn expire(&self, now: u64) -> Result<()> {
+        let outcomes = [self.expire_previews(now).await, self.expire_reserved(now).await];
+        outcomes.into_iter().collect()
     }
 
     fn uri(&self, media_id: &str) -> OwnedMxcUri {

@@ -9,11 +9,16 @@ use super::{File, MAX_UPLOAD_SIZE, Media, blob_id, file_key};
 use crate::{
     Error, Result,
     platform::{self, Blob, Caller},
-    store::{Batch, Table},
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
 /// How long an id may wait for its upload, in milliseconds: a day, as the specification recommends.
 const UNUSED_EXPIRES_AFTER: u64 = 24 * 60 * 60 * 1000;
+
+/// How many ids of a user may wait for their uploads.
+const UNUSED: usize = 64;
+/// When somebody who has so many may try again.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 
 /// How much entropy an id has: 32 letters and digits.
 const MEDIA_ID_LENGTH: usize = 32;
@@ -38,11 +43,19 @@ impl Media {
     /// Makes an id for an upload to come; returns it with the time when it expires unused.
     ///
     /// # Errors
-    /// When the store can't be written.
+    /// 429 `M_LIMIT_EXCEEDED` when too many of the user's ids wait for their uploads; when the store
+    /// can't be written.
     pub async fn create(
         &self,
         uploader: &UserId,
     ) -> Result<(OwnedMxcUri, MilliSecondsSinceUnixEpoch)> {
+        let store = &self.inner.store;
+        let _only = self.inner.busy.lock(format!("reserve/{uploader}")).await;
+        let reserved = KeyRange::prefix(Key::new().str(uploader));
+        let reserved = store.scan(Table::MediaReserved, reserved, Direction::Forward, UNUSED);
+        if reserved.await?.len() >= UNUSED {
+            return Err(Error::limit_exceeded(TRY_AGAIN));
+        }
         let media_id = new_id();
         let file = File {
             uploader: uploader.to_owned(),
@@ -53,8 +66,36 @@ impl Media {
         };
         let mut batch = Batch::new();
         batch.put_json(Table::Media, file_key(&media_id), &file)?;
-        self.inner.store.commit(batch).await?;
-        Ok((self.uri(&media_id), expiry(&file)))
+        batch.put_json(Table::MediaReserved, reserved_key(uploader, &media_id), &file.created)?;
+        store.commit(batch).await?;
+        Ok((self.uri(&media_id), expiry(file.created)))
+    }
+
+    /// Removes the ids that nobody has uploaded to in time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn expire_reserved(&self, now: u64) -> Result<()> {
+        let store = &self.inner.store;
+        let all = KeyRange::all();
+        let rows = store.scan(Table::MediaReserved, all, Direction::Forward, usize::MAX).await?;
+        for (key, created) in rows {
+            let created = serde_json::from_slice(&created).map_err(Error::internal)?;
+            let mut parts = KeyReader::new(&key);
+            let Some(media_id) = parts.str().and_then(|_| parts.str()) else { continue };
+            if u64::from(expiry(created).get()) >= now {
+                continue;
+            }
+            let _only = self.inner.busy.lock(media_id.clone()).await;
+            let mut batch = Batch::new();
+            batch.delete(Table::MediaReserved, key);
+            // An upload that began in time may have ended meanwhile.
+            if self.file(&media_id).await?.is_some_and(|file| file.size.is_none()) {
+                batch.delete(Table::Media, file_key(&media_id));
+            }
+            store.commit(batch).await?;
+        }
+        Ok(())
     }
 
     /// Keeps the upload for an id made before.
@@ -87,10 +128,12 @@ impl Media {
                 "The media id has its upload already",
             ));
         }
-        if expiry(&file) < platform::now() {
+        if expiry(file.created) < platform::now() {
             return Err(missing());
         }
-        self.keep(Batch::new(), uploader, media_id, content_type, filename, content).await?;
+        let mut finish = Batch::new();
+        finish.delete(Table::MediaReserved, reserved_key(uploader, media_id));
+        self.keep(finish, uploader, media_id, content_type, filename, content).await?;
         self.inner.uploaded.notify();
         Ok(())
     }
@@ -112,7 +155,7 @@ impl Media {
             let file = self.file(media_id).await?.ok_or_else(missing)?;
             match file.size {
                 Some(_) => Ok(Some(file)),
-                None if expiry(&file) < platform::now() => Err(missing()),
+                None if expiry(file.created) < platform::now() => Err(missing()),
                 None => Ok(None),
             }
         };
@@ -178,7 +221,11 @@ pub(super) fn new_id() -> String {
     platform::random_string(MEDIA_ID_LENGTH)
 }
 
-fn expiry(file: &File) -> MilliSecondsSinceUnixEpoch {
-    let expiry = u64::from(file.created.get()) + UNUSED_EXPIRES_AFTER;
+fn reserved_key(uploader: &UserId, media_id: &str) -> Key {
+    Key::new().str(uploader).str(media_id)
+}
+
+fn expiry(created: MilliSecondsSinceUnixEpoch) -> MilliSecondsSinceUnixEpoch {
+    let expiry = u64::from(created.get()) + UNUSED_EXPIRES_AFTER;
     MilliSecondsSinceUnixEpoch(expiry.try_into().unwrap_or(ruma::UInt::MAX))
 }

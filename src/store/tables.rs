@@ -122,6 +122,8 @@ pub enum Table {
     Media = 140,
     /// Media ids whose blob may be there without being finished.
     MediaUploads = 141,
+    /// User, media id → when it was made, to be uploaded to.
+    MediaReserved = 143,
     /// URL, time → what the page there says of itself.
     UrlPreviews = 142,
 }

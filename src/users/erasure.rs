@@ -41,6 +41,18 @@ impl Users {
                 batch.delete(table, key);
             }
         }
+        // How far they have read, in all rooms that they ever had to do with.
+        let rooms = KeyRange::prefix(Key::new().str(user_id));
+        for (key, _) in store.scan(Table::UserRooms, rooms, Direction::Forward, usize::MAX).await? {
+            let mut parts = KeyReader::new(&key);
+            let Some(room_id) = parts.str().and_then(|_| parts.str()) else { continue };
+            let range = KeyRange::prefix(Key::new().str(room_id).str(user_id));
+            for (key, _) in
+                store.scan(Table::Receipts, range, Direction::Forward, usize::MAX).await?
+            {
+                batch.delete(Table::Receipts, key);
+            }
+        }
         // Whom they have verified: these are rows of the others' keys, so they are looked for.
         let all = KeyRange::all();
         for (key, _) in store.scan(Table::Signatures, all, Direction::Forward, usize::MAX).await? {

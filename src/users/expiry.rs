@@ -20,7 +20,7 @@ struct Expires {
 
 impl Users {
     /// Removes what has expired at `now`, in milliseconds since the Unix epoch: login tokens,
-    /// OpenID tokens, sessions of User-Interactive Authentication.
+    /// OpenID tokens, sessions of User-Interactive Authentication, messages that no device will fetch.
     ///
     /// # Errors
     /// When the store fails.
@@ -41,6 +41,6 @@ impl Users {
         if !batch.is_empty() {
             store.commit(batch).await?;
         }
-        Ok(())
+        self.expire_to_device(now).await
     }
 }

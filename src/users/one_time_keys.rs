@@ -27,6 +27,9 @@ const COUNTED_DEVICES: usize = 4096;
 /// client keeps as many private keys, so what is forgotten would be of no use to anybody.
 const CLAIMED: Remembered = Remembered { table: Table::ClaimedKeys, limit: 4096 };
 
+/// How many one-time keys a device has at most, of all algorithms together. Clients upload 50 to 100.
+const MOST: usize = 4096;
+
 /// Keys by their ids: an object with signatures, or a string.
 pub type KeysById = BTreeMap<OwnedOneTimeKeyId, Value>;
 
@@ -89,7 +92,8 @@ impl Users {
     /// the caller holds the user's lock and submits without waiting for anything else.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM` when a key has the id of another that is there.
+    /// 400 `M_INVALID_PARAM` when a key has the id of another that is there; 413 `M_TOO_LARGE` for
+    /// more keys than a device may have.
     pub(super) async fn add_one_time_keys(
         &self,
         batch: &mut Batch,
@@ -127,6 +131,10 @@ impl Users {
                     return Err(Error::invalid_param(message));
                 }
             }
+        }
+        // Not if none are new: a device of an older version may have more.
+        if !new.is_empty() && present.len() + new.len() > MOST {
+            return Err(Error::too_large(format!("A device has at most {MOST} one-time keys")));
         }
         for (id, key) in fallback_keys {
             let place = fallback_key(user_id, device_id, &id.algorithm());

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ruma::{
-    DeviceId, OwnedUserId, TransactionId, UserId, serde::Raw, to_device::DeviceIdOrAllDevices,
+    DeviceId, OwnedDeviceId, OwnedUserId, TransactionId, UserId, serde::Raw,
+    to_device::DeviceIdOrAllDevices,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,6 +19,12 @@ use crate::{
 
 /// The transactions of a device.
 const TRANSACTIONS: Remembered = Remembered { table: Table::ToDeviceTransactions, limit: 512 };
+
+/// After which time without a request, in milliseconds, a device counts as abandoned: 30 days.
+const ABANDONED_AFTER: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How many messages wait for an abandoned device at most. For others there is no limit: whoever sends
+/// many must not be able to remove the keys of rooms that wait there.
+const ABANDONED: usize = 10_000;
 
 /// The content for each device, or for all devices of a user.
 pub type Messages<T> = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<T>>>;
@@ -146,5 +153,37 @@ impl Users {
             batch.delete(Table::ToDevice, key);
         }
         Ok(store.commit(batch).await?)
+    }
+
+    /// Removes messages that nobody will fetch: those for devices that were deleted while the messages
+    /// were sent, and the oldest of many for abandoned devices.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn expire_to_device(&self, now: u64) -> Result<()> {
+        let store = &self.inner.store;
+        let mut rest = KeyRange::all();
+        loop {
+            let next = store.scan(Table::ToDevice, rest.clone(), Direction::Forward, 1).await?;
+            let Some((key, _)) = next.first() else { return Ok(()) };
+            let mut parts = KeyReader::new(key);
+            let (Some(user_id), Some(device_id)) = (parts.str(), parts.str()) else {
+                return Ok(());
+            };
+            let user_id = OwnedUserId::try_from(user_id).map_err(Error::internal)?;
+            let device_id = OwnedDeviceId::from(device_id);
+            let messages = KeyRange::prefix(device_key(&user_id, &device_id));
+            rest.start = messages.end.clone();
+            // So that nobody logs in with the device's id meanwhile.
+            let _guard = self.inner.locks.lock(user_id.clone()).await;
+            let kept = match self.device_record(&user_id, &device_id).await? {
+                None => 0,
+                Some(device) => match device.last_seen {
+                    Some(seen) if now.saturating_sub(seen) > ABANDONED_AFTER => ABANDONED,
+                    _ => continue,
+                },
+            };
+            store.trim(Table::ToDevice, messages, kept, |_, _| {}).await?;
+        }
     }
 }

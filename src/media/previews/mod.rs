@@ -29,6 +29,10 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(60 * 60);
 /// How long it is kept, with its picture: clients may show what they were told before.
 const KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// How many are kept at most, since each may have a picture.
+const MOST: usize = 512;
+/// After how many new ones the number of all is checked.
+const CHECKED_EVERY: usize = 32;
 /// How long a page, or its picture, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of a page is read, in bytes: what it says of itself stands at its beginning.
@@ -87,6 +91,7 @@ impl Media {
             let row = Row { data, picture: None };
             batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
             store.commit(batch).await?;
+            self.count_preview().await;
             return Ok(row.data);
         };
         let (media_id, content_type) = (new_id(), picture.content_type.unwrap_or_default());
@@ -97,19 +102,20 @@ impl Media {
         batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
         // In one commit, since a picture that no preview names would stay.
         self.keep(batch, user_id, &media_id, Some(content_type), None, picture.content).await?;
+        self.count_preview().await;
         Ok(row.data)
     }
 
-    /// Removes the previews that are old enough at `now`, in milliseconds since the Unix epoch.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(crate) async fn expire_previews(&self, now: u64) -> Result<()> {
+    /// Removes the previews that are old enough at `now`, and the oldest of too many.
+    pub(super) async fn expire_previews(&self, now: u64) -> Result<()> {
         let store = &self.inner.store;
-        // They are those of two days, so they are read through.
+        // They are those of two days, and not many, so they are read through.
         let rows = store.scan(Table::UrlPreviews, KeyRange::all(), Direction::Forward, usize::MAX);
-        for (key, row) in rows.await? {
-            if now.saturating_sub(fetched(&key)) < KEPT.as_millis() as u64 {
+        let mut rows = rows.await?;
+        rows.sort_by_key(|(key, _)| fetched(key));
+        let too_many = rows.len().saturating_sub(MOST);
+        for (place, (key, row)) in rows.into_iter().enumerate() {
+            if place >= too_many && now.saturating_sub(fetched(&key)) < KEPT.as_millis() as u64 {
                 continue;
             }
             let mut batch = Batch::new();
@@ -120,6 +126,20 @@ impl Media {
             }
         }
         Ok(())
+    }
+
+    /// Counts a new preview, and now and then removes the oldest of too many.
+    async fn count_preview(&self) {
+        let new = &self.inner.new_previews;
+        new.set(new.get() + 1);
+        if new.get() < CHECKED_EVERY {
+            return;
+        }
+        new.set(0);
+        if let Err(cause) = self.expire_previews(platform::unix_millis()).await {
+            // The next check finds them too.
+            tracing::warn!("old previews are not removed: {cause}");
+        }
     }
 }
 

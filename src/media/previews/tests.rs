@@ -30,7 +30,7 @@ impl Web {
     async fn get(&self, url: &str, limit: u64) -> Result<Fetched, String> {
         self.asked.borrow_mut().push(url.to_owned());
         let (content_type, content) = match url {
-            PAGE_URL => (self.content_type, self.page.as_bytes()),
+            url if url.starts_with(PAGE_URL) => (self.content_type, self.page.as_bytes()),
             "https://example.org/blog/picture.png" => ("image/png", &b"a small picture"[..]),
             "https://example.org/large.png" => ("image/png", &[0; PICTURE as usize + 1][..]),
             "https://example.org/text.png" => ("text/plain", &b"no picture"[..]),
@@ -172,6 +172,25 @@ fn what_is_no_page_or_cannot_be_had() {
         let url = PAGE_URL.replace("https://", "https://name:word@") + "#part";
         preview(&media, &web, &url).await.unwrap();
         assert!(web.asked.borrow().iter().all(|url| !url.contains(['@', '#'])));
+    });
+}
+
+#[test]
+fn of_many_previews_the_oldest_go_with_their_pictures() {
+    test(async {
+        let media = media().await;
+        let web = Web::new(r#"<meta property="og:image" content="picture.png">"#);
+        let store = &media.inner.store;
+        let rows = async |table: Table| {
+            let all = KeyRange::all();
+            store.scan(table, all, Direction::Forward, usize::MAX).await.unwrap().len()
+        };
+        for number in 0..MOST + 3 * CHECKED_EVERY {
+            preview(&media, &web, &format!("{PAGE_URL}&{number}")).await.unwrap();
+            let previews = rows(Table::UrlPreviews).await;
+            assert!(previews < MOST + CHECKED_EVERY, "{previews}");
+            assert_eq!(rows(Table::Media).await, previews);
+        }
     });
 }
 
