@@ -1,7 +1,6 @@
-// From Rust to what a browser loads: cargo, wasm-bindgen and, for builds that say so, wasm-opt.
+// From Rust to what a browser loads: cargo and wasm-bindgen.
 
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { artifacts } from "./cargo.mjs";
@@ -16,15 +15,14 @@ import { Failure, run, step } from "./steps.mjs";
  */
 export async function makeWasm(name, kind, { crate, cargo, target, out, takes: [first, later] }) {
   const { build: builds, rust } = await toolchain();
-  const { profile, features, "wasm-opt": optimizations } = builds[kind];
+  const { profile, features, bindgen = [] } = builds[kind];
   const args = ["--target", rust.target, "--profile", profile, "--features", features.join(","), ...cargo];
   const make = async () => {
     const [compiled] = await Promise.all([compile(crate, args, target), setupBindgen()]);
     const to = ["--out-dir", out, "--out-name", name];
-    await run("wasm-bindgen", [compiled, "--target", "web", ...to]);
+    await run("wasm-bindgen", [compiled, "--target", "web", ...bindgen, ...to]);
   };
   await step(`${name}.wasm, ${kind}`, make, { takes: existsSync(out) ? later : first });
-  if (optimizations) await optimize(join(out, `${name}_bg.wasm`), optimizations);
 }
 
 /** Runs cargo; the path of the wasm that it has made of the `crate`. */
@@ -36,12 +34,4 @@ async function compile(crate, args, target) {
   const wasm = ours.flatMap(({ filenames }) => filenames).find((file) => file.endsWith(".wasm"));
   if (wasm) return wasm;
   throw new Failure(`cargo did not say where the ${crate} is`);
-}
-
-async function optimize(wasm, args) {
-  const work = async (tell) => {
-    await run("wasm-opt", [wasm, "-o", wasm, ...args]);
-    tell(`${((await stat(wasm)).size / 1024 / 1024).toFixed(2)} MiB`);
-  };
-  await step("wasm-opt", work);
 }
