@@ -1,7 +1,9 @@
 //! spec: client-server §User Directory
 
+use std::collections::HashMap;
+
 use ruma::{
-    UserId,
+    OwnedRoomId, RoomId, UserId,
     api::client::user_directory::search_users::v3::{Request, Response, User},
     events::{
         StateEventType,
@@ -25,10 +27,11 @@ async fn search(server: &Services, request: Incoming<Request>) -> Result<Respons
     let own = &request.auth.user_id;
     let limit = usize::try_from(request.limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
     let mut results = Vec::new();
+    let mut open = OpenRooms::default();
     let mut search = server.users.search(&request.search_term);
     while let Some(page) = search.next_page().await? {
         for (user_id, profile) in page {
-            if !is_visible(server, own, &user_id).await? {
+            if !is_visible(server, &mut open, own, &user_id).await? {
                 continue;
             }
             if results.len() == limit {
@@ -43,21 +46,37 @@ async fn search(server: &Services, request: Incoming<Request>) -> Result<Respons
     Ok(Response::new(results, false))
 }
 
-async fn is_visible(server: &Services, own: &UserId, user_id: &UserId) -> Result<bool> {
+/// Rooms, and whether everybody may come or look in: found out once for a search, however many users
+/// are in them.
+type OpenRooms = HashMap<OwnedRoomId, bool>;
+
+async fn is_visible(
+    server: &Services,
+    open: &mut OpenRooms,
+    own: &UserId,
+    user_id: &UserId,
+) -> Result<bool> {
     // Oneself is found as by others.
     if user_id != own && server.rooms.shares_room(own, user_id).await? {
         return Ok(true);
     }
     for room_id in server.rooms.joined_rooms(user_id).await? {
-        let room = server.rooms.room(&room_id).await?;
-        let rules: Option<RoomJoinRulesEventContent> =
-            room.state_content(&StateEventType::RoomJoinRules, "").await?;
-        if rules.is_some_and(|rules| rules.join_rule == JoinRule::Public) {
-            return Ok(true);
-        }
-        if room.is_world_readable().await? {
+        let is_open = match open.get(&room_id) {
+            Some(is_open) => *is_open,
+            None => is_open(server, &room_id).await?,
+        };
+        open.insert(room_id, is_open);
+        if is_open {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+async fn is_open(server: &Services, room_id: &RoomId) -> Result<bool> {
+    let room = server.rooms.room(room_id).await?;
+    let rules: Option<RoomJoinRulesEventContent> =
+        room.state_content(&StateEventType::RoomJoinRules, "").await?;
+    let is_public = rules.is_some_and(|rules| rules.join_rule == JoinRule::Public);
+    Ok(is_public || room.is_world_readable().await?)
 }
