@@ -19,7 +19,10 @@ use neurite::{
 };
 use ruma::{room_id, server_name};
 use serde_json::{Value, json};
-use support::client::{Client, password_login, server, server_over};
+use support::{
+    client::{Client, password_login, server, server_over},
+    place::Place,
+};
 
 /// A homeserver with people, messages and a file, whose disk has no more room.
 struct Full {
@@ -212,7 +215,7 @@ tests! {
     }
 
     async fn consumers_of_older_versions_give_up_what_can_not_be_worked_on_too() {
-        let place = support::place::Place::new();
+        let place = Place::new();
         let start = async || {
             let config = Config::new(server_name!("neurite.test").to_owned());
             Homeserver::start(config, place.open().await).await.unwrap()
@@ -263,7 +266,7 @@ tests! {
     }
 
     async fn a_start_puts_right_what_clients_of_the_queue_changed_before() {
-        let place = support::place::Place::new();
+        let place = Place::new();
         let before = server_over(place.open().await, |_| {}).await;
         let alice = Client::register(&before, "alice").await;
         let room = create_room(&alice).await;
@@ -297,6 +300,29 @@ tests! {
             assert_eq!(consumers, expected, "{change}");
             assert_eq!(events.config.subjects, ["room.event.*"], "{change}");
         }
+    }
+
+    async fn rooms_and_accounts_are_counted_as_they_come() {
+        let place = Place::new();
+        let counts = async |server: &Homeserver| {
+            let status = server.status().await.unwrap();
+            (status.rooms, status.users)
+        };
+        let server = server_over(place.open().await, |_| {}).await;
+        assert_eq!(counts(&server).await, (0, 0));
+        let alice = Client::fast(&server, "alice").await;
+        let room = create_room(&alice).await;
+        send(&alice, &room, 0).await;
+        assert_eq!(counts(&server).await, (1, 1));
+        create_room(&alice).await;
+        Client::fast(&server, "bob").await;
+        assert_eq!(counts(&server).await, (2, 2));
+        let server = server_over(place.open().await, |_| {}).await;
+        // Somebody comes while it is counted.
+        let (before, carol) = futures::join!(counts(&server), Client::fast(&server, "carol"));
+        assert!([(2, 2), (2, 3)].contains(&before), "{before:?}");
+        create_room(&carol).await;
+        assert_eq!(counts(&server).await, (3, 3));
     }
 
     async fn versions_are_told_and_unknown_endpoints_are_unrecognized() {

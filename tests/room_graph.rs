@@ -208,6 +208,28 @@ tests! {
         }
     }
 
+    async fn a_fork_that_lasts_is_resolved_once() {
+        for version in VERSIONS {
+            let rooms = open(&support::store().await).await;
+            let (mut server, base) = room(&rooms, version).await;
+            let room_id = server.room_id.clone();
+            let prev = [base];
+            let (mut one, _) = server.send(&rooms, &prev, &other("mod"), topic("one")).await;
+            let (mut two, _) = server.send(&rooms, &prev, &other("admin"), topic("two")).await;
+            let state = rooms.room(&room_id).await.unwrap().current_state_id();
+            for n in 0..3 {
+                let body = n.to_string();
+                (one, _) = server.send(&rooms, &[one], &other("mod"), message(&body)).await;
+                (two, _) = server.send(&rooms, &[two], &other("admin"), message(&body)).await;
+                assert_eq!(rooms.room(&room_id).await.unwrap().current_state_id(), state, "{n}");
+            }
+            // One that follows both meets the same, and so ends the fork with no new state.
+            server.send(&rooms, &[one, two], &other("admin"), message("both")).await;
+            assert_eq!(rooms.room(&room_id).await.unwrap().current_state_id(), state);
+            assert_eq!(topic_of(&rooms, &room_id).await, "two");
+        }
+    }
+
     async fn power_decides_between_branches_and_members_follow() {
         for version in VERSIONS {
             let store = support::store().await;
@@ -220,6 +242,7 @@ tests! {
                 let own = rooms.membership(&bob, &room_id).await.unwrap().unwrap().membership;
                 let member = member.unwrap().membership;
                 assert_eq!(member, own);
+                check_joined(rooms, &room_id).await;
                 member
             };
             // In one branch the moderator bans bob, in the other the admin bans the moderator.

@@ -326,6 +326,7 @@ tests! {
         assert!(rooms.append(&room_id, &alice, reaction("+")).await.is_err());
         rooms.redact(&room_id, &alice, first, None, None).await.unwrap();
         rooms.append(&room_id, &alice, reaction("+")).await.unwrap();
+        assert!(rooms.append(&room_id, &alice, reaction("+")).await.is_err());
 
         let reply = rooms.append(&room_id, &bob, related("in", "m.thread", &parent)).await.unwrap();
         let nested = rooms.append(&room_id, &bob, related("in in", "m.thread", &reply)).await;

@@ -9,7 +9,7 @@ use helpers::*;
 use neurite::{
     feed::Position,
     rooms::{CreateRoom, DirectoryFilter, NewEvent, Profile, Txn},
-    store::Direction,
+    store::{Batch, Direction, Key, Store, Table},
 };
 use ruma::{
     RoomVersionId,
@@ -17,7 +17,8 @@ use ruma::{
     directory::RoomTypeFilter,
     events::{StateEventType, TimelineEventType, room::member::MembershipState},
 };
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
+use support::place::Place;
 
 tests! {
     async fn a_room_is_made_in_the_order_of_the_specification() {
@@ -95,7 +96,7 @@ tests! {
             let id = again.append(&room_id, &alice, redaction).await.unwrap();
             let room = again.room(&room_id).await.unwrap();
             let event = room.event(&id).await.unwrap().unwrap();
-            let event: serde_json::Value = serde_json::from_str(event.pdu.json.get()).unwrap();
+            let event: Value = serde_json::from_str(event.pdu.json.get()).unwrap();
             let in_content = event["content"].get("redacts").is_some();
             assert_eq!(event["redacts"] == json!(first), version == RoomVersionId::V10);
             assert_eq!(in_content, version != RoomVersionId::V10);
@@ -179,6 +180,7 @@ tests! {
         for version in [RoomVersionId::V10, RoomVersionId::V12] {
             let room_id = rooms.create(&alice, preset(RoomPreset::PrivateChat, version)).await.unwrap();
             let of = async |user: &ruma::UserId| {
+                check_joined(&rooms, &room_id).await;
                 let member = rooms.membership(user, &room_id).await.unwrap();
                 member.map(|member| member.membership)
             };
@@ -218,6 +220,48 @@ tests! {
             let member = rooms.room(&room_id).await.unwrap().membership_of(&carol).await.unwrap();
             assert_eq!(member.unwrap().displayname.as_deref(), Some("C"));
         }
+    }
+
+    async fn who_is_joined_is_counted_with_the_room_also_in_one_of_before() {
+        let place = Place::new();
+        let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
+        let store = place.open().await;
+        let rooms = open(&store).await;
+        let request = preset(RoomPreset::PublicChat, RoomVersionId::V12);
+        let room_id = rooms.create(&alice, request).await.unwrap();
+        rooms.join(&bob, &room_id, Profile::default(), None).await.unwrap();
+        let row = async |store: &Store| -> Value {
+            store.get_json(Table::Rooms, Key::new().str(&room_id)).await.unwrap().unwrap()
+        };
+        assert_eq!(row(&store).await["joined"], 2);
+        // Nobody has read the members since a start.
+        let store = place.open().await;
+        let rooms = open(&store).await;
+        rooms.join(&carol, &room_id, Profile::default(), None).await.unwrap();
+        rooms.kick(&alice, &room_id, &bob, None).await.unwrap();
+        let renamed = Profile { displayname: Some("Carol".to_owned()), avatar_url: None };
+        rooms.join(&carol, &room_id, renamed, None).await.unwrap();
+        assert_eq!(row(&store).await["joined"], 2);
+        check_joined(&rooms, &room_id).await;
+
+        // Versions of before did not count.
+        let mut before = row(&store).await;
+        before.as_object_mut().unwrap().remove("joined");
+        let mut batch = Batch::new();
+        batch.put_json(Table::Rooms, Key::new().str(&room_id), &before).unwrap();
+        store.commit(batch).await.unwrap();
+        let store = place.open().await;
+        let rooms = open(&store).await;
+        rooms.join(&bob, &room_id, Profile::default(), None).await.unwrap();
+        assert_eq!(row(&store).await.get("joined"), None);
+        check_joined(&rooms, &room_id).await;
+        assert_eq!(rooms.room(&room_id).await.unwrap().joined_count().await.unwrap(), 3);
+        // Once the members were read, it is known from the next event on.
+        rooms.append(&room_id, &alice, text("hello")).await.unwrap();
+        assert_eq!(row(&store).await["joined"], 3);
+        rooms.leave(&bob, &room_id, None).await.unwrap();
+        assert_eq!(row(&store).await["joined"], 2);
+        check_joined(&rooms, &room_id).await;
     }
 
     async fn members_of_one_room_may_join_a_restricted_one() {
@@ -309,6 +353,44 @@ tests! {
         let room = again.room(&garden).await.unwrap();
         let left = room.state_event(&StateEventType::RoomCanonicalAlias, "").await.unwrap();
         assert_eq!(content(&left.unwrap().content), json!({}));
+    }
+
+    async fn the_directory_follows_what_changes_in_its_rooms() {
+        let rooms = open(&support::store().await).await;
+        let (alice, bob) = (user("alice"), user("bob"));
+        let mut made = Vec::new();
+        for name in ["one", "two", "three"] {
+            let request = CreateRoom {
+                name: Some(name.to_owned()),
+                visibility: Visibility::Public,
+                ..preset(RoomPreset::PublicChat, RoomVersionId::V12)
+            };
+            made.push(rooms.create(&alice, request).await.unwrap());
+        }
+        let listed = async || {
+            let page = rooms.public_rooms(&DirectoryFilter::default(), 10, None).await.unwrap();
+            let told = page.chunk.iter().map(|room| {
+                format!("{} {}", room.name.as_deref().unwrap_or("?"), room.num_joined_members)
+            });
+            let mut told: Vec<_> = told.collect();
+            // Those with the same number of members are in the order of their ids.
+            let members = |room: &str| room.split(' ').next_back().map(str::to_owned);
+            told.sort_by(|a, b| members(b).cmp(&members(a)).then_with(|| a.cmp(b)));
+            told
+        };
+        assert_eq!(listed().await, ["one 1", "three 1", "two 1"]);
+        rooms.join(&bob, &made[1], Profile::default(), None).await.unwrap();
+        let name = state(StateEventType::RoomName, "", json!({ "name": "first" }));
+        let named = rooms.append(&made[0], &alice, name).await.unwrap();
+        assert_eq!(listed().await, ["two 2", "first 1", "three 1"]);
+        rooms.set_published(&made[2], false).await.unwrap();
+        rooms.redact(&made[0], &alice, named, None, None).await.unwrap();
+        assert_eq!(listed().await, ["two 2", "? 1"]);
+        rooms.set_published(&made[2], true).await.unwrap();
+        rooms.leave(&bob, &made[1], None).await.unwrap();
+        assert_eq!(listed().await, ["? 1", "three 1", "two 1"]);
+        let page = rooms.public_rooms(&DirectoryFilter::default(), 1, None).await.unwrap();
+        assert_eq!((page.chunk.len(), u64::from(page.total)), (1, 3));
     }
 
     async fn an_upgraded_room_goes_on_in_its_replacement() {

@@ -6,7 +6,6 @@ use super::Homeserver;
 use crate::{
     Error, Result,
     queue::{OfflineStatus, StreamStatus},
-    store::{Direction, KeyRange, Table},
 };
 
 /// The state of the homeserver's parts, as `Status` of `worker/shared/status.ts` has it.
@@ -32,13 +31,8 @@ impl Homeserver {
         Ok(Status {
             streams: streams.into_iter().map(StreamStatus::from).collect(),
             offline: self.queue.offline_status(),
-            rooms: self.count(Table::Rooms).await?,
-            users: self.count(Table::Accounts).await?,
+            rooms: self.rooms.count().await?,
+            users: self.users.count().await?,
         })
-    }
-
-    async fn count(&self, table: Table) -> Result<usize> {
-        let rows = self.store.scan(table, KeyRange::all(), Direction::Forward, usize::MAX);
-        Ok(rows.await?.len())
     }
 }

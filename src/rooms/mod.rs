@@ -35,8 +35,14 @@ pub use self::{
     room::Room,
     timeline::{Format, Related, Relation, RelationFilter, Thread, Viewer, stripped, thread_root},
 };
-use self::{cache::Cache, graph::LiveRoom};
-use crate::{Result, feed::Feed, platform::KeyedMutex, queue::Queue, store::Store};
+use self::{cache::Cache, directory::Listing, graph::LiveRoom};
+use crate::{
+    Result,
+    feed::Feed,
+    platform::KeyedMutex,
+    queue::Queue,
+    store::{RowCount, Store, Table},
+};
 
 /// How much memory rooms may take while nobody uses them, in bytes.
 const LIVE_ROOMS: usize = 64 << 20;
@@ -69,6 +75,8 @@ struct Inner {
     events: RefCell<Cache<OwnedEventId, Event>>,
     user_rooms: RefCell<Cache<OwnedUserId, Rc<UserRooms>>>,
     user_rooms_changes: Cell<u64>,
+    listing: RefCell<Listing>,
+    count: RowCount,
 }
 
 impl Rooms {
@@ -102,6 +110,8 @@ impl Rooms {
                 events: RefCell::new(Cache::new(EVENTS)),
                 user_rooms: RefCell::new(Cache::new(USER_ROOMS)),
                 user_rooms_changes: Cell::new(0),
+                listing: RefCell::default(),
+                count: RowCount::new(Table::Rooms),
             }),
         })
     }
@@ -109,6 +119,14 @@ impl Rooms {
     /// The server's signing key.
     pub fn server_key(&self) -> &ServerKey {
         &self.inner.key
+    }
+
+    /// How many rooms this server knows.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn count(&self) -> Result<usize> {
+        Ok(self.inner.count.get(&self.inner.store).await?)
     }
 
     /// A room that this server knows.

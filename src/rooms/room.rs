@@ -17,7 +17,7 @@ use ruma::{
 use super::{
     Event, Member, Members, Pdu, PowerLevels, Rooms, StateEntry, StateId, StateMap, Status,
     graph::{LiveRoom, StateGroup, View},
-    timeline::position_at_end,
+    timeline::{Annotations, position_at_end},
 };
 use crate::{
     Result,
@@ -39,6 +39,10 @@ impl Room {
 
     pub(super) fn store(&self) -> &Store {
         &self.rooms.inner.store
+    }
+
+    pub(super) fn annotations(&self) -> &Annotations {
+        &self.live.annotations
     }
 
     pub(super) fn view(&self) -> Rc<View> {
@@ -220,6 +224,17 @@ impl Room {
     /// When the store can't be read.
     pub async fn members(&self) -> Result<Rc<Members>> {
         self.rooms.members(&self.live).await
+    }
+
+    /// How many are joined; reads no members, unless the room is of an older version.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn joined_count(&self) -> Result<u64> {
+        match self.view().head.joined {
+            Some(joined) => Ok(joined),
+            None => Ok(self.members().await?.joined_count() as u64),
+        }
     }
 
     /// What the current state says of a user.

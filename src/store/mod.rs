@@ -12,6 +12,8 @@ mod indexeddb;
 mod key;
 pub mod memory;
 mod options;
+#[cfg(feature = "homeserver")]
+mod row_count;
 mod tables;
 mod trim;
 
@@ -20,6 +22,8 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "homeserver")]
+pub use self::row_count::RowCount;
 pub use self::{
     batch::Batch,
     engine::Commit,

@@ -72,6 +72,14 @@ impl Users {
         Ok(self.inner.store.get_json(Table::Accounts, account_key(user_id)).await?)
     }
 
+    /// How many accounts there are.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn count(&self) -> Result<usize> {
+        Ok(self.inner.count.get(&self.inner.store).await?)
+    }
+
     /// The account of a user, if it may be used.
     ///
     /// # Errors
@@ -137,6 +145,7 @@ impl Users {
         };
         let mut batch = Batch::new();
         batch.put_json(Table::Accounts, account_key(&user_id), &account)?;
+        self.inner.count.add(&mut batch);
         let login = match new.device {
             Some(device) => Some(self.log_in(&mut batch, &user_id, new.guest, device).await?),
             None => None,

@@ -54,7 +54,11 @@ use self::{
     interactive::Interactive, one_time_keys::KeyCountCache, passwords::Passwords,
     sessions::SessionCache,
 };
-use crate::{feed::Feed, platform::KeyedMutex, store::Store};
+use crate::{
+    feed::Feed,
+    platform::KeyedMutex,
+    store::{RowCount, Store, Table},
+};
 
 /// A handle to the users of this homeserver; clones share it.
 #[derive(Clone)]
@@ -76,6 +80,7 @@ struct Inner {
     key_counts: KeyCountCache,
     interactive: Interactive,
     passwords: Passwords,
+    count: RowCount,
 }
 
 impl Users {
@@ -93,6 +98,7 @@ impl Users {
                 key_counts: KeyCountCache::default(),
                 interactive: Interactive::default(),
                 passwords: Passwords::default(),
+                count: RowCount::new(Table::Accounts),
             }),
         }
     }

@@ -52,6 +52,17 @@ pub async fn types(rooms: &Rooms, room_id: &RoomId) -> Vec<String> {
     events.iter().map(|event| event.pdu.kind.to_string()).collect()
 }
 
+/// Who is joined is counted as they come and go: the same as who is there.
+pub async fn check_joined(rooms: &Rooms, room_id: &RoomId) {
+    let room = rooms.room(room_id).await.unwrap();
+    let members = room.members().await.unwrap();
+    let joined = room.joined_members().await.unwrap().len();
+    assert_eq!(
+        (room.joined_count().await.unwrap(), members.joined_count()),
+        (joined as u64, joined)
+    );
+}
+
 pub fn status(error: &neurite::Error) -> (u16, String) {
     let response = error.clone().into_response();
     let body: Value = serde_json::from_slice(response.body()).unwrap();

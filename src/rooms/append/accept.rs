@@ -160,10 +160,20 @@ impl Rooms {
         draft: &mut Draft,
         groups: Vec<Option<Rc<StateGroup>>>,
     ) -> Result<Option<Rc<StateGroup>>> {
-        Ok(match self.resolve(live, groups).await? {
+        let mut states: Vec<_> = groups.iter().flatten().map(|group| group.id).collect();
+        states.sort();
+        states.dedup();
+        if let Some(state) = live.resolved(&states) {
+            return self.group(live, state).await;
+        }
+        let group = match self.resolve(live, groups).await? {
             Resolved::Same(group) => group,
             Resolved::Changed(parent, changes) => Some(draft.child_state(Some(&parent), changes)),
-        })
+        };
+        if let Some(group) = group.as_ref().filter(|_| states.len() > 1) {
+            draft.note_resolved(states, group.id);
+        }
+        Ok(group)
     }
 
     /// Checks 4 to 6 of the specification's list.
@@ -257,14 +267,21 @@ impl Rooms {
                 continue;
             }
             let Ok(user_id) = OwnedUserId::try_from(entry.key()) else { continue };
-            match entry.event_id() {
-                Some(event_id) if *event_id == pdu.event_id => {}
-                Some(event_id) => {
-                    let event = self.find_event(live, event_id).await?;
-                    draft.settle_member(user_id, event);
-                }
-                None => draft.settle_member(user_id, None),
+            let before = match tip.state(entry.kind(), entry.key()) {
+                Some(event_id) => self.find_event(live, event_id).await?.map(|event| event.pdu),
+                None => None,
+            };
+            if entry.event_id() == Some(&pdu.event_id) {
+                draft.count_joined(before.as_deref(), Some(pdu));
+                continue;
             }
+            let event = match entry.event_id() {
+                Some(event_id) => self.find_event(live, event_id).await?,
+                None => None,
+            };
+            let after = event.as_ref().map(|event| &*event.pdu);
+            draft.count_joined(before.as_deref(), after);
+            draft.settle_member(user_id, event);
         }
         Ok(())
     }

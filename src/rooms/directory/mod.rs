@@ -1,7 +1,9 @@
 //! How rooms are found: their aliases, the published ones, and what a room says of itself.
 
 mod aliases;
+mod listing;
 mod published;
 mod summary;
 
+pub(super) use self::listing::Listing;
 pub use self::published::{DirectoryFilter, DirectoryPage};

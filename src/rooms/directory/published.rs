@@ -1,7 +1,5 @@
 //! The published rooms of this server. spec: client-server §Published room directory
 
-use std::cmp::Reverse;
-
 use ruma::{
     OwnedRoomId, RoomId, UInt,
     directory::{PublicRoomsChunk, RoomTypeFilter},
@@ -10,7 +8,7 @@ use ruma::{
 
 use crate::{
     Error, Result,
-    rooms::Rooms,
+    rooms::{Rooms, unless_damaged},
     store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
@@ -63,6 +61,8 @@ impl Rooms {
         room_id: &RoomId,
         published: bool,
     ) {
+        let (rooms, id) = (self.clone(), room_id.to_owned());
+        batch.on_durable(move || rooms.inner.listing.borrow_mut().set(&id, published));
         let key = Key::new().str(room_id);
         match published {
             true => batch.put(Table::PublishedRooms, key, *b"{}"),
@@ -86,22 +86,46 @@ impl Rooms {
                 .map_err(|_| Error::invalid_param("The token is not one of this directory"))?,
             None => 0,
         };
-        let mut rooms = Vec::new();
-        for room_id in self.published().await? {
-            let summary = self.room(&room_id).await?.summary().await?;
-            if filter.matches(&summary) {
-                rooms.push(summary);
-            }
-        }
-        rooms.sort_by_key(|room| (Reverse(room.num_joined_members), room.room_id.clone()));
+        self.refresh_listing().await?;
+        let listing = self.inner.listing.borrow();
+        let rooms: Vec<_> = listing.iter().filter(|room| filter.matches(room)).collect();
         let total = rooms.len();
         let end = start.saturating_add(limit.max(1)).min(total);
+        let page = rooms.into_iter().take(end).skip(start);
         Ok(DirectoryPage {
-            chunk: rooms.into_iter().take(end).skip(start).map(Into::into).collect(),
+            chunk: page.map(|room| RoomSummary::clone(room).into()).collect(),
             prev_batch: (start > 0).then(|| start.saturating_sub(limit).to_string()),
             next_batch: (end < total).then(|| end.to_string()),
             total: UInt::try_from(total).unwrap_or(UInt::MAX),
         })
+    }
+
+    /// Makes the summaries of what is new in the directory.
+    async fn refresh_listing(&self) -> Result<()> {
+        let listing = &self.inner.listing;
+        while !listing.borrow().is_read() {
+            let changes = listing.borrow().changes();
+            let rooms = self.published().await?;
+            let mut listing = listing.borrow_mut();
+            // Overtaken by a change: what was read may lack it.
+            if changes == listing.changes() {
+                listing.read(rooms);
+            }
+        }
+        let mut damaged = Vec::new();
+        loop {
+            let stale = listing.borrow().stale();
+            let Some((room_id, change)) = stale else { break };
+            let summary = async { self.room(&room_id).await?.summary().await }.await;
+            let summary = unless_damaged(&room_id, summary)?;
+            if summary.is_none() {
+                damaged.push(room_id.clone());
+            }
+            listing.borrow_mut().put(&room_id, change, summary);
+        }
+        // Whoever asks next looks at these again.
+        damaged.iter().for_each(|room_id| listing.borrow_mut().note_change(room_id));
+        Ok(())
     }
 
     async fn published(&self) -> Result<Vec<OwnedRoomId>> {

@@ -55,7 +55,7 @@ impl Room {
     /// # Errors
     /// When the store can't be read.
     pub async fn summary(&self) -> Result<RoomSummary> {
-        let joined = self.members().await?.joined_count();
+        let joined = self.joined_count().await?;
         let join_rule = self
             .state_content::<RoomJoinRulesEventContent>(&StateEventType::RoomJoinRules, "")
             .await?

@@ -1,6 +1,6 @@
 //! Who may do what in a room. spec: client-server §m.room.power_levels
 
-use std::{collections::HashSet, rc::Rc};
+use std::collections::{BTreeMap, HashSet};
 
 use ruma::{
     Int, OwnedUserId, UserId,
@@ -12,35 +12,73 @@ use ruma::{
 
 use super::Pdu;
 
-/// Who may do what in a room now.
+/// Who may do what in a room now; read once, whoever is asked about then.
 pub struct PowerLevels {
-    rules: AuthorizationRules,
-    create: Rc<Pdu>,
-    levels: Option<Rc<Pdu>>,
+    privileges_creators: bool,
+    creators: HashSet<OwnedUserId>,
+    /// `None` where the room has no such state.
+    levels: Option<Levels>,
 }
+
+/// What a power levels event says; what of it can't be read counts as not said.
+struct Levels {
+    users: BTreeMap<OwnedUserId, Int>,
+    users_default: Int,
+    /// `None` when these can't be read: then no type has a level of its own.
+    events: Option<BTreeMap<TimelineEventType, Int>>,
+    actions: BTreeMap<RoomPowerLevelsIntField, Int>,
+}
+
+impl Levels {
+    fn read(levels: &Pdu, rules: &AuthorizationRules) -> Self {
+        let event = RoomPowerLevelsEvent::new(levels);
+        let level = |field: RoomPowerLevelsIntField| event.get_as_int_or_default(field, rules);
+        let actions = ACTIONS.into_iter().filter_map(|field| Some((field, level(field).ok()?)));
+        let (users, users_default) = match event.users(rules) {
+            Ok(users) => (
+                users.cloned().unwrap_or_default(),
+                level(RoomPowerLevelsIntField::UsersDefault).unwrap_or_default(),
+            ),
+            Err(_) => (BTreeMap::new(), Int::default()),
+        };
+        let events = event.events(rules).ok().map(Option::unwrap_or_default);
+        Self { users, users_default, events, actions: actions.collect() }
+    }
+}
+
+/// What has a level in every room.
+const ACTIONS: [RoomPowerLevelsIntField; 7] = [
+    RoomPowerLevelsIntField::UsersDefault,
+    RoomPowerLevelsIntField::EventsDefault,
+    RoomPowerLevelsIntField::StateDefault,
+    RoomPowerLevelsIntField::Ban,
+    RoomPowerLevelsIntField::Redact,
+    RoomPowerLevelsIntField::Kick,
+    RoomPowerLevelsIntField::Invite,
+];
 
 impl PowerLevels {
     /// By the create event and, where there is one, the power levels of a state.
     pub(in crate::rooms) fn new(
-        rules: AuthorizationRules,
-        create: Rc<Pdu>,
-        levels: Option<Rc<Pdu>>,
+        rules: &AuthorizationRules,
+        create: &Pdu,
+        levels: Option<&Pdu>,
     ) -> Self {
-        Self { rules, create, levels }
+        Self {
+            privileges_creators: rules.explicitly_privilege_room_creators,
+            creators: RoomCreateEvent::new(create).creators(rules).unwrap_or_default(),
+            levels: levels.map(|levels| Levels::read(levels, rules)),
+        }
     }
 
     /// A user's power level. spec: client-server §m.room.power_levels
     pub fn of(&self, user_id: &UserId) -> UserPowerLevel {
-        let is_creator = RoomCreateEvent::new(&*self.create)
-            .creators(&self.rules)
-            .is_ok_and(|creators| creators.contains(user_id));
-        if self.rules.explicitly_privilege_room_creators && is_creator {
+        let is_creator = self.creators.contains(user_id);
+        if self.privileges_creators && is_creator {
             return UserPowerLevel::Infinite;
         }
         let level = match &self.levels {
-            Some(levels) => RoomPowerLevelsEvent::new(&**levels)
-                .user_power_level(user_id, &self.rules)
-                .unwrap_or_default(),
+            Some(levels) => *levels.users.get(user_id).unwrap_or(&levels.users_default),
             None if is_creator => int!(100),
             None => int!(0),
         };
@@ -49,20 +87,16 @@ impl PowerLevels {
 
     /// Those whose power has no end. spec: room version 12 §Room creators
     pub fn privileged(&self) -> HashSet<OwnedUserId> {
-        if !self.rules.explicitly_privilege_room_creators {
-            return HashSet::new();
+        match self.privileges_creators {
+            true => self.creators.clone(),
+            false => HashSet::new(),
         }
-        RoomCreateEvent::new(&*self.create).creators(&self.rules).unwrap_or_default()
     }
 
     /// The level that an action asks for.
     pub fn needed(&self, action: RoomPowerLevelsIntField) -> Int {
-        match &self.levels {
-            Some(levels) => RoomPowerLevelsEvent::new(&**levels)
-                .get_as_int_or_default(action, &self.rules)
-                .unwrap_or_else(|_| action.default_value()),
-            None => action.default_value(),
-        }
+        let said = self.levels.as_ref().and_then(|levels| levels.actions.get(&action).copied());
+        said.unwrap_or_else(|| action.default_value())
     }
 
     /// The level that sending an event asks for.
@@ -71,11 +105,9 @@ impl PowerLevels {
             Some(_) => RoomPowerLevelsIntField::StateDefault,
             None => RoomPowerLevelsIntField::EventsDefault,
         };
-        match &self.levels {
-            Some(levels) => RoomPowerLevelsEvent::new(&**levels)
-                .event_power_level(kind, state_key, &self.rules)
-                .unwrap_or_else(|_| default.default_value()),
-            None => default.default_value(),
+        match self.levels.as_ref().map(|levels| &levels.events) {
+            Some(Some(events)) => events.get(kind).copied().unwrap_or_else(|| self.needed(default)),
+            _ => default.default_value(),
         }
     }
 

@@ -22,7 +22,7 @@ impl Rooms {
             Some(event_id) => Some(self.auth_event(live, event_id).await?),
             None => None,
         };
-        Ok(PowerLevels::new(live.rules.authorization.clone(), create, levels))
+        Ok(PowerLevels::new(&live.rules.authorization, &create, levels.as_deref()))
     }
 
     /// A state event of the room, read from the store if need be and kept in memory then.

@@ -18,7 +18,7 @@ use crate::{
         cache::{Cache, Memory},
         membership::{MemberChanges, Members},
         output,
-        timeline::Thread,
+        timeline::{Annotations, Thread},
     },
     store::{self, Key, Store, Table},
 };
@@ -31,6 +31,10 @@ const AUTH_EVENTS: usize = 4 << 20;
 const GROUPS: usize = 16 << 20;
 /// How much its states as a whole may take.
 const MAPS: usize = 4 << 20;
+/// How much what it remembers of meetings of states may take.
+const RESOLVED: usize = 4 << 10;
+/// How much who has annotated its events may take.
+const ANNOTATIONS: usize = 4 << 20;
 /// How much summaries of its threads may take.
 const THREADS: usize = 1 << 20;
 /// What a member takes.
@@ -53,6 +57,8 @@ pub(in crate::rooms) struct LiveRoom {
     pub(in crate::rooms) auth: RefCell<Cache<OwnedEventId, Rc<Pdu>>>,
     pub(in crate::rooms) groups: RefCell<Cache<StateId, Rc<StateGroup>>>,
     maps: RefCell<Cache<StateId, Rc<StateMap>>>,
+    /// The state where some states meet: as long as a fork lasts, each event meets the same.
+    resolved: RefCell<Cache<Vec<StateId>, StateId>>,
     /// The durable members, once somebody asked.
     members: RefCell<Option<Rc<Members>>>,
     members_memory: Memory,
@@ -60,6 +66,7 @@ pub(in crate::rooms) struct LiveRoom {
     pub(in crate::rooms) members_changes: Cell<u64>,
     /// Summaries of threads with everything submitted.
     pub(in crate::rooms) threads: RefCell<Cache<OwnedEventId, Thread>>,
+    pub(in crate::rooms) annotations: Annotations,
     /// Set when a commit failed: what is in `tip` is not what is stored.
     broken: Cell<bool>,
     /// The store's epoch when it was read.
@@ -90,10 +97,12 @@ impl LiveRoom {
             auth: RefCell::new(Cache::over(AUTH_EVENTS, part())),
             groups: RefCell::new(Cache::over(GROUPS, part())),
             maps: RefCell::new(Cache::over(MAPS, part())),
+            resolved: RefCell::new(Cache::over(RESOLVED, part())),
             members: RefCell::default(),
             members_memory: part(),
             members_changes: Cell::new(0),
             threads: RefCell::new(Cache::over(THREADS, part())),
+            annotations: Annotations::over(ANNOTATIONS, part()),
             broken: Cell::new(false),
             epoch: store.epoch(),
             store: store.clone(),
@@ -161,6 +170,14 @@ impl LiveRoom {
         self.members_memory.take(count * MEMBER);
     }
 
+    /// How many users are joined, if everything that was submitted is durable and the members are in
+    /// memory.
+    pub(in crate::rooms) fn joined_count(&self) -> Option<u64> {
+        let is_settled = self.pending.borrow().is_empty();
+        let members = self.members().filter(|_| is_settled)?;
+        Some(members.joined_count() as u64)
+    }
+
     /// Lets the members in memory follow what has become durable.
     pub(in crate::rooms) fn update_members(&self, changes: MemberChanges) {
         if changes.is_empty() {
@@ -179,6 +196,17 @@ impl LiveRoom {
     pub(in crate::rooms) fn keep_thread(&self, root: OwnedEventId, thread: Thread) {
         let weight = thread.weight();
         self.threads.borrow_mut().insert(root, thread, weight, |_| false);
+    }
+
+    /// The state where some states meet, if that is remembered.
+    pub(in crate::rooms) fn resolved(&self, states: &[StateId]) -> Option<StateId> {
+        self.resolved.borrow_mut().get(states)
+    }
+
+    /// Remembers where states meet.
+    pub(in crate::rooms) fn keep_resolved(&self, states: Vec<StateId>, state: StateId) {
+        let weight = size_of::<(Vec<StateId>, StateId)>() * 4 + size_of_val(&*states) * 2;
+        self.resolved.borrow_mut().insert(states, state, weight, |_| false);
     }
 
     /// Keeps a state in memory.

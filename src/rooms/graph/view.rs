@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use ruma::{
-    OwnedEventId, RoomVersionId, events::StateEventType, room_version_rules::RoomVersionRules,
+    OwnedEventId, RoomVersionId,
+    events::{StateEventType, room::member::MembershipState},
+    room_version_rules::RoomVersionRules,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +31,26 @@ pub(in crate::rooms) struct Head {
     pub(in crate::rooms) last_state: u64,
     /// The position of the newest event in the timeline.
     pub(in crate::rooms) position: Position,
+    /// How many users are joined; not known of rooms of older versions whose members nobody has
+    /// read since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::rooms) joined: Option<u64>,
     /// Whether any event of the room relates to another.
     #[serde(default)]
     pub(in crate::rooms) relations: bool,
+}
+
+impl Head {
+    /// Lets the count follow a change of a membership.
+    pub(in crate::rooms) fn count_joined(
+        &mut self,
+        before: Option<MembershipState>,
+        after: Option<MembershipState>,
+    ) {
+        let is_joined = |of: Option<MembershipState>| u64::from(of == Some(MembershipState::Join));
+        let joined = self.joined.map(|joined| joined + is_joined(after));
+        self.joined = joined.and_then(|joined| joined.checked_sub(is_joined(before)));
+    }
 }
 
 /// Where a room stands at one moment.

@@ -239,6 +239,7 @@ impl Rooms {
             state: StateId::default(),
             last_state: 0,
             position: 0,
+            joined: Some(0),
             relations: false,
         };
         let live = LiveRoom::new(

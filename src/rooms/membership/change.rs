@@ -168,12 +168,15 @@ impl Rooms {
             ));
         }
         let levels = room.power_levels().await?;
-        let mut joined = room.joined_members().await?.into_iter();
-        joined
-            .find(|member| {
-                self.is_local(member) && levels.allow(member, RoomPowerLevelsIntField::Invite)
+        let members = room.members().await?;
+        members
+            .iter()
+            .find(|(user_id, member)| {
+                member.membership == MembershipState::Join
+                    && self.is_local(user_id)
+                    && levels.allow(user_id, RoomPowerLevelsIntField::Invite)
             })
-            .map(Some)
+            .map(|(user_id, _)| Some(user_id.clone()))
             .ok_or_else(|| Error::forbidden("No member of this server may let you into the room"))
     }
 

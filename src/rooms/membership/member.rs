@@ -64,7 +64,7 @@ pub struct UserRoom {
     pub room_id: OwnedRoomId,
     /// The user's membership.
     pub membership: MembershipState,
-    /// The membership before this one, if it was another.
+    /// The membership before this one, if there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<MembershipState>,
     /// The membership event.
@@ -82,6 +82,13 @@ impl UserRoom {
     /// Whether the user is joined.
     pub fn is_joined(&self) -> bool {
         self.membership == MembershipState::Join
+    }
+
+    /// The position of the event by which the user came, if nothing about their membership has
+    /// changed since.
+    pub fn joined_by(&self) -> Option<Position> {
+        let came = self.is_joined() && self.previous != Some(MembershipState::Join);
+        came.then_some(self.position)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The events of a room as they are read: who sees them, in which form, and what relates to them.
 
+mod annotations;
 mod bundles;
 mod client_event;
 mod format;
@@ -11,6 +12,11 @@ mod threads;
 mod visibility;
 
 use self::bundles::Bundles;
+pub(super) use self::{
+    annotations::{AnnotationChange, Annotations},
+    relation::position_at_end,
+    thread::ThreadChange,
+};
 pub use self::{
     client_event::stripped,
     format::Format,
@@ -19,4 +25,3 @@ pub use self::{
     thread::{Thread, thread_root},
     visibility::Viewer,
 };
-pub(super) use self::{relation::position_at_end, thread::ThreadChange};

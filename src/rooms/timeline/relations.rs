@@ -6,7 +6,10 @@ use ruma::{
     events::TimelineEventType,
 };
 
-use super::relation::{Child, Relation, position_at_end};
+use super::{
+    annotations::Annotation,
+    relation::{Child, Relation, position_at_end},
+};
 use crate::{
     Error, Result,
     feed::Position,
@@ -30,6 +33,12 @@ pub struct Related {
     pub position: Position,
     /// For an annotation, what it says.
     pub key: Option<String>,
+}
+
+impl From<Related> for Annotation {
+    fn from(Related { sender, kind, key, .. }: Related) -> Self {
+        Self { sender, kind, key }
+    }
 }
 
 /// Which related events are asked for.
@@ -138,6 +147,24 @@ impl Room {
     }
 }
 
+impl Room {
+    async fn is_annotated(&self, parent: &EventId, annotation: Annotation) -> Result<bool> {
+        let annotations = self.annotations();
+        if let Some(known) = annotations.has(parent, &annotation) {
+            return Ok(known);
+        }
+        let changes = annotations.changes();
+        let rel_type = Some("m.annotation".to_owned());
+        let filter = RelationFilter { rel_type, ..RelationFilter::default() };
+        let all =
+            self.related(parent, &filter, 0, Position::MAX, Direction::Forward, usize::MAX).await?;
+        let all: Vec<_> = all.into_iter().map(Annotation::from).collect();
+        let is_annotated = all.contains(&annotation);
+        annotations.keep(parent, all.into_iter(), changes);
+        Ok(is_annotated)
+    }
+}
+
 impl Rooms {
     /// Refuses relations that the specification has the server refuse. An annotation is the
     /// sender's only one of its kind while the guard is held.
@@ -171,12 +198,8 @@ impl Rooms {
         let key = relation.key.as_deref().unwrap_or_default();
         let own = Key::new().str(&relation.parent).str(sender).str(kind).str(key);
         let guard = self.inner.repeating.lock(own.into()).await;
-        let filter =
-            RelationFilter { rel_type: Some(relation.rel_type), kind: Some(new.kind.clone()) };
-        let others = room
-            .related(&relation.parent, &filter, 0, Position::MAX, Direction::Forward, usize::MAX)
-            .await?;
-        if others.iter().any(|other| other.sender == sender && other.key == relation.key) {
+        let (sender, kind, key) = (sender.to_owned(), new.kind.clone(), relation.key);
+        if room.is_annotated(&relation.parent, Annotation { sender, kind, key }).await? {
             return Err(Error::new(
                 StatusCode::BAD_REQUEST,
                 ErrorKind::DuplicateAnnotation,

@@ -18,7 +18,7 @@ use crate::{
             build::{self, Place},
         },
         graph::{LiveRoom, StateGroup, View},
-        timeline::ThreadChange,
+        timeline::{AnnotationChange, ThreadChange},
     },
     store::Batch,
 };
@@ -42,6 +42,9 @@ pub(in crate::rooms) struct Draft {
     /// Members whose entry in the current state changes without a new event of theirs.
     settled: BTreeMap<OwnedUserId, Option<Event>>,
     threads: BTreeMap<OwnedEventId, (Option<Thread>, Thread)>,
+    annotated: Vec<AnnotationChange>,
+    /// Where states meet, by the states.
+    resolved: Vec<(Vec<StateId>, StateId)>,
     /// More to write in the same batch.
     pub(in crate::rooms) batch: Batch,
 }
@@ -53,7 +56,10 @@ impl Draft {
     }
 
     /// On top of a view.
-    pub(in crate::rooms) fn on(rooms: &Rooms, live: &Rc<LiveRoom>, view: View) -> Self {
+    pub(in crate::rooms) fn on(rooms: &Rooms, live: &Rc<LiveRoom>, mut view: View) -> Self {
+        if view.head.joined.is_none() {
+            view.head.joined = live.joined_count();
+        }
         Self {
             rooms: rooms.clone(),
             live: live.clone(),
@@ -64,6 +70,8 @@ impl Draft {
             groups: Vec::new(),
             settled: BTreeMap::new(),
             threads: BTreeMap::new(),
+            annotated: Vec::new(),
+            resolved: Vec::new(),
             batch: Batch::new(),
         }
     }
@@ -187,6 +195,13 @@ impl Draft {
     /// Lets a state event set its entry of the current state.
     pub(in crate::rooms) fn apply_state(&mut self, pdu: &Rc<Pdu>) {
         let Some((kind, key)) = pdu.state_entry() else { return };
+        if kind == StateEventType::RoomMember {
+            let before = self.state_event(&kind, key);
+            match before.is_some() || self.view.state(&kind, key).is_none() {
+                true => self.count_joined(before.as_deref(), Some(pdu)),
+                false => self.view.head.joined = None,
+            }
+        }
         self.loaded.insert(pdu.event_id.clone(), pdu.clone());
         let entry = StateEntry::new(kind, key, Some(pdu.event_id.clone()));
         let parent = self.view.group.clone();
@@ -207,6 +222,11 @@ impl Draft {
         group
     }
 
+    /// Remembers where states meet, for events that meet the same once this one is part of the room.
+    pub(in crate::rooms) fn note_resolved(&mut self, states: Vec<StateId>, state: StateId) {
+        self.resolved.push((states, state));
+    }
+
     /// Makes a state the current one.
     pub(in crate::rooms) fn set_state(&mut self, group: Rc<StateGroup>) {
         self.view.head.state = group.id;
@@ -217,6 +237,12 @@ impl Draft {
     pub(in crate::rooms) fn set_extremities(&mut self, extremities: Vec<OwnedEventId>, depth: u64) {
         self.view.head.extremities = extremities;
         self.view.head.depth = depth;
+    }
+
+    /// Lets the number of those who are joined follow a change of an entry of the current state.
+    pub(in crate::rooms) fn count_joined(&mut self, before: Option<&Pdu>, after: Option<&Pdu>) {
+        let membership = |pdu: Option<&Pdu>| pdu.and_then(Pdu::membership);
+        self.view.head.count_joined(membership(before), membership(after));
     }
 
     /// Notes which stored event sets a member's entry of the current state now.
@@ -234,6 +260,7 @@ impl Draft {
             if relation.is_thread() {
                 self.change_thread(&relation.parent, ThreadChange::Add(&event.pdu));
             }
+            self.annotated.extend(AnnotationChange::of(&relation, &event, true));
         }
         self.events.push(event);
     }
@@ -253,6 +280,7 @@ impl Draft {
         let redacted = target.redacted(because, &self.live.rules)?;
         if let Some(relation) = Relation::of(&target.pdu) {
             relation.delete(&mut self.batch, &self.live.room_id, target.position);
+            self.annotated.extend(AnnotationChange::of(&relation, target, false));
             if relation.is_thread() && target.redacted_because.is_none() {
                 self.change_thread(
                     &relation.parent,

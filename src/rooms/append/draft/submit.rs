@@ -37,6 +37,9 @@ impl Draft {
     /// # Errors
     /// When a value has no stored form: then the batch must not be submitted.
     pub(in crate::rooms) fn stage(mut self, batch: &mut Batch) -> Result<Rc<LiveRoom>> {
+        if self.live.tip().group.is_none() {
+            self.rooms.inner.count.add(batch);
+        }
         self.take_positions(batch)?;
         self.write_events(batch)?;
         self.write_threads(batch)?;
@@ -49,7 +52,7 @@ impl Draft {
         }
         batch.put_json(Table::Rooms, room, &self.view.head)?;
 
-        let Self { rooms, live, view, events, rewritten, groups, .. } = self;
+        let Self { rooms, live, view, events, rewritten, groups, annotated, resolved, .. } = self;
         let view = Rc::new(view);
         *live.tip.borrow_mut() = view.clone();
         for event in &events {
@@ -58,7 +61,9 @@ impl Draft {
                 live.keep_auth_event(event.pdu.clone());
             }
         }
+        let may_look_different = !groups.is_empty() || !rewritten.is_empty();
         rewritten.iter().for_each(|event| live.replace_auth_event(&event.pdu));
+        resolved.into_iter().for_each(|(states, state)| live.keep_resolved(states, state));
         let staged = live.clone();
         batch.on_durable(move || {
             *live.durable.borrow_mut() = view;
@@ -71,8 +76,12 @@ impl Draft {
                 live.replace_auth_event(&event.pdu);
                 rooms.keep_event(event);
             }
+            live.annotations.update(annotated);
             live.update_members(members);
             rooms.update_user_rooms(user_rooms);
+            if may_look_different {
+                rooms.inner.listing.borrow_mut().note_change(&live.room_id);
+            }
             // Until here the states could not be read from the store.
             drop(groups);
         });
