@@ -75,6 +75,14 @@ pub enum Change {
         /// In which room.
         room_id: OwnedRoomId,
     },
+    /// The unread counts of everybody in a room changed.
+    RoomUnreadCounts {
+        /// In which room.
+        room_id: OwnedRoomId,
+        /// But for these.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<OwnedUserId>,
+    },
     /// A user's presence changed. Never stored.
     Presence {
         /// Whose.

@@ -34,9 +34,10 @@ pub(super) struct Matchable {
 }
 
 /// Whom rules are asked for, and where.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
-    pub(super) user_id: &'a UserId,
-    pub(super) display_name: &'a str,
+    /// `None` for everybody.
+    pub(super) display_name: Option<&'a str>,
     pub(super) room_id: &'a RoomId,
     pub(super) member_count: UInt,
     /// Without them nobody has the right to notify a room.
@@ -61,10 +62,15 @@ impl Matchable {
         Self { json, body }
     }
 
-    /// Whether a rule applies to the event.
+    /// Whether the event says that it mentions everybody. spec: client-server §User and room mentions
+    pub(super) fn mentions_room(&self) -> bool {
+        let room = self.json.get(r"content.m\.mentions.room");
+        room.and_then(FlattenedJsonValue::as_bool).unwrap_or(false)
+    }
+
+    /// Whether a rule applies to the event, which another user has sent.
     pub(super) fn meets(&self, rule: AnyPushRuleRef<'_>, context: &Context<'_>) -> bool {
         rule.enabled()
-            && self.json.get_str("sender") != Some(context.user_id.as_str())
             && match rule {
                 AnyPushRuleRef::Override(rule) | AnyPushRuleRef::Underride(rule) => {
                     self.meets_conditions(rule, context)
@@ -103,8 +109,8 @@ impl Matchable {
         match condition {
             PushCondition::EventMatch(data) => self.matches(&data.key, &data.pattern, context),
             PushCondition::ContainsDisplayName => {
-                let name = Glob::literal(context.display_name);
-                self.body.as_ref().is_some_and(|body| name.matches_words(body))
+                let named = context.display_name.map(Glob::literal).zip(self.body.as_ref());
+                named.is_some_and(|(name, body)| name.matches_words(body))
             }
             PushCondition::RoomMemberCount(data) => data.is.contains(&context.member_count),
             PushCondition::SenderNotificationPermission(data) => {

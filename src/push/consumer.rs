@@ -1,19 +1,16 @@
 //! Listening to the rooms' output.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::StatusCode;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, push::Action};
+use ruma::{OwnedEventId, OwnedRoomId};
 
-use super::{Push, counts::Counting, evaluate::Meaning, notifications::NotificationRow};
+use super::{Push, effects::Effects};
 use crate::{
-    Error, Result, platform,
+    Error, Result,
     queue::{self, Consumer, Message, Queue},
     rooms::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
-    store::Batch,
+    store::{Batch, Key, Table},
 };
 
 /// The name of the consumer.
@@ -45,13 +42,14 @@ impl Push {
     }
 
     /// Works on messages; those that fail come again later.
-    async fn process(&self, messages: Vec<Message>) -> Result<()> {
-        let mut meanings = Vec::new();
+    pub(super) async fn process(&self, messages: Vec<Message>) -> Result<()> {
+        self.begin().await?;
+        let mut all = Vec::new();
         let mut done = Vec::new();
         for message in messages {
-            match self.meaning(&message).await {
-                Ok(meaning) => {
-                    meanings.extend(meaning);
+            match self.effects_of(&message).await {
+                Ok(effects) => {
+                    all.extend(effects);
                     done.push(message);
                 }
                 Err(cause) => {
@@ -60,33 +58,16 @@ impl Push {
                 }
             }
         }
-        let places: BTreeSet<_> = meanings
-            .iter()
-            .flat_map(|meaning| {
-                let room_id = &meaning.event.pdu.room_id;
-                meaning.users().map(|user_id| (user_id.clone(), room_id.clone()))
-            })
-            .filter(|(user_id, _)| self.inner.rooms.is_local(user_id))
-            .collect();
-        let mut guards = Vec::with_capacity(places.len());
-        let mut counting = BTreeMap::new();
-        for place in places {
-            guards.push(self.inner.counting.lock(place.clone()).await);
-            counting.insert(place.clone(), self.counting(place).await?);
-        }
+        // One that comes again may be among newer ones.
+        all.sort_by_key(Effects::position);
         let mut batch = Batch::new();
-        for meaning in &meanings {
-            self.apply(&mut batch, &mut counting, meaning).await?;
-        }
-        for (_, counting) in counting {
-            self.finish(&mut batch, counting)?;
-        }
+        let _guards = self.apply(&mut batch, all).await?;
         Message::ack_all(&done, &mut batch);
         batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)
     }
 
-    async fn meaning(&self, message: &Message) -> Result<Option<Meaning>> {
+    async fn effects_of(&self, message: &Message) -> Result<Option<Effects>> {
         let told: RoomEvent<OwnedRoomId, OwnedEventId> =
             match serde_json::from_slice(&message.payload) {
                 Ok(told) => told,
@@ -99,51 +80,33 @@ impl Push {
         match self.inner.rooms.room(&told.room_id).await {
             Ok(room) => {
                 self.carry_over(&room, &told.event_id).await?;
-                self.evaluate(&room, &told.event_id).await
+                self.effects(&room, &told, message.num_delivered > 1).await
             }
             Err(Error::Matrix(cause)) if cause.status_code == StatusCode::NOT_FOUND => Ok(None),
             Err(cause) => Err(cause),
         }
     }
 
-    async fn apply(
-        &self,
-        batch: &mut Batch,
-        counting: &mut BTreeMap<super::counts::Place, Counting>,
-        meaning: &Meaning,
-    ) -> Result<()> {
-        let Meaning { event, thread, notified, withdrawn, gone } = meaning;
-        let room_id = &event.pdu.room_id;
-        let place = |user_id: &OwnedUserId| (user_id.clone(), room_id.clone());
-        for user_id in &withdrawn.1 {
-            if let Some(counting) = counting.get_mut(&place(user_id)) {
-                self.withdraw(batch, counting, withdrawn.0).await?;
+    /// Reads, or notes for good, up to where the events are that were worked on before rooms had
+    /// notifications; a database that had none learns who is to be asked one by one.
+    async fn begin(&self) -> Result<()> {
+        if self.inner.begins.get().is_some() {
+            return Ok(());
+        }
+        let store = &self.inner.store;
+        let key = Key::new().str("room_notifications");
+        let begins = match store.get_json(Table::Server, &key).await? {
+            Some(begins) => begins,
+            None => {
+                let begins = self.inner.feed.current();
+                let mut batch = Batch::new();
+                batch.put_json(Table::Server, key, &begins)?;
+                self.inner.users.find_individuals(&mut batch).await?;
+                store.commit(batch).await?;
+                begins
             }
-        }
-        if let Some(counting) = gone.as_ref().and_then(|gone| counting.get_mut(&place(gone))) {
-            self.read(batch, counting, None, event.position).await?;
-        }
-        // Who writes has read what was there before.
-        if let Some(counting) = counting.get_mut(&place(&event.pdu.sender))
-            && !counting.is_zero()
-        {
-            let part = thread.as_ref().map_or("main", |root| root.as_str());
-            self.read(batch, counting, Some(part), event.position).await?;
-        }
-        for (user_id, actions) in notified {
-            let Some(counting) = counting.get_mut(&place(user_id)) else {
-                continue;
-            };
-            let highlight = actions.iter().any(Action::is_highlight);
-            counting.notify(batch, event.position, thread.as_ref(), highlight)?;
-            let row = NotificationRow {
-                room_id: room_id.clone(),
-                event_id: event.pdu.event_id.clone(),
-                actions: actions.clone(),
-                ts: platform::now(),
-            };
-            self.keep_notification(batch, user_id, event.position, &row).await?;
-        }
+        };
+        self.inner.begins.set(Some(begins));
         Ok(())
     }
 }

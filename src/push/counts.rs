@@ -1,21 +1,23 @@
 //! How much a user has not read. spec: client-server §Receiving notifications
+//!
+//! What an event means for most members of its room has one row of the room
+//! ([`super::room_notifications`]); a user's row says up to which of these they are counted, and
+//! takes in those that have come since when somebody asks. Who is notified otherwise than most has
+//! rows of their own.
 
 use std::collections::BTreeMap;
 
-use ruma::{
-    OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId, events::receipt::ReceiptThread,
-};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::Push;
+use super::room_notifications::RoomNotification;
 use crate::{
-    Result,
-    feed::{Change, Position},
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    feed::Position,
+    store::{Key, KeyReader},
 };
 
 /// How the main timeline is named among threads.
-const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 /// Unread notifications of one part of a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,14 +33,20 @@ impl Counts {
         *self == Self::default()
     }
 
-    pub(super) fn add(&mut self, highlight: bool) {
-        self.notification_count += 1;
-        self.highlight_count += u64::from(highlight);
+    fn add(&mut self, highlight: bool) {
+        *self += Self { notification_count: 1, highlight_count: highlight.into() };
     }
 
     fn subtract(&mut self, highlight: bool) {
         self.notification_count = self.notification_count.saturating_sub(1);
         self.highlight_count = self.highlight_count.saturating_sub(highlight.into());
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.notification_count += other.notification_count;
+        self.highlight_count += other.highlight_count;
     }
 }
 
@@ -55,41 +63,60 @@ impl UnreadCounts {
     /// All together, for clients that do not tell threads apart.
     pub fn total(&self) -> Counts {
         let mut total = self.main;
-        for thread in self.threads.values() {
-            total.notification_count += thread.notification_count;
-            total.highlight_count += thread.highlight_count;
-        }
+        self.threads.values().for_each(|thread| total += *thread);
         total
     }
 }
 
 /// One part of a room, as it is stored.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
+    /// Of the notifications that have rows of the user's own.
     #[serde(flatten)]
-    counts: Counts,
+    own: Counts,
+    /// Of those that the room has for everybody.
+    #[serde(default, skip_serializing_if = "Counts::is_zero")]
+    common: Counts,
     /// Read up to here.
     read: Position,
 }
 
+impl Part {
+    fn unread(&self) -> Counts {
+        let mut unread = self.own;
+        unread += self.common;
+        unread
+    }
+}
+
 /// A user's counts in a room, as they are stored.
-#[derive(Debug, Default, Serialize, Deserialize)]
+///
+/// Of a part that is not there, everything up to `counted` is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CountsRow {
     /// Every part read up to here.
     read: Position,
+    /// The room's notifications are counted up to here.
+    #[serde(default, skip_serializing_if = "is_start")]
+    counted: Position,
     parts: BTreeMap<String, Part>,
 }
 
-/// An unread notification, as it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct UnreadRow {
-    part: String,
-    highlight: bool,
+fn is_start(position: &Position) -> bool {
+    *position == 0
 }
 
+/// An unread notification that is a user's own, as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UnreadRow {
+    pub(super) part: String,
+    pub(super) highlight: bool,
+}
+
+/// A user in a room.
 pub(super) type Place = (OwnedUserId, OwnedRoomId);
 
-fn place_key((user_id, room_id): &Place) -> Key {
+pub(super) fn place_key((user_id, room_id): &Place) -> Key {
     Key::new().str(user_id).str(room_id)
 }
 
@@ -98,196 +125,160 @@ pub(super) fn unread_key(user_id: &UserId, room_id: &RoomId, position: Position)
     Key::new().str(user_id).str(room_id).u64(position)
 }
 
+/// The position in such a key.
+pub(super) fn unread_position(key: &[u8]) -> Option<Position> {
+    let mut key = KeyReader::new(key);
+    key.str().and(key.str()).and(key.u64())
+}
+
 /// How the part of a room is named that the events of a thread are in.
-fn part(thread: Option<&OwnedEventId>) -> &str {
+pub(super) fn part(thread: Option<&OwnedEventId>) -> &str {
     thread.map_or(MAIN, |root| root.as_str())
 }
 
-/// Changes of a user's counts in one room, on their way into a batch.
-pub(super) struct Counting {
-    place: Place,
-    row: CountsRow,
-    /// Notifications that are not stored yet.
-    fresh: BTreeMap<Position, UnreadRow>,
-    changed: bool,
-}
-
-impl Counting {
+impl CountsRow {
     /// Whether there is nothing unread.
     pub(super) fn is_zero(&self) -> bool {
-        self.row.parts.values().all(|part| part.counts.is_zero())
+        self.parts.values().all(|part| part.unread().is_zero())
     }
 
-    /// Counts a notification, unless its event was read before it came here.
-    pub(super) fn notify(
-        &mut self,
-        batch: &mut Batch,
-        position: Position,
-        thread: Option<&OwnedEventId>,
-        highlight: bool,
-    ) -> Result<()> {
-        let part = part(thread);
-        // Whatever comes from here on lies beyond these marks.
-        self.row.parts.retain(|_, part| !part.counts.is_zero() || part.read >= position);
-        let read = self.row.parts.get(part).map_or(0, |part| part.read).max(self.row.read);
-        if position <= read {
-            return Ok(());
-        }
-        self.row.parts.entry(part.to_owned()).or_default().counts.add(highlight);
-        let unread = UnreadRow { part: part.to_owned(), highlight };
-        batch.put_json(
-            Table::Unread,
-            unread_key(&self.place.0, &self.place.1, position),
-            &unread,
-        )?;
-        self.fresh.insert(position, unread);
-        self.changed = true;
-        Ok(())
-    }
-
-    fn write(&self, batch: &mut Batch) -> Result<()> {
-        Ok(batch.put_json(Table::UnreadCounts, place_key(&self.place), &self.row)?)
-    }
-}
-
-impl Push {
-    /// A user's unread notifications in a room.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn unread_counts(&self, user_id: &UserId, room_id: &RoomId) -> Result<UnreadCounts> {
-        let place = (user_id.to_owned(), room_id.to_owned());
-        let row: Option<CountsRow> =
-            self.inner.store.get_json(Table::UnreadCounts, place_key(&place)).await?;
+    pub(super) fn unread(&self) -> UnreadCounts {
         let mut unread = UnreadCounts::default();
-        for (part, Part { counts, .. }) in row.unwrap_or_default().parts {
-            if part == MAIN {
+        for (name, part) in &self.parts {
+            let counts = part.unread();
+            if name == MAIN {
                 unread.main = counts;
             } else if !counts.is_zero()
-                && let Ok(root) = OwnedEventId::try_from(part)
+                && let Ok(root) = OwnedEventId::try_from(name.as_str())
             {
                 unread.threads.insert(root, counts);
             }
         }
-        Ok(unread)
+        unread
     }
 
-    /// With the batch, a user has read a part of a room up to and with `position`. To be awaited
-    /// before anything takes a position of the feed for the batch; until the batch is durable or
-    /// dropped, nothing else changes these counts.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn read_up_to(
-        &self,
-        batch: &mut Batch,
-        user_id: &UserId,
-        room_id: &RoomId,
-        thread: &ReceiptThread,
-        position: Position,
-    ) -> Result<()> {
-        let place = (user_id.to_owned(), room_id.to_owned());
-        let guard = self.inner.counting.lock(place.clone()).await;
-        let mut counting = self.counting(place).await?;
-        self.read(batch, &mut counting, thread.as_str(), position).await?;
-        counting.write(batch)?;
-        if counting.changed {
-            self.record(batch, counting.place);
-        }
-        batch.on_durable(move || drop(guard));
-        Ok(())
+    /// Up to where the room's notifications are counted.
+    pub(super) fn counted(&self) -> Position {
+        self.counted
     }
 
-    /// Records with the batch that counts changed, when it is submitted.
-    fn record(&self, batch: &mut Batch, (user_id, room_id): Place) {
-        let feed = self.inner.feed.clone();
-        batch.on_submit(move |batch| {
-            feed.record(batch, Change::UnreadCounts { user_id, room_id });
-        });
+    /// Whether a notification of the room is read.
+    pub(super) fn has_read(&self, part: &str, position: Position) -> bool {
+        let read = self.parts.get(part).map_or(self.counted, |part| part.read);
+        position <= read.max(self.read)
     }
 
-    /// The counts of a place whose lock is held.
-    pub(super) async fn counting(&self, place: Place) -> Result<Counting> {
-        let row = self.inner.store.get_json(Table::UnreadCounts, place_key(&place)).await?;
-        let row = row.unwrap_or_default();
-        Ok(Counting { place, row, fresh: BTreeMap::new(), changed: false })
-    }
-
-    /// Takes what lies up to `position` out of the counts: in the part of that name, or in all.
-    pub(super) async fn read(
-        &self,
-        batch: &mut Batch,
-        counting: &mut Counting,
-        part: Option<&str>,
-        position: Position,
-    ) -> Result<()> {
-        let mark = match part {
-            Some(part) => &mut counting.row.parts.entry(part.to_owned()).or_default().read,
-            None => &mut counting.row.read,
-        };
-        if *mark >= position {
-            return Ok(());
-        }
-        *mark = position;
-        let (user_id, room_id) = &counting.place;
-        let range = KeyRange::between(
-            place_key(&counting.place),
-            unread_key(user_id, room_id, position.saturating_add(1)),
-        );
-        let rows =
-            self.inner.store.scan(Table::Unread, range, Direction::Forward, usize::MAX).await?;
-        let stored = rows.into_iter().filter_map(|(key, row)| {
-            let mut key = KeyReader::new(&key);
-            let position = key.str().and(key.str()).and(key.u64())?;
-            Some((position, serde_json::from_slice::<UnreadRow>(&row).ok()?))
-        });
-        let mut unread: BTreeMap<_, _> = stored.collect();
-        unread.extend(counting.fresh.range(..=position).map(|(at, row)| (*at, row.clone())));
-        for (at, row) in unread {
-            if part.is_some_and(|part| part != row.part) {
-                continue;
+    /// Counts the notifications of the room that have come since; `rows` are all of these.
+    pub(super) fn count(&mut self, user_id: &UserId, rows: &[(Position, RoomNotification)]) {
+        let before = self.counted;
+        for (at, row) in rows {
+            if let Some(gone) = &row.withdraws
+                && gone.position <= before
+                && !gone.is_except(user_id)
+                && !self.has_read(&gone.part, gone.position)
+                && let Some(part) = self.parts.get_mut(&gone.part)
+            {
+                part.common.subtract(gone.highlight);
             }
-            batch.delete(Table::Unread, unread_key(user_id, room_id, at));
-            counting.fresh.remove(&at);
-            if let Some(part) = counting.row.parts.get_mut(&row.part) {
-                part.counts.subtract(row.highlight);
+            self.add(user_id, *at, row, before);
+        }
+        self.forget_marks();
+    }
+
+    /// Counts the room's notifications anew where some are unread, as there is a mark among them;
+    /// `rows` are all from [`CountsRow::recount_from`] on.
+    pub(super) fn recount(&mut self, user_id: &UserId, rows: &[(Position, RoomNotification)]) {
+        let before = self.counted;
+        let mut unread: BTreeMap<String, Position> = BTreeMap::new();
+        for (name, part) in &mut self.parts {
+            if !part.common.is_zero() {
+                part.common = Counts::default();
+                unread.insert(name.clone(), part.read.max(self.read));
             }
-            counting.changed = true;
         }
-        let all = counting.row.read;
-        counting.row.parts.retain(|_, part| !part.counts.is_zero() || part.read > all);
-        Ok(())
+        for (at, row) in rows {
+            if *at > before {
+                self.add(user_id, *at, row, before);
+            } else if unread.get(&row.part).is_some_and(|read| at > read)
+                && row.notifies(user_id)
+                && let Some(part) = self.parts.get_mut(&row.part)
+            {
+                part.common.add(row.is_highlight());
+            }
+        }
+        self.forget_marks();
     }
 
-    /// Takes one event out of the counts, which was redacted before it was read.
-    pub(super) async fn withdraw(
-        &self,
-        batch: &mut Batch,
-        counting: &mut Counting,
-        position: Position,
-    ) -> Result<()> {
-        let (user_id, room_id) = &counting.place;
-        let key = unread_key(user_id, room_id, position);
-        let fresh = counting.fresh.remove(&position);
-        let unread: Option<UnreadRow> = match fresh {
-            Some(fresh) => Some(fresh),
-            None => self.inner.store.get_json(Table::Unread, &key).await?,
-        };
-        let Some(unread) = unread else { return Ok(()) };
-        batch.delete(Table::Unread, key);
-        if let Some(part) = counting.row.parts.get_mut(&unread.part) {
-            part.counts.subtract(unread.highlight);
-        }
-        counting.changed = true;
-        Ok(())
+    /// After which position [`CountsRow::recount`] has to look.
+    pub(super) fn recount_from(&self) -> Position {
+        let unread = self.parts.values().filter(|part| !part.common.is_zero());
+        let marks = unread.map(|part| part.read.max(self.read));
+        marks.chain([self.counted]).min().unwrap_or_default()
     }
 
-    /// Writes what changed.
-    pub(super) fn finish(&self, batch: &mut Batch, counting: Counting) -> Result<()> {
-        if counting.changed {
-            counting.write(batch)?;
-            self.record(batch, counting.place);
+    /// `before` is up to where the notifications were counted that are not among the new ones: what
+    /// comes late may lie between them.
+    fn add(&mut self, user_id: &UserId, at: Position, row: &RoomNotification, before: Position) {
+        if row.notifies(user_id) && !self.has_read(&row.part, at) {
+            let part = self.parts.entry(row.part.clone());
+            let part = part.or_insert_with(|| Part { read: before, ..Part::default() });
+            part.common.add(row.is_highlight());
         }
-        Ok(())
+        self.counted = self.counted.max(at);
+    }
+
+    /// Everything up to `position` is read or was before the user came.
+    pub(super) fn begin_after(&mut self, position: Position) {
+        self.read = self.read.max(position);
+        self.counted = self.counted.max(position);
+        for part in self.parts.values_mut().filter(|part| part.read < position) {
+            part.common = Counts::default();
+        }
+        self.forget_marks();
+    }
+
+    /// Sets how far a part is read, or all of the room; whether that is farther than before.
+    pub(super) fn mark(&mut self, part: Option<&str>, position: Position) -> bool {
+        match part {
+            Some(part) if self.has_read(part, position) => return false,
+            Some(part) => self.parts.entry(part.to_owned()).or_default().read = position,
+            None if position <= self.read => return false,
+            None => self.read = position,
+        }
+        true
+    }
+
+    /// Nothing of the room's notifications in a part is unread, or nothing in all of it.
+    pub(super) fn clear_common(&mut self, part: Option<&str>) {
+        let is_read = |name: &str| part.is_none_or(|part| part == name);
+        for (_, part) in self.parts.iter_mut().filter(|(name, _)| is_read(name)) {
+            part.common = Counts::default();
+        }
+        self.forget_marks();
+    }
+
+    /// Counts a notification of the user's own; `false` when its event was read before it came here.
+    pub(super) fn add_own(&mut self, position: Position, unread: &UnreadRow) -> bool {
+        let read = self.parts.get(&unread.part).map_or(0, |part| part.read).max(self.read);
+        if position <= read {
+            return false;
+        }
+        let new = || Part { read: position - 1, ..Part::default() };
+        self.parts.entry(unread.part.clone()).or_insert_with(new).own.add(unread.highlight);
+        true
+    }
+
+    /// Takes a notification of the user's own out of the counts.
+    pub(super) fn remove_own(&mut self, unread: &UnreadRow) {
+        if let Some(part) = self.parts.get_mut(&unread.part) {
+            part.own.subtract(unread.highlight);
+        }
+        self.forget_marks();
+    }
+
+    /// Of a part without anything unread only a mark is kept that what is still to come lies before.
+    fn forget_marks(&mut self) {
+        let beyond = self.read.max(self.counted);
+        self.parts.retain(|_, part| !part.unread().is_zero() || part.read > beyond);
     }
 }

@@ -1,30 +1,37 @@
 //! Push rules, notifications and unread counts: a consumer of the rooms' output.
 //!
-//! What an event means for each member is written in one batch with the acknowledgement of the
-//! message that told of it, so that a redelivery counts nothing twice.
+//! What an event means is written in one batch with the acknowledgement of the message that told of
+//! it, so that a redelivery counts nothing twice: in one row for all whom it means the same, however
+//! many they are, and in rows of their own for the others.
 
 mod conditions;
 mod consumer;
+mod counting;
 mod counts;
+mod effects;
 mod evaluate;
 mod glob;
+mod listing;
 mod notifications;
 mod replacement;
+mod room_notifications;
 mod rules;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use self::rules::RuleCache;
 pub use self::{
     counts::{Counts, UnreadCounts},
-    notifications::Notification,
-    rules::PUSH_RULES,
+    listing::Notification,
 };
+pub use crate::users::PUSH_RULES;
 use crate::{
     Result,
-    feed::Feed,
+    feed::{Feed, Position},
     platform::KeyedMutex,
     queue::{Consumer, Queue},
     rooms::Rooms,
@@ -45,6 +52,9 @@ struct Inner {
     users: Users,
     rules: RuleCache,
     consumer: Consumer,
+    /// Up to here events may have been worked on without notifications of their room, once that is
+    /// read.
+    begins: Cell<Option<Position>>,
     /// Held from reading a user's counts in a room until what was made of them is durable. Whoever
     /// takes several takes them in order.
     counting: KeyedMutex<(OwnedUserId, OwnedRoomId)>,
@@ -62,8 +72,20 @@ impl Push {
         rooms: Rooms,
         users: Users,
     ) -> Result<Self> {
+        let push = Self::new(store, feed, queue, rooms, users).await?;
+        push.listen();
+        Ok(push)
+    }
+
+    async fn new(
+        store: Store,
+        feed: Feed,
+        queue: &Queue,
+        rooms: Rooms,
+        users: Users,
+    ) -> Result<Self> {
         let consumer = consumer::create(queue).await?;
-        let push = Self {
+        Ok(Self {
             inner: Rc::new(Inner {
                 store,
                 feed,
@@ -71,10 +93,9 @@ impl Push {
                 users,
                 rules: RuleCache::default(),
                 consumer,
+                begins: Cell::new(None),
                 counting: KeyedMutex::default(),
             }),
-        };
-        push.listen();
-        Ok(push)
+        })
     }
 }

@@ -1,13 +1,13 @@
-//! What a user was notified of. spec: client-server §Listing notifications
+//! What a user was notified of otherwise than most in a room.
 
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, UserId, push::Action};
 use serde::{Deserialize, Serialize};
 
-use super::{Push, counts::unread_key};
+use super::Push;
 use crate::{
-    Error, Result,
+    Result,
     feed::Position,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Direction, Key, KeyRange, Table},
 };
 
 /// How long notifications are kept, in milliseconds.
@@ -22,24 +22,12 @@ pub(super) struct NotificationRow {
     pub(super) ts: MilliSecondsSinceUnixEpoch,
 }
 
-/// Something that a user was notified of.
-#[derive(Clone, Debug)]
-pub struct Notification {
-    /// The room.
-    pub room_id: OwnedRoomId,
-    /// The event.
-    pub event_id: OwnedEventId,
-    /// Its position.
-    pub position: Position,
-    /// What the push rule said.
-    pub actions: Vec<Action>,
-    /// When the user was notified.
-    pub ts: MilliSecondsSinceUnixEpoch,
-    /// Whether the user has read it since.
-    pub read: bool,
+/// Whether a notification of that time is kept now.
+pub(super) fn is_kept(ts: MilliSecondsSinceUnixEpoch, now: MilliSecondsSinceUnixEpoch) -> bool {
+    u64::from(ts.get()) + KEPT > u64::from(now.get())
 }
 
-fn key(user_id: &UserId, position: Position) -> Key {
+pub(super) fn key(user_id: &UserId, position: Position) -> Key {
     Key::new().str(user_id).u64(position)
 }
 
@@ -58,64 +46,11 @@ impl Push {
         let oldest =
             self.inner.store.scan(Table::Notifications, range, Direction::Forward, 2).await?;
         for (key, value) in oldest {
-            let kept = serde_json::from_slice::<NotificationRow>(&value)
-                .is_ok_and(|old| u64::from(old.ts.get()) + KEPT > u64::from(row.ts.get()));
-            if !kept {
+            let old = serde_json::from_slice::<NotificationRow>(&value);
+            if !old.is_ok_and(|old| is_kept(old.ts, row.ts)) {
                 batch.delete(Table::Notifications, &*key);
             }
         }
         Ok(())
-    }
-
-    /// At most `limit` of a user's notifications before `before`, newest first; perhaps only
-    /// those that were highlighted.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn notifications(
-        &self,
-        user_id: &UserId,
-        before: Position,
-        limit: usize,
-        only_highlights: bool,
-    ) -> Result<Vec<Notification>> {
-        let mut end = before;
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let range = KeyRange::between(Key::new().str(user_id), key(user_id, end));
-            let rows = self
-                .inner
-                .store
-                .scan(Table::Notifications, range, Direction::Backward, limit)
-                .await?;
-            let complete = rows.len() < limit;
-            for (key, value) in rows {
-                let mut key = KeyReader::new(&key);
-                let Some(position) = key.str().and(key.u64()) else { continue };
-                end = position;
-                let row: NotificationRow =
-                    serde_json::from_slice(&value).map_err(Error::internal)?;
-                if only_highlights && !row.actions.iter().any(Action::is_highlight) {
-                    continue;
-                }
-                let unread = unread_key(user_id, &row.room_id, position);
-                let unread = self.inner.store.get(Table::Unread, unread).await?;
-                found.push(Notification {
-                    room_id: row.room_id,
-                    event_id: row.event_id,
-                    position,
-                    actions: row.actions,
-                    ts: row.ts,
-                    read: unread.is_none(),
-                });
-                if found.len() == limit {
-                    break;
-                }
-            }
-            if complete {
-                break;
-            }
-        }
-        Ok(found)
     }
 }

@@ -9,12 +9,9 @@ use std::{
 use ruma::{OwnedUserId, UserId, events::push_rules::PushRulesEventContent, push::Ruleset};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::Push;
+use super::{PUSH_RULES, Push};
 use crate::{Error, Result};
 
-/// The type of the account data that holds a user's rules. It is there for everyone, though stored
-/// only once it was changed.
-pub const PUSH_RULES: &str = "m.push_rules";
 /// How many users' rules are kept in memory.
 const CACHED: usize = 1000;
 

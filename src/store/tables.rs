@@ -43,6 +43,10 @@ pub enum Table {
     Pushers = 43,
     /// App id, pushkey, user → the device that set the user's pusher; of those of before, nothing.
     PusherOwners = 44,
+    /// Room, position of an event → whom the event notifies.
+    RoomNotifications = 47,
+    /// User whose account data decides what they are notified of → nothing.
+    Individuals = 64,
     /// Room, word, position → how often and where the event has the word.
     SearchWords = 45,
     /// Room, position → the words of the event that are in the index.

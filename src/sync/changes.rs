@@ -68,6 +68,9 @@ fn concerns(
             (*receipt_type != ReceiptType::ReadPrivate || own(user_id)) && joined(room_id)
         }
         Change::Typing { room_id } => joined(room_id),
+        Change::RoomUnreadCounts { room_id, except } => {
+            joined(room_id) && !except.iter().any(|except| own(except))
+        }
         Change::AccountData { user_id, .. }
         | Change::UnreadCounts { user_id, .. }
         | Change::UserSignature { user_id, .. } => own(user_id),
@@ -125,7 +128,7 @@ impl Changes {
                     };
                     of.insert(event_type);
                 }
-                Change::UnreadCounts { room_id, .. } => {
+                Change::UnreadCounts { room_id, .. } | Change::RoomUnreadCounts { room_id, .. } => {
                     all.rooms.entry(room_id).or_default().unread = true;
                 }
                 Change::ToDevice { .. } => all.to_device = true,

@@ -124,6 +124,7 @@ impl Users {
         batch.on_submit(move |batch| {
             feed.record(batch, change);
         });
+        self.note_individual(batch, user_id, room_id, event_type);
         let key = prefix(user_id, room_id).str(event_type);
         Ok(batch.put_json(Table::AccountData, key, &content)?)
     }

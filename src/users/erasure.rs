@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What is a user's alone: the keys of these rows begin with the user.
-const OWN: [Table; 16] = [
+const OWN: [Table; 17] = [
     Table::Profiles,
     Table::AccountData,
     Table::Filters,
@@ -23,6 +23,7 @@ const OWN: [Table; 16] = [
     Table::BackupKeys,
     Table::ToDevice,
     Table::ToDeviceTransactions,
+    Table::Individuals,
     Table::Notifications,
     Table::Unread,
     Table::UnreadCounts,

@@ -11,6 +11,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::Users;
 use crate::Result;
 
+/// The type of the account data that holds whom a user ignores.
+pub(super) const IGNORED_USERS: &str = "m.ignored_user_list";
+
 #[derive(Deserialize)]
 struct Content {
     ignored_users: BTreeMap<OwnedUserId, IgnoredAny>,
@@ -22,7 +25,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub async fn ignored_users(&self, user_id: &UserId) -> Result<Rc<BTreeSet<OwnedUserId>>> {
-        let content = self.account_data(user_id, None, "m.ignored_user_list").await?;
+        let content = self.account_data(user_id, None, IGNORED_USERS).await?;
         let content = content.and_then(|json| serde_json::from_str::<Content>(json.get()).ok());
         let mut ignored: BTreeSet<_> =
             content.map(|content| content.ignored_users.into_keys().collect()).unwrap_or_default();

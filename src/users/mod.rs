@@ -13,6 +13,7 @@ mod erasure;
 mod expiry;
 mod filters;
 mod ignored;
+mod individuals;
 mod interactive;
 mod invite_permission;
 mod login_tokens;
@@ -40,6 +41,7 @@ pub use self::{
     cross_signing::{CrossSigningKeys, Usage},
     devices::Device,
     directory::UserSearch,
+    individuals::PUSH_RULES,
     interactive::{Purpose, Stages},
     login_tokens::LOGIN_TOKEN_LIFETIME,
     one_time_keys::{KeyCounts, KeysById},
@@ -51,8 +53,8 @@ pub use self::{
     to_device::Messages,
 };
 use self::{
-    interactive::Interactive, one_time_keys::KeyCountCache, passwords::Passwords,
-    sessions::SessionCache,
+    individuals::Individuals, interactive::Interactive, one_time_keys::KeyCountCache,
+    passwords::Passwords, sessions::SessionCache,
 };
 use crate::{
     feed::Feed,
@@ -80,6 +82,7 @@ struct Inner {
     key_counts: KeyCountCache,
     interactive: Interactive,
     passwords: Passwords,
+    individuals: Individuals,
     count: RowCount,
 }
 
@@ -98,6 +101,7 @@ impl Users {
                 key_counts: KeyCountCache::default(),
                 interactive: Interactive::default(),
                 passwords: Passwords::default(),
+                individuals: Individuals::default(),
                 count: RowCount::new(Table::Accounts),
             }),
         }

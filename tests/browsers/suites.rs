@@ -48,6 +48,8 @@ mod log;
 mod old_database;
 #[path = "../push.rs"]
 mod push;
+#[path = "../push_rooms.rs"]
+mod push_rooms;
 #[path = "../queue.rs"]
 mod queue;
 #[path = "../queue_api_consumers.rs"]
