@@ -9,8 +9,8 @@ import { manyAtATime, run } from "../steps.mjs";
 /** Time for one test, in milliseconds. */
 const testTimeout = 180_000;
 
-/** How many run at a time: they mostly wait, for browsers to start and for what takes its time there. */
-const WIDTH = availableParallelism() + 1;
+/** How many run at a time. */
+const WIDTH = availableParallelism();
 
 export async function systemSuites(results, { suite, build }) {
   const files = (await filesOf("tests/system")).filter((file) => file.endsWith(".test.mjs"));

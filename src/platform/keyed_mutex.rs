@@ -46,7 +46,7 @@ impl<K: Hash + Eq> Drop for KeyedGuard<K> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use futures::{FutureExt, poll};
 

@@ -97,7 +97,7 @@ impl Typing {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use ruma::{room_id, user_id};
 

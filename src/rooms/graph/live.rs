@@ -335,7 +335,7 @@ fn is_used(live: &Rc<LiveRoom>) -> bool {
     Rc::strong_count(live) > 1
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use ruma::{
         OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
