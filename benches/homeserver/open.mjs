@@ -39,21 +39,28 @@ export async function visit(browser, url, storage) {
 
 /** The linear memory of all wasm in the page's workers, in bytes. */
 export async function linearMemory(page) {
-  let bytes = 0;
-  for (const worker of page.workers()) {
-    const prototype = await worker.evaluateHandle(() => WebAssembly.Memory.prototype);
-    const { objects } = await worker.client.send("Runtime.queryObjects", {
-      prototypeObjectId: prototype.id,
-    });
-    const sum = (memories) => memories.reduce((all, { buffer }) => all + buffer.byteLength, 0);
-    const { result } = await worker.client.send("Runtime.callFunctionOn", {
-      objectId: objects.objectId,
-      functionDeclaration: `function () { return (${sum})(this); }`,
-      returnByValue: true,
-    });
-    bytes += result.value;
-  }
-  return bytes;
+  const each = page.workers().map((worker) =>
+    linearMemoryOf(worker).catch((cause) => {
+      // The worker that hashes passwords ends when it has nothing to do.
+      if (page.workers().includes(worker)) throw cause;
+      return 0;
+    }),
+  );
+  return (await Promise.all(each)).reduce((all, bytes) => all + bytes, 0);
+}
+
+async function linearMemoryOf(worker) {
+  const prototype = await worker.evaluateHandle(() => WebAssembly.Memory.prototype);
+  const { objects } = await worker.client.send("Runtime.queryObjects", {
+    prototypeObjectId: prototype.id,
+  });
+  const sum = (memories) => memories.reduce((all, { buffer }) => all + buffer.byteLength, 0);
+  const { result } = await worker.client.send("Runtime.callFunctionOn", {
+    objectId: objects.objectId,
+    functionDeclaration: `function () { return (${sum})(this); }`,
+    returnByValue: true,
+  });
+  return result.value;
 }
 
 /** What the scripts of the page and its workers take, as the browser reckons it, in bytes. */
