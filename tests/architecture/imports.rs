@@ -110,7 +110,7 @@ struct Module {
 impl Module {
     fn read(file: String, text: &str) -> Self {
         let text = without_comments(text);
-        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let text = text.split("\nmod tests {").next().unwrap();
         let mut names = BTreeMap::new();
         let mut rest = String::new();
         for statement in text.split_inclusive(';') {
