@@ -13,14 +13,14 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/account/password`
 async fn change_password(
-    server: &Services,
+    services: &Services,
     request: Incoming<change_password::v3::Request>,
 ) -> Result<change_password::v3::Response> {
     // Without a session only a third-party identifier could tell whose password it is.
     let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
     let asked = &request.request;
     uia::confirm(
-        server,
+        services,
         sender,
         "account/password",
         &(&asked.new_password, asked.logout_devices),
@@ -28,20 +28,20 @@ async fn change_password(
     )
     .await?;
     let keep = asked.logout_devices.then_some(&*sender.device_id);
-    server.users.set_password(&sender.user_id, &asked.new_password, keep).await?;
+    services.users.set_password(&sender.user_id, &asked.new_password, keep).await?;
     Ok(change_password::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v3/account/deactivate`
 async fn deactivate(
-    server: &Services,
+    services: &Services,
     request: Incoming<deactivate::v3::Request>,
 ) -> Result<deactivate::v3::Response> {
     let sender = request.auth.as_ref().ok_or_else(Error::missing_token)?;
     let asked = &request.request;
-    uia::confirm(server, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
-    let rest = server.users.deactivate(&sender.user_id, asked.erase).await?;
-    if let Err(cause) = server.follow_up(rest).await {
+    uia::confirm(services, sender, "account/deactivate", &asked.erase, asked.auth.as_ref()).await?;
+    let rest = services.users.deactivate(&sender.user_id, asked.erase).await?;
+    if let Err(cause) = services.follow_up(rest).await {
         // The account is gone and nobody can ask again; what was recorded is done later.
         tracing::warn!("the rooms of {} are left later: {cause}", sender.user_id);
     }

@@ -36,7 +36,7 @@ pub(super) fn own(sender: &Session, user_id: &UserId) -> Result<()> {
 }
 
 async fn set(
-    server: &Services,
+    services: &Services,
     user_id: &UserId,
     room_id: Option<&RoomId>,
     event_type: &str,
@@ -49,64 +49,64 @@ async fn set(
     if !content.get().starts_with('{') {
         return Err(Error::bad_json("The content is not an object"));
     }
-    server.users.set_account_data(user_id, room_id, event_type, content).await
+    services.users.set_account_data(user_id, room_id, event_type, content).await
 }
 
 async fn get<T>(
-    server: &Services,
+    services: &Services,
     user_id: &UserId,
     room_id: Option<&RoomId>,
     event_type: &str,
 ) -> Result<Raw<T>> {
     if room_id.is_none() && event_type == PUSH_RULES {
-        return Ok(Raw::from_json(server.push.rules_content(user_id).await?));
+        return Ok(Raw::from_json(services.push.rules_content(user_id).await?));
     }
-    let content = server.users.account_data(user_id, room_id, event_type).await?;
+    let content = services.users.account_data(user_id, room_id, event_type).await?;
     let content = content.ok_or_else(|| Error::not_found("There is no such account data"))?;
     Ok(Raw::from_json(content))
 }
 
 /// `PUT /_matrix/client/v3/user/{userId}/account_data/{type}`
 async fn set_global(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_global_account_data::v3::Request>,
 ) -> Result<set_global_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
     let request = request.request;
     let event_type = request.event_type.to_string();
-    set(server, &request.user_id, None, &event_type, request.data.into_json()).await?;
+    set(services, &request.user_id, None, &event_type, request.data.into_json()).await?;
     Ok(set_global_account_data::v3::Response::new())
 }
 
 /// `GET /_matrix/client/v3/user/{userId}/account_data/{type}`
 async fn get_global(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_global_account_data::v3::Request>,
 ) -> Result<get_global_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
-    let content = get(server, &request.user_id, None, &request.event_type.to_string()).await?;
+    let content = get(services, &request.user_id, None, &request.event_type.to_string()).await?;
     Ok(get_global_account_data::v3::Response::new(content))
 }
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
 async fn set_for_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_room_account_data::v3::Request>,
 ) -> Result<set_room_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
     let request = request.request;
     let (room_id, event_type) = (&request.room_id, request.event_type.to_string());
-    set(server, &request.user_id, Some(room_id), &event_type, request.data.into_json()).await?;
+    set(services, &request.user_id, Some(room_id), &event_type, request.data.into_json()).await?;
     Ok(set_room_account_data::v3::Response::new())
 }
 
 /// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
 async fn get_for_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_room_account_data::v3::Request>,
 ) -> Result<get_room_account_data::v3::Response> {
     own(&request.auth, &request.user_id)?;
     let (room_id, event_type) = (&request.room_id, request.event_type.to_string());
-    let content = get(server, &request.user_id, Some(room_id), &event_type).await?;
+    let content = get(services, &request.user_id, Some(room_id), &event_type).await?;
     Ok(get_room_account_data::v3::Response::new(content))
 }

@@ -20,12 +20,12 @@ pub(super) fn routes(routes: &mut Routes) {
 }
 
 /// Whether a user may administer others.
-pub(super) fn is_admin(server: &Services, user_id: &UserId) -> bool {
-    server.config.admins.iter().any(|admin| admin == user_id)
+pub(super) fn is_admin(services: &Services, user_id: &UserId) -> bool {
+    services.config.admins.iter().any(|admin| admin == user_id)
 }
 
-fn check_admin(server: &Services, user_id: &UserId) -> Result<()> {
-    match is_admin(server, user_id) {
+fn check_admin(services: &Services, user_id: &UserId) -> Result<()> {
+    match is_admin(services, user_id) {
         true => Ok(()),
         false => Err(Error::forbidden("You are not an administrator")),
     }
@@ -33,69 +33,69 @@ fn check_admin(server: &Services, user_id: &UserId) -> Result<()> {
 
 /// Lets only administrators moderate, and only who is none. Who asks is looked at first, so that
 /// nobody else learns which accounts there are.
-fn check_moderates(server: &Services, sender: &UserId, user_id: &UserId) -> Result<()> {
-    check_admin(server, sender)?;
-    if user_id.server_name() != server.config.server_name {
+fn check_moderates(services: &Services, sender: &UserId, user_id: &UserId) -> Result<()> {
+    check_admin(services, sender)?;
+    if user_id.server_name() != services.config.server_name {
         return Err(Error::invalid_param("The user is of another homeserver"));
     }
-    if is_admin(server, user_id) {
+    if is_admin(services, user_id) {
         return Err(Error::forbidden("Administrators are not moderated"));
     }
     Ok(())
 }
 
-async fn standing(server: &Services, sender: &UserId, user_id: &UserId) -> Result<Standing> {
-    check_moderates(server, sender, user_id)?;
-    server.users.standing(user_id).await
+async fn standing(services: &Services, sender: &UserId, user_id: &UserId) -> Result<Standing> {
+    check_moderates(services, sender, user_id)?;
+    services.users.standing(user_id).await
 }
 
 /// `GET /_matrix/client/v1/admin/lock/{userId}`
 async fn is_locked(
-    server: &Services,
+    services: &Services,
     request: Incoming<is_user_locked::v1::Request>,
 ) -> Result<is_user_locked::v1::Response> {
-    let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
+    let standing = standing(services, &request.auth.user_id, &request.user_id).await?;
     Ok(is_user_locked::v1::Response::new(standing.locked))
 }
 
 /// `PUT /_matrix/client/v1/admin/lock/{userId}`
 async fn lock(
-    server: &Services,
+    services: &Services,
     request: Incoming<lock_user::v1::Request>,
 ) -> Result<lock_user::v1::Response> {
     let (user_id, locked) = (&request.user_id, request.locked);
-    check_moderates(server, &request.auth.user_id, user_id)?;
-    server.users.moderate(user_id, |standing| standing.locked = locked).await?;
+    check_moderates(services, &request.auth.user_id, user_id)?;
+    services.users.moderate(user_id, |standing| standing.locked = locked).await?;
     Ok(lock_user::v1::Response::new(locked))
 }
 
 /// `GET /_matrix/client/v1/admin/suspend/{userId}`
 async fn is_suspended(
-    server: &Services,
+    services: &Services,
     request: Incoming<is_user_suspended::v1::Request>,
 ) -> Result<is_user_suspended::v1::Response> {
-    let standing = standing(server, &request.auth.user_id, &request.user_id).await?;
+    let standing = standing(services, &request.auth.user_id, &request.user_id).await?;
     Ok(is_user_suspended::v1::Response::new(standing.suspended))
 }
 
 /// `PUT /_matrix/client/v1/admin/suspend/{userId}`
 async fn suspend(
-    server: &Services,
+    services: &Services,
     request: Incoming<suspend_user::v1::Request>,
 ) -> Result<suspend_user::v1::Response> {
     let (user_id, suspended) = (&request.user_id, request.suspended);
-    check_moderates(server, &request.auth.user_id, user_id)?;
-    server.users.moderate(user_id, |standing| standing.suspended = suspended).await?;
+    check_moderates(services, &request.auth.user_id, user_id)?;
+    services.users.moderate(user_id, |standing| standing.suspended = suspended).await?;
     Ok(suspend_user::v1::Response::new(suspended))
 }
 
 /// `GET /_matrix/client/v3/admin/whois/{userId}`: of oneself, and for administrators of anybody.
 /// Requests come from this browser and have no address.
-async fn whois(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn whois(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let user_id = &request.user_id;
     if request.auth.user_id != *user_id {
-        check_admin(server, &request.auth.user_id)?;
-        server
+        check_admin(services, &request.auth.user_id)?;
+        services
             .users
             .account(user_id)
             .await?
@@ -103,7 +103,7 @@ async fn whois(server: &Services, request: Incoming<Request>) -> Result<Response
     }
     let mut response = Response::new();
     response.user_id = Some(user_id.clone());
-    for device in server.users.devices(user_id).await? {
+    for device in services.users.devices(user_id).await? {
         let mut connection = ConnectionInfo::new();
         connection.last_seen =
             device.last_seen.and_then(|seen| seen.try_into().ok()).map(MilliSecondsSinceUnixEpoch);

@@ -75,20 +75,20 @@ fn of_session<'a>(room_id: &'a RoomId, session_id: &'a str) -> BackedUp<'a> {
 
 /// `POST /_matrix/client/v3/room_keys/version`
 async fn create_version(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_backup_version::v3::Request>,
 ) -> Result<create_backup_version::v3::Response> {
     let algorithm = algorithm(&request.algorithm)?;
-    let version = server.users.create_backup(&request.auth.user_id, algorithm).await?;
+    let version = services.users.create_backup(&request.auth.user_id, algorithm).await?;
     Ok(create_backup_version::v3::Response::new(version.to_string()))
 }
 
 /// `GET /_matrix/client/v3/room_keys/version`
 async fn get_latest(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_latest_backup_info::v3::Request>,
 ) -> Result<get_latest_backup_info::v3::Response> {
-    let backup = server.users.current_backup(&request.auth.user_id).await?;
+    let backup = services.users.current_backup(&request.auth.user_id).await?;
     Ok(get_latest_backup_info::v3::Response::new(
         told(&backup.algorithm)?,
         count(backup.state),
@@ -99,10 +99,10 @@ async fn get_latest(
 
 /// `GET /_matrix/client/v3/room_keys/version/{version}`
 async fn get_version(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_backup_info::v3::Request>,
 ) -> Result<get_backup_info::v3::Response> {
-    let backup = server.users.backup(&request.auth.user_id, &request.version).await?;
+    let backup = services.users.backup(&request.auth.user_id, &request.version).await?;
     Ok(get_backup_info::v3::Response::new(
         told(&backup.algorithm)?,
         count(backup.state),
@@ -113,7 +113,7 @@ async fn get_version(
 
 /// `PUT /_matrix/client/v3/room_keys/version/{version}`
 async fn update_version(
-    server: &Services,
+    services: &Services,
     request: Incoming<update_backup_version::v3::Request>,
 ) -> Result<update_backup_version::v3::Response> {
     #[derive(Deserialize)]
@@ -128,38 +128,38 @@ async fn update_version(
     if named.version.is_some_and(|version| version != request.version) {
         return Err(Error::invalid_param("The version in the body is another"));
     }
-    server.users.update_backup(&request.auth.user_id, &request.version, algorithm).await?;
+    services.users.update_backup(&request.auth.user_id, &request.version, algorithm).await?;
     Ok(update_backup_version::v3::Response::new())
 }
 
 /// `DELETE /_matrix/client/v3/room_keys/version/{version}`
 async fn delete_version(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_backup_version::v3::Request>,
 ) -> Result<delete_backup_version::v3::Response> {
-    server.users.delete_backup(&request.auth.user_id, &request.version).await?;
+    services.users.delete_backup(&request.auth.user_id, &request.version).await?;
     Ok(delete_backup_version::v3::Response::new())
 }
 
 /// `PUT /_matrix/client/v3/room_keys/keys`
 async fn add_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<add_backup_keys::v3::Request>,
 ) -> Result<add_backup_keys::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
     let keys = asked.rooms.into_iter();
     let keys = keys.map(|(room_id, room)| (room_id, sessions(room.sessions))).collect();
-    let state = server.users.add_backup_keys(user_id, &asked.version, keys).await?;
+    let state = services.users.add_backup_keys(user_id, &asked.version, keys).await?;
     Ok(add_backup_keys::v3::Response::new(state.etag.to_string(), count(state)))
 }
 
 /// `GET /_matrix/client/v3/room_keys/keys`
 async fn get_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_backup_keys::v3::Request>,
 ) -> Result<get_backup_keys::v3::Response> {
     let (user_id, version) = (&request.auth.user_id, &request.version);
-    let keys = server.users.backup_keys(user_id, version, BackedUp::default()).await?;
+    let keys = services.users.backup_keys(user_id, version, BackedUp::default()).await?;
     let rooms = keys.into_iter();
     let rooms =
         rooms.map(|(room_id, room)| (room_id, RoomKeyBackup::new(raw_sessions(room)))).collect();
@@ -168,68 +168,68 @@ async fn get_keys(
 
 /// `DELETE /_matrix/client/v3/room_keys/keys`
 async fn delete_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_backup_keys::v3::Request>,
 ) -> Result<delete_backup_keys::v3::Response> {
     let (user_id, version) = (&request.auth.user_id, &request.version);
-    let state = server.users.delete_backup_keys(user_id, version, BackedUp::default()).await?;
+    let state = services.users.delete_backup_keys(user_id, version, BackedUp::default()).await?;
     Ok(delete_backup_keys::v3::Response::new(state.etag.to_string(), count(state)))
 }
 
 /// `PUT /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn add_keys_for_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<add_backup_keys_for_room::v3::Request>,
 ) -> Result<add_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
     let keys = BackupKeys::from([(asked.room_id, sessions(asked.sessions))]);
-    let state = server.users.add_backup_keys(user_id, &asked.version, keys).await?;
+    let state = services.users.add_backup_keys(user_id, &asked.version, keys).await?;
     Ok(add_backup_keys_for_room::v3::Response::new(state.etag.to_string(), count(state)))
 }
 
 /// `GET /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn get_keys_for_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_backup_keys_for_room::v3::Request>,
 ) -> Result<get_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
     let which = of_room(&asked.room_id);
-    let mut keys = server.users.backup_keys(user_id, &asked.version, which).await?;
+    let mut keys = services.users.backup_keys(user_id, &asked.version, which).await?;
     let sessions = keys.remove(&asked.room_id).unwrap_or_default();
     Ok(get_backup_keys_for_room::v3::Response::new(raw_sessions(sessions)))
 }
 
 /// `DELETE /_matrix/client/v3/room_keys/keys/{roomId}`
 async fn delete_keys_for_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_backup_keys_for_room::v3::Request>,
 ) -> Result<delete_backup_keys_for_room::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
     let which = of_room(&asked.room_id);
-    let state = server.users.delete_backup_keys(user_id, &asked.version, which).await?;
+    let state = services.users.delete_backup_keys(user_id, &asked.version, which).await?;
     Ok(delete_backup_keys_for_room::v3::Response::new(state.etag.to_string(), count(state)))
 }
 
 /// `PUT /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn add_key(
-    server: &Services,
+    services: &Services,
     request: Incoming<add_backup_keys_for_session::v3::Request>,
 ) -> Result<add_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, request.request);
     let session = BTreeMap::from([(asked.session_id, asked.session_data.into_json())]);
     let keys = BackupKeys::from([(asked.room_id, session)]);
-    let state = server.users.add_backup_keys(user_id, &asked.version, keys).await?;
+    let state = services.users.add_backup_keys(user_id, &asked.version, keys).await?;
     Ok(add_backup_keys_for_session::v3::Response::new(state.etag.to_string(), count(state)))
 }
 
 /// `GET /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn get_key(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_backup_keys_for_session::v3::Request>,
 ) -> Result<get_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
     let which = of_session(&asked.room_id, &asked.session_id);
-    let mut keys = server.users.backup_keys(user_id, &asked.version, which).await?;
+    let mut keys = services.users.backup_keys(user_id, &asked.version, which).await?;
     let key = keys.remove(&asked.room_id).and_then(|mut keys| keys.remove(&asked.session_id));
     let key = key.ok_or_else(|| Error::not_found("There is no key of that session"))?;
     Ok(get_backup_keys_for_session::v3::Response::new(Raw::from_json(key)))
@@ -237,11 +237,11 @@ async fn get_key(
 
 /// `DELETE /_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}`
 async fn delete_key(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_backup_keys_for_session::v3::Request>,
 ) -> Result<delete_backup_keys_for_session::v3::Response> {
     let (user_id, asked) = (&request.auth.user_id, &request.request);
     let which = of_session(&asked.room_id, &asked.session_id);
-    let state = server.users.delete_backup_keys(user_id, &asked.version, which).await?;
+    let state = services.users.delete_backup_keys(user_id, &asked.version, which).await?;
     Ok(delete_backup_keys_for_session::v3::Response::new(state.etag.to_string(), count(state)))
 }

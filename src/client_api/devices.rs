@@ -28,34 +28,34 @@ fn shown(device: users::Device) -> device::Device {
 
 /// `GET /_matrix/client/v3/devices`
 async fn get_devices(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_devices::v3::Request>,
 ) -> Result<get_devices::v3::Response> {
-    let devices = server.users.devices(&request.auth.user_id).await?;
+    let devices = services.users.devices(&request.auth.user_id).await?;
     Ok(get_devices::v3::Response::new(devices.into_iter().map(shown).collect()))
 }
 
 /// `GET /_matrix/client/v3/devices/{deviceId}`
 async fn get_device(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_device::v3::Request>,
 ) -> Result<get_device::v3::Response> {
-    let device = server.users.device(&request.auth.user_id, &request.device_id).await?;
+    let device = services.users.device(&request.auth.user_id, &request.device_id).await?;
     Ok(get_device::v3::Response::new(shown(device)))
 }
 
 /// `PUT /_matrix/client/v3/devices/{deviceId}`
 async fn update_device(
-    server: &Services,
+    services: &Services,
     request: Incoming<update_device::v3::Request>,
 ) -> Result<update_device::v3::Response> {
     let user_id = &request.auth.user_id;
     match &request.display_name {
         Some(name) => {
-            server.users.rename_device(user_id, &request.device_id, name.clone()).await?;
+            services.users.rename_device(user_id, &request.device_id, name.clone()).await?;
         }
         None => {
-            server.users.device(user_id, &request.device_id).await?;
+            services.users.device(user_id, &request.device_id).await?;
         }
     }
     Ok(update_device::v3::Response::new())
@@ -63,23 +63,23 @@ async fn update_device(
 
 /// `DELETE /_matrix/client/v3/devices/{deviceId}`
 async fn delete_device(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_device::v3::Request>,
 ) -> Result<delete_device::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
     let device = std::slice::from_ref(&asked.device_id);
-    uia::confirm(server, sender, "delete_devices", &device, asked.auth.as_ref()).await?;
-    server.users.delete_devices(&sender.user_id, device).await?;
+    uia::confirm(services, sender, "delete_devices", &device, asked.auth.as_ref()).await?;
+    services.users.delete_devices(&sender.user_id, device).await?;
     Ok(delete_device::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v3/delete_devices`
 async fn delete_devices(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_devices::v3::Request>,
 ) -> Result<delete_devices::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
-    uia::confirm(server, sender, "delete_devices", &asked.devices, asked.auth.as_ref()).await?;
-    server.users.delete_devices(&sender.user_id, &asked.devices).await?;
+    uia::confirm(services, sender, "delete_devices", &asked.devices, asked.auth.as_ref()).await?;
+    services.users.delete_devices(&sender.user_id, &asked.devices).await?;
     Ok(delete_devices::v3::Response::new())
 }

@@ -23,60 +23,60 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
 async fn send_message(
-    server: &Services,
+    services: &Services,
     request: Incoming<send_message_event::v3::Request>,
 ) -> Result<send_message_event::v3::Response> {
     let content = object(request.body.json())?;
     let kind = TimelineEventType::from(request.event_type.to_string());
     let mut event = NewEvent::message(kind, content);
     event.txn = Some(txn(&request.auth, &request.txn_id));
-    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    let event_id = send(services, &request.auth, &request.room_id, event).await?;
     Ok(send_message_event::v3::Response::new(event_id))
 }
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 async fn send_state(
-    server: &Services,
+    services: &Services,
     request: Incoming<send_state_event::v3::Request>,
 ) -> Result<send_state_event::v3::Response> {
     let content = object(request.body.json())?;
     let event = NewEvent::state(request.event_type.clone(), &request.state_key, content);
-    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    let event_id = send(services, &request.auth, &request.room_id, event).await?;
     Ok(send_state_event::v3::Response::new(event_id))
 }
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
 async fn redact(
-    server: &Services,
+    services: &Services,
     request: Incoming<redact_event::v3::Request>,
 ) -> Result<redact_event::v3::Response> {
     let event = NewEvent::redaction(request.event_id.clone(), request.reason.as_deref())?
         .with_txn(Some(txn(&request.auth, &request.txn_id)));
-    let event_id = send(server, &request.auth, &request.room_id, event).await?;
+    let event_id = send(services, &request.auth, &request.room_id, event).await?;
     Ok(redact_event::v3::Response::new(event_id))
 }
 
 async fn send(
-    server: &Services,
+    services: &Services,
     session: &Session,
     room_id: &RoomId,
     mut event: NewEvent,
 ) -> Result<ruma::OwnedEventId> {
     let user_id = &session.user_id;
     if session.standing.suspended {
-        moderation::check_event(server, session, room_id, &event).await?;
+        moderation::check_event(services, session, room_id, &event).await?;
     }
-    check_invite(server, &event).await?;
+    check_invite(services, &event).await?;
     if session.guest && event.membership() == Some((user_id, MembershipState::Join)) {
-        guests::check_member_event(server, user_id, room_id).await?;
+        guests::check_member_event(services, user_id, room_id).await?;
     }
-    event.follow_up = guests::follow_up(server, room_id, &event).await?;
+    event.follow_up = guests::follow_up(services, room_id, &event).await?;
     let rest = event.follow_up.clone();
-    let event_id = server.rooms.append(room_id, user_id, event).await?;
+    let event_id = services.rooms.append(room_id, user_id, event).await?;
     if let Some(rest) = rest {
-        server.follow_up(rest).await?;
+        services.follow_up(rest).await?;
     }
-    if let Err(cause) = server.sync.presence().active(user_id).await {
+    if let Err(cause) = services.sync.presence().active(user_id).await {
         // The event is sent all the same.
         tracing::warn!("that {user_id} is active is not announced: {cause}");
     }

@@ -18,7 +18,7 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/user/{userId}/filter`
 async fn create(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_filter::v3::Request>,
     sent: Sent,
 ) -> Result<http::Response<Body>> {
@@ -28,19 +28,19 @@ async fn create(
     let body: &[u8] = if sent.body.is_empty() { b"{}" } else { &sent.body };
     let filter: &RawValue =
         serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))?;
-    let id = server.users.create_filter(&request.user_id, filter).await?;
+    let id = services.users.create_filter(&request.user_id, filter).await?;
     json_response(&json!({ "filter_id": id }))
 }
 
 /// `GET /_matrix/client/v3/user/{userId}/filter/{filterId}`
 async fn get(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_filter::v3::Request>,
     _: Sent,
 ) -> Result<http::Response<Body>> {
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The filter is somebody else's"));
     }
-    let filter: Box<RawValue> = server.users.filter(&request.user_id, &request.filter_id).await?;
+    let filter: Box<RawValue> = services.users.filter(&request.user_id, &request.filter_id).await?;
     json_response(&filter)
 }

@@ -88,8 +88,8 @@ pub(super) fn forbidden() -> Error {
 }
 
 /// Lets a guest join only where the room lets guests in.
-pub(super) async fn check_join(server: &Services, room_id: &RoomId) -> Result<()> {
-    match server.rooms.room(room_id).await?.lets_guests_in().await? {
+pub(super) async fn check_join(services: &Services, room_id: &RoomId) -> Result<()> {
+    match services.rooms.room(room_id).await?.lets_guests_in().await? {
         true => Ok(()),
         false => Err(forbidden()),
     }
@@ -98,27 +98,27 @@ pub(super) async fn check_join(server: &Services, room_id: &RoomId) -> Result<()
 /// The same for a guest who sends the membership event themselves, which changes their profile when
 /// they are in the room.
 pub(super) async fn check_member_event(
-    server: &Services,
+    services: &Services,
     guest: &UserId,
     room_id: &RoomId,
 ) -> Result<()> {
-    if server.rooms.room(room_id).await?.is_joined(guest).await? {
+    if services.rooms.room(room_id).await?.is_joined(guest).await? {
         return Ok(());
     }
-    check_join(server, room_id).await
+    check_join(services, room_id).await
 }
 
 /// What there is to do once `event` is sent, if it bears on whether the room lets guests in: it is
 /// another guest access, or the redaction of that. spec: client-server §Guest Access
 pub(super) async fn follow_up(
-    server: &Services,
+    services: &Services,
     room_id: &RoomId,
     event: &NewEvent,
 ) -> Result<Option<Recorded>> {
     let bears = match (&event.kind, event.redacted()) {
         (TimelineEventType::RoomGuestAccess, _) => true,
         (TimelineEventType::RoomRedaction, Some(target)) => {
-            let room = server.rooms.room(room_id).await?;
+            let room = services.rooms.room(room_id).await?;
             let access = StateEventType::RoomGuestAccess;
             room.current_state().get(&access, "").is_some_and(|access| *access == target)
         }

@@ -37,7 +37,7 @@ fn raw<T>(object: &JsonObject) -> Result<Raw<T>> {
 
 /// `POST /_matrix/client/v3/keys/upload`
 async fn upload_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<upload_keys::v3::Request>,
 ) -> Result<upload_keys::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
@@ -48,8 +48,8 @@ async fn upload_keys(
         lengths::part("The device's keys", device_keys.json())?;
     }
     let device_keys = device_keys.map(object).transpose()?;
-    server.users.upload_keys(sender, device_keys, one_time_keys, fallback_keys).await?;
-    let counts = server.users.key_counts(&sender.user_id, &sender.device_id).await?;
+    services.users.upload_keys(sender, device_keys, one_time_keys, fallback_keys).await?;
+    let counts = services.users.key_counts(&sender.user_id, &sender.device_id).await?;
     let counts = counts.one_time_keys.iter();
     Ok(upload_keys::v3::Response::new(
         counts
@@ -72,14 +72,14 @@ fn keys_by_id(keys: &BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>) -> Result<Key
 
 /// `POST /_matrix/client/v3/keys/query`
 async fn query_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_keys::v3::Request>,
 ) -> Result<get_keys::v3::Response> {
     let sender = &request.auth.user_id;
-    let users = &server.users;
+    let users = &services.users;
     let mut response = get_keys::v3::Response::new();
     for (user_id, devices) in &request.device_keys {
-        if user_id.server_name() != server.config.server_name {
+        if user_id.server_name() != services.config.server_name {
             response.failures.insert(user_id.server_name().to_string(), unreachable());
             continue;
         }
@@ -110,16 +110,16 @@ fn unreachable() -> Value {
 
 /// `POST /_matrix/client/v3/keys/claim`
 async fn claim_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<claim_keys::v3::Request>,
 ) -> Result<claim_keys::v3::Response> {
     let mut wanted = request.request.one_time_keys;
     let remote =
-        wanted.extract_if(.., |user_id, _| user_id.server_name() != server.config.server_name);
+        wanted.extract_if(.., |user_id, _| user_id.server_name() != services.config.server_name);
     let failures =
         remote.map(|(user_id, _)| (user_id.server_name().to_string(), unreachable())).collect();
     let mut claimed = BTreeMap::new();
-    for (user_id, devices) in server.users.claim_keys(&wanted).await? {
+    for (user_id, devices) in services.users.claim_keys(&wanted).await? {
         let mut keys_of_devices = BTreeMap::new();
         for (device_id, keys) in devices {
             let mut keys_of_device = BTreeMap::new();
@@ -138,17 +138,17 @@ async fn claim_keys(
 
 /// `GET /_matrix/client/v3/keys/changes`
 async fn get_changes(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_key_changes::v3::Request>,
 ) -> Result<get_key_changes::v3::Response> {
     let (from, to) = (Token::parse(&request.from)?.0, Token::parse(&request.to)?.0);
-    let lists = server.sync.device_list_changes(&request.auth, from, to).await?;
+    let lists = services.sync.device_list_changes(&request.auth, from, to).await?;
     Ok(get_key_changes::v3::Response::new(lists.changed, lists.left))
 }
 
 /// `POST /_matrix/client/v3/keys/device_signing/upload`
 async fn upload_signing_keys(
-    server: &Services,
+    services: &Services,
     request: Incoming<upload_signing_keys::v3::Request>,
 ) -> Result<upload_signing_keys::v3::Response> {
     let (sender, asked) = (&request.auth, &request.request);
@@ -160,18 +160,18 @@ async fn upload_signing_keys(
         self_signing: given(&asked.self_signing_key)?,
         user_signing: given(&asked.user_signing_key)?,
     };
-    if server.users.replaces_cross_signing_keys(&sender.user_id, &keys).await? {
+    if services.users.replaces_cross_signing_keys(&sender.user_id, &keys).await? {
         let bound = (&keys.master, &keys.self_signing, &keys.user_signing);
         let endpoint = "keys/device_signing/upload";
-        uia::confirm(server, sender, endpoint, &bound, asked.auth.as_ref()).await?;
+        uia::confirm(services, sender, endpoint, &bound, asked.auth.as_ref()).await?;
     }
-    server.users.upload_cross_signing_keys(sender, keys).await?;
+    services.users.upload_cross_signing_keys(sender, keys).await?;
     Ok(upload_signing_keys::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v3/keys/signatures/upload`
 async fn upload_signatures(
-    server: &Services,
+    services: &Services,
     request: Incoming<upload_signatures::v3::Request>,
 ) -> Result<upload_signatures::v3::Response> {
     let mut signed = Vec::new();
@@ -183,7 +183,7 @@ async fn upload_signatures(
         }
     }
     let mut response = upload_signatures::v3::Response::new();
-    for (user_id, id, failure) in server.users.upload_signatures(&request.auth, signed).await? {
+    for (user_id, id, failure) in services.users.upload_signatures(&request.auth, signed).await? {
         let failure = match failure {
             SignatureFailure::NotFound => {
                 json!({ "errcode": "M_NOT_FOUND", "error": "There is no such key" })

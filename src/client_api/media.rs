@@ -51,10 +51,10 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/media/v1/create`
 async fn create(
-    server: &Services,
+    services: &Services,
     request: Incoming<legacy::create_mxc_uri::v1::Request>,
 ) -> Result<legacy::create_mxc_uri::v1::Response> {
-    let (uri, expires) = server.media.create(&request.auth.user_id).await?;
+    let (uri, expires) = services.media.create(&request.auth.user_id).await?;
     let mut response = legacy::create_mxc_uri::v1::Response::new(uri);
     response.unused_expires_at = Some(expires);
     Ok(response)
@@ -79,31 +79,34 @@ async fn legacy_config(
 
 /// `POST /_matrix/media/v3/upload`
 async fn upload(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let session = admit::<ClientApi, legacy::create_content::v3::Request>(server, &request).await?;
+    let session =
+        admit::<ClientApi, legacy::create_content::v3::Request>(services, &request).await?;
     let (head, body) = split(request);
     let asked = parse::<legacy::create_content::v3::Request>(&head, &[], &[])?;
     let content = body.into_blob();
-    let uri =
-        server.media.upload(&session.user_id, asked.content_type, asked.filename, content).await?;
+    let uri = services
+        .media
+        .upload(&session.user_id, asked.content_type, asked.filename, content)
+        .await?;
     let response = legacy::create_content::v3::Response::new(uri);
     respond(response)
 }
 
 /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`
 async fn upload_to(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let session =
-        admit::<ClientApi, legacy::create_content_async::v3::Request>(server, &request).await?;
+        admit::<ClientApi, legacy::create_content_async::v3::Request>(services, &request).await?;
     let (head, body) = split(request);
     let asked = parse::<legacy::create_content_async::v3::Request>(&head, &[], &args)?;
-    server
+    services
         .media
         .upload_to(
             &session.user_id,
@@ -124,16 +127,16 @@ async fn upload_to(
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` with or without a file name,
 /// and its deprecated forms.
 async fn download(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     mut args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let (head, _) = split(request);
-    may_read(server, &head).await?;
+    may_read(services, &head).await?;
     let filename = (args.len() > 2).then(|| args.remove(2));
     let asked = parse::<media::get_content::v1::Request>(&head, &[], &args)?;
     let caller = caller(&head);
-    let (mut file, content) = server
+    let (mut file, content) = services
         .media
         .download(&asked.server_name, &asked.media_id, asked.timeout_ms, &caller)
         .await?;
@@ -143,16 +146,16 @@ async fn download(
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` and its deprecated form.
 async fn thumbnail(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let (head, _) = split(request);
-    may_read(server, &head).await?;
+    may_read(services, &head).await?;
     let asked = parse::<media::get_content_thumbnail::v1::Request>(&head, &[], &args)?;
     let size = ThumbnailRequest::new(asked.width, asked.height, asked.method);
     let caller = caller(&head);
-    let (file, content) = server
+    let (file, content) = services
         .media
         .thumbnail(&asked.server_name, &asked.media_id, size, asked.timeout_ms, &caller)
         .await?;
@@ -161,11 +164,11 @@ async fn thumbnail(
 
 /// Lets in who has an access token, and media elements of our own origin. The deprecated
 /// endpoints are frozen for everybody else: no media here is older than the freeze.
-async fn may_read(server: &Services, head: &http::Request<()>) -> Result<()> {
+async fn may_read(services: &Services, head: &http::Request<()>) -> Result<()> {
     if head.headers().contains_key(SAME_ORIGIN_MEDIA) {
         return Ok(());
     }
-    let authenticated = api::sender(server, head).await;
+    let authenticated = api::sender(services, head).await;
     if authenticated.is_err() && head.uri().path().starts_with("/_matrix/media/") {
         return Err(Error::not_found("Media is served by /_matrix/client/v1/media only"));
     }

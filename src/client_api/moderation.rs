@@ -58,14 +58,14 @@ pub(super) fn suspended() -> Error {
 
 /// Lets one who is suspended leave and take back what they said, and send nothing else.
 pub(super) async fn check_event(
-    server: &Services,
+    services: &Services,
     session: &Session,
     room_id: &RoomId,
     event: &NewEvent,
 ) -> Result<()> {
     let allowed = match event.kind {
         TimelineEventType::RoomRedaction => {
-            let room = server.rooms.room(room_id).await?;
+            let room = services.rooms.room(room_id).await?;
             let target = match event.redacted() {
                 Some(event_id) => room.event(&event_id).await?,
                 None => None,

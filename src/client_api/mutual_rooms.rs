@@ -18,7 +18,7 @@ pub(super) fn routes(routes: &mut Routes) {
 const PAGE: usize = 100;
 
 /// `GET /_matrix/client/v1/mutual_rooms`; a page begins behind the room that its token names.
-async fn get_mutual_rooms(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn get_mutual_rooms(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let own = &request.auth.user_id;
     if *own == request.user_id {
         return Err(Error::invalid_param("You share every room with yourself"));
@@ -26,8 +26,8 @@ async fn get_mutual_rooms(server: &Services, request: Incoming<Request>) -> Resu
     let from = request.from.as_deref().map(<&RoomId>::try_from).transpose();
     let from = from.map_err(|_| Error::invalid_param("The token is not one of this list"))?;
     let others: BTreeSet<OwnedRoomId> =
-        server.rooms.joined_rooms(&request.user_id).await?.into_iter().collect();
-    let mut mutual = server.rooms.joined_rooms(own).await?;
+        services.rooms.joined_rooms(&request.user_id).await?.into_iter().collect();
+    let mut mutual = services.rooms.joined_rooms(own).await?;
     mutual.retain(|room_id| others.contains(room_id));
     mutual.sort();
     let count = mutual.len();

@@ -80,26 +80,26 @@ struct Messages {
 
 /// `GET /_matrix/client/v3/events`, of all rooms of the user, or of one that they may read.
 async fn get_events(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let session = admit::<ClientApi, listen_to_new_events::v3::Request>(server, &request).await?;
+    let session = admit::<ClientApi, listen_to_new_events::v3::Request>(services, &request).await?;
     let head = request.map(|_| ());
     let room = query(&head, "room_id").map(OwnedRoomId::try_from).transpose();
     let room = room.map_err(|_| Error::invalid_param("room_id is not the id of a room"))?;
     match &room {
-        Some(room_id) => drop(readable::room(server, &session, room_id).await?),
+        Some(room_id) => drop(readable::room(services, &session, room_id).await?),
         None if session.guest => return Err(guests::forbidden()),
         None => {}
     }
     let from = match query(&head, "from") {
         Some(token) => Token::parse(&token)?.0,
-        None => server.feed.current(),
+        None => services.feed.current(),
     };
     let timeout = number(&head, "timeout")?.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
     let caller = caller(&head);
-    let stream = server.sync.events(&session, room.as_deref(), from, timeout, &caller).await?;
+    let stream = services.sync.events(&session, room.as_deref(), from, timeout, &caller).await?;
     json_response(&json!({
         "start": Token(from).to_string(),
         "end": Token(stream.end).to_string(),
@@ -109,15 +109,15 @@ async fn get_events(
 
 /// `GET /_matrix/client/v3/events/{eventId}`: no room is named, so all those of the user are asked.
 async fn get_one_event(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let session = member(server, &request.map(|_| ())).await?;
+    let session = member(services, &request.map(|_| ())).await?;
     let missing = || Error::not_found("There is no such event, or you may not see it");
     let event_id = args.first().and_then(|id| EventId::parse(id).ok()).ok_or_else(missing)?;
-    for room_id in server.rooms.memberships(&session.user_id).await?.keys() {
-        let event = event_in(server, &session, room_id, &event_id).await;
+    for room_id in services.rooms.memberships(&session.user_id).await?.keys() {
+        let event = event_in(services, &session, room_id, &event_id).await;
         if let Some(event) = unless_damaged(room_id, event)?.flatten() {
             return json_response(&event);
         }
@@ -127,15 +127,15 @@ async fn get_one_event(
 
 /// An event of a room, if it has that one and the user may see it.
 async fn event_in(
-    server: &Services,
+    services: &Services,
     session: &Session,
     room_id: &RoomId,
     event_id: &EventId,
 ) -> Result<Option<Raw<AnyTimelineEvent>>> {
-    let room = server.rooms.room(room_id).await?;
+    let room = services.rooms.room(room_id).await?;
     let Some(event) = room.event(event_id).await? else { return Ok(None) };
-    let viewer = readable::viewer(server, session, &room).await?;
-    if readable::is_open(server, session, &room).await? && viewer.sees(&event).await? {
+    let viewer = readable::viewer(services, session, &room).await?;
+    if readable::is_open(services, session, &room).await? && viewer.sees(&event).await? {
         return viewer.event(&event, Format::Timeline).await.map(Some);
     }
     Ok(None)
@@ -143,12 +143,12 @@ async fn event_in(
 
 /// `GET /_matrix/client/v3/initialSync`
 async fn initial_sync(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let head = request.map(|_| ());
-    let session = member(server, &head).await?;
+    let session = member(services, &head).await?;
     let limit = number(&head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
     let archived = query(&head, "archived").is_some_and(|value| value == "true");
     // Everything but the rooms is as in a first sync.
@@ -157,11 +157,11 @@ async fn initial_sync(
     let request =
         SyncRequest { filter, set_presence: PresenceState::Offline, ..SyncRequest::default() };
     // What comes in meanwhile is told again rather than never.
-    let end = server.feed.current();
-    let rest = server.sync.sync(&session, &request).await?;
-    let ignored = server.users.ignored_users(&session.user_id).await?;
+    let end = services.feed.current();
+    let rest = services.sync.sync(&session, &request).await?;
+    let ignored = services.users.ignored_users(&session.user_id).await?;
     let mut rooms = Vec::new();
-    for room in server.rooms.memberships(&session.user_id).await?.values() {
+    for room in services.rooms.memberships(&session.user_id).await?.values() {
         let told = match room.membership {
             MembershipState::Join => true,
             MembershipState::Invite => !ignored.contains(&room.sender),
@@ -169,7 +169,7 @@ async fn initial_sync(
             _ => false,
         };
         if told {
-            let told = own_room(server, &session, room, limit).await;
+            let told = own_room(services, &session, room, limit).await;
             rooms.extend(unless_damaged(&room.room_id, told)?);
         }
     }
@@ -183,14 +183,14 @@ async fn initial_sync(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/initialSync`
 async fn room_initial_sync(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_current_state::v3::Request>,
     sent: Sent,
 ) -> Result<http::Response<Body>> {
     let Incoming { request: asked, auth: session, .. } = request;
-    let readable = readable::room(server, &session, &asked.room_id).await?;
-    let mut info = info(server, &session, &asked.room_id).await?;
-    let own = server.rooms.membership(&session.user_id, &asked.room_id).await?;
+    let readable = readable::room(services, &session, &asked.room_id).await?;
+    let mut info = info(services, &session, &asked.room_id).await?;
+    let own = services.rooms.membership(&session.user_id, &asked.room_id).await?;
     info.membership = own.filter(|own| !own.forgotten).map(|own| own.membership);
     let limit = number(&sent.head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
     fill(&mut info, &readable, limit).await?;
@@ -199,23 +199,23 @@ async fn room_initial_sync(
 
 /// A room that a user has to do with.
 async fn own_room(
-    server: &Services,
+    services: &Services,
     session: &Session,
     own: &UserRoom,
     limit: usize,
 ) -> Result<RoomInfo> {
-    let mut info = info(server, session, &own.room_id).await?;
+    let mut info = info(services, session, &own.room_id).await?;
     info.membership = Some(own.membership.clone());
     if own.membership == MembershipState::Invite {
-        let room = server.rooms.room(&own.room_id).await?;
-        let viewer = readable::viewer(server, session, &room).await?;
+        let room = services.rooms.room(&own.room_id).await?;
+        let viewer = readable::viewer(services, session, &room).await?;
         if let Some(invite) = room.event(&own.event_id).await? {
             info.invite = Some(viewer.event(&invite, Format::Timeline).await?);
         }
         return Ok(info);
     }
     // Who was invited and never joined, has left a room that they may not read.
-    match readable::room(server, session, &own.room_id).await {
+    match readable::room(services, session, &own.room_id).await {
         Ok(readable) => fill(&mut info, &readable, limit).await?,
         Err(Error::Matrix(error)) if error.status_code.is_client_error() => {}
         Err(cause) => return Err(cause),
@@ -224,9 +224,9 @@ async fn own_room(
 }
 
 /// What is told of a room to somebody who may not read it.
-async fn info(server: &Services, session: &Session, room_id: &RoomId) -> Result<RoomInfo> {
-    let account_data = server.users.all_account_data(&session.user_id, Some(room_id)).await?;
-    let public = server.rooms.is_published(room_id).await?;
+async fn info(services: &Services, session: &Session, room_id: &RoomId) -> Result<RoomInfo> {
+    let account_data = services.users.all_account_data(&session.user_id, Some(room_id)).await?;
+    let public = services.rooms.is_published(room_id).await?;
     Ok(RoomInfo {
         room_id: room_id.to_owned(),
         membership: None,
@@ -259,8 +259,8 @@ async fn fill(info: &mut RoomInfo, readable: &Readable, limit: usize) -> Result<
 }
 
 /// The session of a request, if it is no guest's.
-async fn member(server: &Services, head: &http::Request<()>) -> Result<Session> {
-    let session = api::sender(server, head).await?;
+async fn member(services: &Services, head: &http::Request<()>) -> Result<Session> {
+    let session = api::sender(services, head).await?;
     match session.guest {
         true => Err(guests::forbidden()),
         false => Ok(session),

@@ -24,24 +24,24 @@ pub(super) fn routes(routes: &mut Routes) {
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/openid/request_token`
-async fn request_token(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn request_token(services: &Services, request: Incoming<Request>) -> Result<Response> {
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("The token would be somebody else's"));
     }
-    let token = server.users.create_openid_token(&request.user_id).await?;
-    let server_name = server.config.server_name.clone();
+    let token = services.users.create_openid_token(&request.user_id).await?;
+    let server_name = services.config.server_name.clone();
     Ok(Response::new(token, TokenType::Bearer, server_name, OPENID_TOKEN_LIFETIME))
 }
 
 /// `GET /_matrix/federation/v1/openid/userinfo`: whom a token that was given out here speaks for.
 async fn get_user(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let query = request.uri().query().unwrap_or_default();
     let token = parameter(query.as_bytes(), "access_token").ok_or_else(Error::missing_token)?;
-    let user_id = server.users.openid_user(&token).await?.ok_or_else(|| {
+    let user_id = services.users.openid_user(&token).await?.ok_or_else(|| {
         Error::new(
             StatusCode::UNAUTHORIZED,
             ErrorKind::UnknownToken(UnknownTokenErrorData::new()),

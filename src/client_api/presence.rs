@@ -23,14 +23,14 @@ pub(super) fn check_state(state: &PresenceState) -> Result<()> {
 
 /// `GET /_matrix/client/v3/presence/{userId}/status`
 async fn get(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_presence::v3::Request>,
 ) -> Result<get_presence::v3::Response> {
     let (own, user_id) = (&request.auth.user_id, &request.user_id);
-    if own != user_id && !server.rooms.shares_room(own, user_id).await? {
+    if own != user_id && !services.rooms.shares_room(own, user_id).await? {
         return Err(Error::forbidden("You share no room with this user"));
     }
-    let Some(presence) = server.sync.presence().get(user_id) else {
+    let Some(presence) = services.sync.presence().get(user_id) else {
         // They have not been here since the server started.
         return Ok(get_presence::v3::Response::new(PresenceState::Offline));
     };
@@ -43,7 +43,7 @@ async fn get(
 
 /// `PUT /_matrix/client/v3/presence/{userId}/status`
 async fn set(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_presence::v3::Request>,
 ) -> Result<set_presence::v3::Response> {
     if request.auth.user_id != request.user_id {
@@ -52,6 +52,6 @@ async fn set(
     check_state(&request.presence)?;
     lengths::text("The status", request.status_msg.as_deref())?;
     let (state, status) = (request.presence.clone(), request.status_msg.clone());
-    server.sync.presence().set(&request.user_id, state, status).await?;
+    services.sync.presence().set(&request.user_id, state, status).await?;
     Ok(set_presence::v3::Response::new())
 }

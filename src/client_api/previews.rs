@@ -17,32 +17,32 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v1/media/preview_url`
 async fn preview(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_media_preview::v1::Request>,
 ) -> Result<get_media_preview::v1::Response> {
-    let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
+    let data = data(services, &request.auth.user_id, &request.url, &request.caller).await?;
     Ok(get_media_preview::v1::Response::from_raw_value(data))
 }
 
 /// `GET /_matrix/media/v3/preview_url`
 #[allow(deprecated, reason = "older clients ask at the older path")]
 async fn legacy_preview(
-    server: &Services,
+    services: &Services,
     request: Incoming<legacy::v3::Request>,
 ) -> Result<legacy::v3::Response> {
-    let data = data(server, &request.auth.user_id, &request.url, &request.caller).await?;
+    let data = data(services, &request.auth.user_id, &request.url, &request.caller).await?;
     Ok(legacy::v3::Response::from_raw_value(data))
 }
 
 /// A page is asked for the newest that it says: nothing older is kept for those who ask for it.
 async fn data(
-    server: &Services,
+    services: &Services,
     user_id: &UserId,
     url: &str,
     caller: &Caller,
 ) -> Result<Box<RawValue>> {
     // It asks others, though it only reads.
-    server.limits.take(Limit::Changes, Some(user_id.as_str()))?;
-    let data = server.media.preview(user_id, url, caller).await?;
+    services.limits.take(Limit::Changes, Some(user_id.as_str()))?;
+    let data = services.media.preview(user_id, url, caller).await?;
     to_raw_value(&data).map_err(Error::internal)
 }

@@ -27,27 +27,27 @@ fn no_profile() -> Error {
 }
 
 /// The profile of somebody who has or had an account here.
-async fn profile(server: &Services, user_id: &UserId) -> Result<Profile> {
-    server.users.account(user_id).await?.ok_or_else(no_profile)?;
-    server.users.profile(user_id).await
+async fn profile(services: &Services, user_id: &UserId) -> Result<Profile> {
+    services.users.account(user_id).await?.ok_or_else(no_profile)?;
+    services.users.profile(user_id).await
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}`
 async fn get_profile(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_profile::v3::Request>,
 ) -> Result<get_profile::v3::Response> {
-    Ok(profile(server, &request.user_id).await?.into_fields().collect())
+    Ok(profile(services, &request.user_id).await?.into_fields().collect())
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
 async fn get_field(
-    server: &Services,
+    services: &Services,
     _: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let (user_id, field) = path(&args)?;
-    let profile = profile(server, user_id).await?;
+    let profile = profile(services, user_id).await?;
     let value = profile.get(field).ok_or_else(no_profile)?;
     json_response(&json!({ field: value }))
 }
@@ -55,11 +55,11 @@ async fn get_field(
 /// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`; ruma's type takes no `null`, by which
 /// older clients remove a name.
 async fn set_field(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    let sender = admit::<ClientApi, set_profile_field::v3::Request>(server, &request).await?;
+    let sender = admit::<ClientApi, set_profile_field::v3::Request>(services, &request).await?;
     let (user_id, field) = path(&args)?;
     check_owner(&sender, user_id, field)?;
     let body: Value = serde_json::from_slice(&bodies::read(request.body()).await?)
@@ -69,17 +69,17 @@ async fn set_field(
     };
     let value = body.remove(field);
     let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
-    set(server, user_id, field, Some(value)).await?;
+    set(services, user_id, field, Some(value)).await?;
     json_response(&json!({}))
 }
 
 /// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
 async fn delete_field(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_profile_field::v3::Request>,
 ) -> Result<delete_profile_field::v3::Response> {
     check_owner(&request.auth, &request.user_id, request.field.as_str())?;
-    set(server, &request.user_id, request.field.as_str(), None).await?;
+    set(services, &request.user_id, request.field.as_str(), None).await?;
     Ok(delete_profile_field::v3::Response::new())
 }
 
@@ -95,9 +95,14 @@ fn check_owner(sender: &Session, user_id: &UserId, field: &str) -> Result<()> {
 }
 
 /// Sets a field, and shows a new name or avatar in the user's rooms.
-async fn set(server: &Services, user_id: &UserId, field: &str, value: Option<Value>) -> Result<()> {
-    match server.users.set_profile_field(user_id, field, value).await? {
-        Some(rest) => server.follow_up(rest).await,
+async fn set(
+    services: &Services,
+    user_id: &UserId,
+    field: &str,
+    value: Option<Value>,
+) -> Result<()> {
+    match services.users.set_profile_field(user_id, field, value).await? {
+        Some(rest) => services.follow_up(rest).await,
         None => Ok(()),
     }
 }

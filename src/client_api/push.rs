@@ -24,26 +24,26 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v3/notifications`
 async fn notifications(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_notifications::v3::Request>,
 ) -> Result<get_notifications::v3::Response> {
     let user_id = &request.auth.user_id;
     let before = match &request.from {
         Some(from) => from.parse().map_err(|_| Error::invalid_param("from is no token"))?,
         None => {
-            server.push.catch_up().await;
+            services.push.catch_up().await;
             Position::MAX
         }
     };
     let limit = request.limit.map_or(NOTIFICATIONS, u64::from).clamp(1, MAX_NOTIFICATIONS) as usize;
     let only_highlights = request.only.as_deref() == Some("highlight");
-    let found = server.push.notifications(user_id, before, limit, only_highlights).await?;
+    let found = services.push.notifications(user_id, before, limit, only_highlights).await?;
     let next = found.last().filter(|_| found.len() == limit).map(|last| last.position.to_string());
     let mut told = Vec::with_capacity(found.len());
     for notification in found {
-        let room = server.rooms.room(&notification.room_id).await?;
+        let room = services.rooms.room(&notification.room_id).await?;
         let Some(event) = room.event(&notification.event_id).await? else { continue };
-        let viewer = readable::viewer(server, &request.auth, &room).await?;
+        let viewer = readable::viewer(services, &request.auth, &room).await?;
         if !viewer.wants(&event).await? {
             continue;
         }
@@ -62,10 +62,10 @@ async fn notifications(
 
 /// `GET /_matrix/client/v3/pushers`
 async fn pushers(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushers::v3::Request>,
 ) -> Result<get_pushers::v3::Response> {
-    let pushers = server.users.pushers(&request.auth.user_id).await?;
+    let pushers = services.users.pushers(&request.auth.user_id).await?;
     Ok(get_pushers::v3::Response::new(pushers))
 }
 
@@ -98,10 +98,10 @@ fn check_members(body: &mut JsonObject) -> Result<()> {
 
 /// `POST /_matrix/client/v3/pushers/set`
 async fn set_pusher(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_pusher::v3::Request>,
 ) -> Result<set_pusher::v3::Response> {
-    let users = &server.users;
+    let users = &services.users;
     match &request.action {
         PusherAction::Post(post) => {
             users.set_pusher(&request.auth, &post.pusher, post.append).await?;

@@ -43,40 +43,40 @@ fn find<'a>(rules: &'a Ruleset, kind: &RuleKind, rule_id: &str) -> Result<AnyPus
 
 /// `GET /_matrix/client/v3/pushrules/`
 async fn get_all(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushrules_all::v3::Request>,
 ) -> Result<get_pushrules_all::v3::Response> {
-    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rules = services.push.rules(&request.auth.user_id).await?;
     Ok(get_pushrules_all::v3::Response::new((*rules).clone()))
 }
 
 /// `GET /_matrix/client/v3/pushrules/global/`
 async fn get_global(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushrules_global_scope::v3::Request>,
 ) -> Result<get_pushrules_global_scope::v3::Response> {
-    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rules = services.push.rules(&request.auth.user_id).await?;
     Ok(get_pushrules_global_scope::v3::Response::new((*rules).clone()))
 }
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn get(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushrule::v3::Request>,
 ) -> Result<get_pushrule::v3::Response> {
-    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rules = services.push.rules(&request.auth.user_id).await?;
     let rule = find(&rules, &request.kind, &request.rule_id)?;
     Ok(get_pushrule::v3::Response::new(rule.into()))
 }
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn set(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_pushrule::v3::Request>,
 ) -> Result<set_pushrule::v3::Response> {
     let user_id = &request.auth.user_id;
     let set_pushrule::v3::Request { rule, before, after, .. } = request.request;
-    server
+    services
         .push
         .change_rules(user_id, |rules| insert(rules, rule, after.as_deref(), before.as_deref()))
         .await?;
@@ -118,10 +118,10 @@ fn insert(
 
 /// `DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`
 async fn delete(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_pushrule::v3::Request>,
 ) -> Result<delete_pushrule::v3::Response> {
-    server
+    services
         .push
         .change_rules(&request.auth.user_id, |rules| {
             rules.remove(request.kind.clone(), &request.rule_id).map_err(|cause| match cause {
@@ -135,20 +135,20 @@ async fn delete(
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
 async fn get_enabled(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushrule_enabled::v3::Request>,
 ) -> Result<get_pushrule_enabled::v3::Response> {
-    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rules = services.push.rules(&request.auth.user_id).await?;
     let rule = find(&rules, &request.kind, &request.rule_id)?;
     Ok(get_pushrule_enabled::v3::Response::new(rule.enabled()))
 }
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled`
 async fn set_enabled(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_pushrule_enabled::v3::Request>,
 ) -> Result<set_pushrule_enabled::v3::Response> {
-    server
+    services
         .push
         .change_rules(&request.auth.user_id, |rules| {
             rules
@@ -161,21 +161,21 @@ async fn set_enabled(
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
 async fn get_actions(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_pushrule_actions::v3::Request>,
 ) -> Result<get_pushrule_actions::v3::Response> {
-    let rules = server.push.rules(&request.auth.user_id).await?;
+    let rules = services.push.rules(&request.auth.user_id).await?;
     let rule = find(&rules, &request.kind, &request.rule_id)?;
     Ok(get_pushrule_actions::v3::Response::new(rule.actions().to_vec()))
 }
 
 /// `PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions`
 async fn set_actions(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_pushrule_actions::v3::Request>,
 ) -> Result<set_pushrule_actions::v3::Response> {
     let actions = request.actions.clone();
-    server
+    services
         .push
         .change_rules(&request.auth.user_id, |rules| {
             rules

@@ -50,9 +50,9 @@ impl Readable {
 }
 
 /// How the user of a session sees a room.
-pub(super) async fn viewer(server: &Services, session: &Session, room: &Room) -> Result<Viewer> {
+pub(super) async fn viewer(services: &Services, session: &Session, room: &Room) -> Result<Viewer> {
     let viewer = room.viewer(&session.user_id, Some(&session.device_id)).await?;
-    Ok(viewer.ignoring(server.users.ignored_users(&session.user_id).await?))
+    Ok(viewer.ignoring(services.users.ignored_users(&session.user_id).await?))
 }
 
 /// The room, if the user may read anything of it.
@@ -60,14 +60,14 @@ pub(super) async fn viewer(server: &Services, session: &Session, room: &Room) ->
 /// # Errors
 /// 403 `M_FORBIDDEN`, also for a room that is not known, so that nobody can find out which are.
 pub(super) async fn room(
-    server: &Services,
+    services: &Services,
     session: &Session,
     room_id: &RoomId,
 ) -> Result<Readable> {
     let forbidden = || Error::forbidden("You are not in this room and may not read it");
-    let room = server.rooms.room(room_id).await.map_err(|_| forbidden())?;
-    let forgotten = is_forgotten(server, session, room_id).await?;
-    let viewer = viewer(server, session, &room).await?;
+    let room = services.rooms.room(room_id).await.map_err(|_| forbidden())?;
+    let forgotten = is_forgotten(services, session, room_id).await?;
+    let viewer = viewer(services, session, &room).await?;
     let state = match viewer.joined_until() {
         Position::MAX => room.current_state_id(),
         0 => world_readable(&room).await?.ok_or_else(forbidden)?,
@@ -79,15 +79,15 @@ pub(super) async fn room(
 
 /// Whether the user forgot a room, after which its history is no longer theirs to read.
 /// spec: client-server §Leaving rooms
-async fn is_forgotten(server: &Services, session: &Session, room_id: &RoomId) -> Result<bool> {
-    let membership = server.rooms.membership(&session.user_id, room_id).await?;
+async fn is_forgotten(services: &Services, session: &Session, room_id: &RoomId) -> Result<bool> {
+    let membership = services.rooms.membership(&session.user_id, room_id).await?;
     Ok(membership.is_some_and(|membership| membership.forgotten))
 }
 
 /// Whether a user may see single events of a room: not of one that they forgot, unless everybody
 /// may read it.
-pub(super) async fn is_open(server: &Services, session: &Session, room: &Room) -> Result<bool> {
-    Ok(!is_forgotten(server, session, room.id()).await? || room.is_world_readable().await?)
+pub(super) async fn is_open(services: &Services, session: &Session, room: &Room) -> Result<bool> {
+    Ok(!is_forgotten(services, session, room.id()).await? || room.is_world_readable().await?)
 }
 
 async fn world_readable(room: &Room) -> Result<Option<StateId>> {

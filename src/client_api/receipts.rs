@@ -28,10 +28,10 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}`
 async fn post_receipt(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_receipt::v3::Request>,
 ) -> Result<create_receipt::v3::Response> {
-    let room = joined(server, &request.auth, &request.room_id).await?;
+    let room = joined(services, &request.auth, &request.room_id).await?;
     let event_id = &request.event_id;
     let mut batch = Batch::new();
     let mut receipts = Vec::new();
@@ -40,7 +40,7 @@ async fn post_receipt(
             if request.thread != ReceiptThread::Unthreaded {
                 return Err(Error::invalid_param("m.fully_read is not for a thread"));
             }
-            fully_read(server, &mut batch, &request.auth, &room, event_id)?;
+            fully_read(services, &mut batch, &request.auth, &room, event_id)?;
         }
         Asked::Read => {
             receipts.push((ReceiptType::Read, event(&room, &request.thread, event_id).await?));
@@ -53,20 +53,20 @@ async fn post_receipt(
             return Err(Error::invalid_param(format!("{other:?} is no type of receipt")));
         }
     }
-    set(server, batch, &request.auth, &room, &request.thread, receipts).await?;
+    set(services, batch, &request.auth, &room, &request.thread, receipts).await?;
     Ok(create_receipt::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/read_markers`
 async fn post_read_markers(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_read_marker::v3::Request>,
 ) -> Result<set_read_marker::v3::Response> {
-    let room = joined(server, &request.auth, &request.room_id).await?;
+    let room = joined(services, &request.auth, &request.room_id).await?;
     let unthreaded = ReceiptThread::Unthreaded;
     let mut batch = Batch::new();
     if let Some(event_id) = &request.fully_read {
-        fully_read(server, &mut batch, &request.auth, &room, event_id)?;
+        fully_read(services, &mut batch, &request.auth, &room, event_id)?;
     }
     let mut receipts = Vec::new();
     for (receipt_type, event_id) in [
@@ -77,13 +77,13 @@ async fn post_read_markers(
             receipts.push((receipt_type, event(&room, &unthreaded, event_id).await?));
         }
     }
-    set(server, batch, &request.auth, &room, &unthreaded, receipts).await?;
+    set(services, batch, &request.auth, &room, &unthreaded, receipts).await?;
     Ok(set_read_marker::v3::Response::new())
 }
 
-async fn joined(server: &Services, session: &Session, room_id: &RoomId) -> Result<Room> {
+async fn joined(services: &Services, session: &Session, room_id: &RoomId) -> Result<Room> {
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = server.rooms.room(room_id).await.map_err(|_| forbidden())?;
+    let room = services.rooms.room(room_id).await.map_err(|_| forbidden())?;
     match room.is_joined(&session.user_id).await? {
         true => Ok(room),
         false => Err(forbidden()),
@@ -104,19 +104,19 @@ async fn event(room: &Room, thread: &ReceiptThread, event_id: &EventId) -> Resul
 }
 
 async fn set(
-    server: &Services,
+    services: &Services,
     batch: Batch,
     session: &Session,
     room: &Room,
     thread: &ReceiptThread,
     receipts: Vec<(ReceiptType, Event)>,
 ) -> Result<()> {
-    server.sync.receipts().set(batch, room.id(), &session.user_id, thread, &receipts).await
+    services.sync.receipts().set(batch, room.id(), &session.user_id, thread, &receipts).await
 }
 
 /// The read marker is account data of the room. spec: client-server §Fully read markers
 fn fully_read(
-    server: &Services,
+    services: &Services,
     batch: &mut Batch,
     session: &Session,
     room: &Room,
@@ -125,5 +125,5 @@ fn fully_read(
     let content = to_raw_value(&FullyReadEventContent::new(event_id.to_owned()));
     let content = content.map_err(Error::internal)?;
     let (user_id, room_id) = (&session.user_id, Some(room.id()));
-    server.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content)
+    services.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content)
 }

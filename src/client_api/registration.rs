@@ -23,25 +23,25 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/register`
 async fn register(
-    server: &Services,
+    services: &Services,
     request: Incoming<register::v3::Request>,
 ) -> Result<register::v3::Response> {
     let request = request.request;
     let new = match request.kind {
         RegistrationKind::User => {
-            if server.config.registration == Registration::Closed {
+            if services.config.registration == Registration::Closed {
                 return Err(Error::forbidden("Nobody can register here"));
             }
             // Told before authentication, so that nobody authenticates for a name in vain.
             let guest = match (&request.guest_access_token, &request.username) {
-                (Some(token), username) => Some(guest(server, token, username.as_deref()).await?),
+                (Some(token), username) => Some(guest(services, token, username.as_deref()).await?),
                 (None, Some(username)) => {
-                    server.users.available(username).await?;
+                    services.users.available(username).await?;
                     None
                 }
                 (None, None) => None,
             };
-            uia::registration(server, request.auth.as_ref()).await?;
+            uia::registration(services, request.auth.as_ref()).await?;
             let password =
                 request.password.ok_or_else(|| Error::missing_param("A password is needed"))?;
             let device = (!request.inhibit_login).then_some(NewDevice {
@@ -50,7 +50,7 @@ async fn register(
                 refreshes: request.refresh_token,
             });
             if let Some(user_id) = guest {
-                let login = server.users.upgrade_guest(&user_id, &password, device).await?;
+                let login = services.users.upgrade_guest(&user_id, &password, device).await?;
                 return Ok(answer(user_id, login));
             }
             NewAccount {
@@ -61,7 +61,7 @@ async fn register(
             }
         }
         RegistrationKind::Guest => {
-            if server.config.registration != Registration::Open {
+            if services.config.registration != Registration::Open {
                 return Err(Error::forbidden("Guests are not let in here"));
             }
             let device = NewDevice {
@@ -72,16 +72,16 @@ async fn register(
         }
         _ => return Err(Error::invalid_param("There is no such kind of account")),
     };
-    let (user_id, login) = server.users.register(new).await?;
+    let (user_id, login) = services.users.register(new).await?;
     Ok(answer(user_id, login))
 }
 
 /// Whose account becomes a user's: the guest's who has the token, under the name that they have.
 /// spec: client-server §Guest Access
-async fn guest(server: &Services, token: &str, username: Option<&str>) -> Result<OwnedUserId> {
+async fn guest(services: &Services, token: &str, username: Option<&str>) -> Result<OwnedUserId> {
     let username = username
         .ok_or_else(|| Error::missing_param("The username is that of the guest's user id"))?;
-    match server.users.session(token).await {
+    match services.users.session(token).await {
         Ok(session) if session.guest && session.user_id.localpart() == username => {
             Ok(session.user_id)
         }
@@ -104,24 +104,24 @@ fn answer(user_id: OwnedUserId, login: Option<Login>) -> register::v3::Response 
 
 /// `GET /_matrix/client/v3/register/available`
 async fn get_availability(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_username_availability::v3::Request>,
 ) -> Result<get_username_availability::v3::Response> {
-    if server.config.registration == Registration::Closed {
+    if services.config.registration == Registration::Closed {
         return Err(Error::forbidden("Nobody can register here"));
     }
-    server.users.available(&request.username).await?;
+    services.users.available(&request.username).await?;
     Ok(get_username_availability::v3::Response::new(true))
 }
 
 /// `GET /_matrix/client/v1/register/m.login.registration_token/validity`
 async fn get_token_validity(
-    server: &Services,
+    services: &Services,
     request: Incoming<check_registration_token_validity::v1::Request>,
 ) -> Result<check_registration_token_validity::v1::Response> {
-    if server.config.registration == Registration::Closed {
+    if services.config.registration == Registration::Closed {
         return Err(Error::forbidden("Nobody can register here"));
     }
-    let valid = uia::is_registration_token(server, &request.token);
+    let valid = uia::is_registration_token(services, &request.token);
     Ok(check_registration_token_validity::v1::Response::new(valid))
 }

@@ -41,7 +41,7 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// Answers one of the three endpoints for relations, whose types differ in name alone.
 macro_rules! answer {
-    ($server:ident, $request:ident, $endpoint:ident, $filter:expr) => {{
+    ($services:ident, $request:ident, $endpoint:ident, $filter:expr) => {{
         let asked = Asked {
             room_id: &$request.room_id,
             parent: &$request.event_id,
@@ -52,7 +52,7 @@ macro_rules! answer {
             limit: $request.limit,
             recurse: $request.recurse,
         };
-        let found = related($server, &$request.auth, asked).await?;
+        let found = related($services, &$request.auth, asked).await?;
         let mut response = $endpoint::v1::Response::new(found.chunk);
         response.next_batch = found.next_batch;
         response.prev_batch = found.prev_batch;
@@ -63,39 +63,39 @@ macro_rules! answer {
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`
 async fn get_relations(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_relating_events::v1::Request>,
 ) -> Result<get_relating_events::v1::Response> {
-    answer!(server, request, get_relating_events, RelationFilter::default())
+    answer!(services, request, get_relating_events, RelationFilter::default())
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
 async fn get_relations_of_type(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_relating_events_with_rel_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type::v1::Response> {
     let filter = RelationFilter { rel_type: Some(request.rel_type.to_string()), kind: None };
-    answer!(server, request, get_relating_events_with_rel_type, filter)
+    answer!(services, request, get_relating_events_with_rel_type, filter)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
 async fn get_relations_of_types(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_relating_events_with_rel_type_and_event_type::v1::Request>,
 ) -> Result<get_relating_events_with_rel_type_and_event_type::v1::Response> {
     let filter = RelationFilter {
         rel_type: Some(request.rel_type.to_string()),
         kind: Some(request.event_type.clone()),
     };
-    answer!(server, request, get_relating_events_with_rel_type_and_event_type, filter)
+    answer!(services, request, get_relating_events_with_rel_type_and_event_type, filter)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/threads`
 async fn get_room_threads(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_threads::v1::Request>,
 ) -> Result<get_threads::v1::Response> {
-    let viewer = readable::room(server, &request.auth, &request.room_id).await?.viewer;
+    let viewer = readable::room(services, &request.auth, &request.room_id).await?.viewer;
     let mut before = match &request.from {
         Some(token) => Token::parse(token)?.0 + 1,
         None => Position::MAX,
@@ -147,8 +147,8 @@ struct Found {
     recursion_depth: Option<UInt>,
 }
 
-async fn related(server: &Services, session: &Session, asked: Asked<'_>) -> Result<Found> {
-    let viewer = readable::room(server, session, asked.room_id).await?.viewer;
+async fn related(services: &Services, session: &Session, asked: Asked<'_>) -> Result<Found> {
+    let viewer = readable::room(services, session, asked.room_id).await?.viewer;
     let room = viewer.room();
     visible_event(&viewer, asked.parent).await?;
     let direction = match asked.direction {

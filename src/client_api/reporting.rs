@@ -19,11 +19,11 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/report/{eventId}`
 async fn report_event(
-    server: &Services,
+    services: &Services,
     request: Incoming<report_content::v3::Request>,
 ) -> Result<report_content::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
-    let readable = readable::room(server, &request.auth, &request.room_id);
+    let readable = readable::room(services, &request.auth, &request.room_id);
     let viewer = readable.await.map_err(|_| missing())?.viewer;
     // Only who is joined may report.
     if viewer.joined_until() != Position::MAX {
@@ -38,10 +38,10 @@ async fn report_event(
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/report`
 async fn report_a_room(
-    server: &Services,
+    services: &Services,
     request: Incoming<report_room::v3::Request>,
 ) -> Result<report_room::v3::Response> {
-    server.rooms.room(&request.room_id).await?;
+    services.rooms.room(&request.room_id).await?;
     let (user_id, room_id, reason) = (&request.auth.user_id, &request.room_id, &request.reason);
     tracing::warn!("{user_id} reports the room {room_id}: {reason:?}");
     Ok(report_room::v3::Response::new())

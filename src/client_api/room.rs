@@ -45,7 +45,7 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `POST /_matrix/client/v3/createRoom`
 async fn create(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_room::v3::Request>,
 ) -> Result<create_room::v3::Response> {
     let Incoming { request, auth, .. } = request;
@@ -54,27 +54,27 @@ async fn create(
     }
     let mut room = CreateRoom::try_from(request)?;
     for user_id in &room.invite {
-        check_invited(server, user_id).await?;
+        check_invited(services, user_id).await?;
     }
     for event in &room.initial_state {
-        check_invite(server, event).await?;
+        check_invite(services, event).await?;
     }
     for user_id in room.invite.iter().chain([&auth.user_id]) {
-        let profile = member_profile(server, user_id).await?;
+        let profile = member_profile(services, user_id).await?;
         room.profiles.insert(user_id.clone(), profile);
     }
-    let room_id = server.rooms.create(&auth.user_id, room).await?;
+    let room_id = services.rooms.create(&auth.user_id, room).await?;
     Ok(create_room::v3::Response::new(room_id))
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/upgrade`
 async fn upgrade(
-    server: &Services,
+    services: &Services,
     request: Incoming<upgrade_room::v3::Request>,
 ) -> Result<upgrade_room::v3::Response> {
     let Incoming { request, auth, .. } = request;
-    let profile = member_profile(server, &auth.user_id).await?;
-    let replacement = server
+    let profile = member_profile(services, &auth.user_id).await?;
+    let replacement = services
         .rooms
         .upgrade(
             &auth.user_id,
@@ -89,51 +89,51 @@ async fn upgrade(
 
 /// `PUT /_matrix/client/v3/directory/room/{roomAlias}`
 async fn put_alias(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_alias::v3::Request>,
 ) -> Result<create_alias::v3::Response> {
     let user_id = &request.auth.user_id;
-    server.rooms.set_alias(user_id, &request.room_alias, &request.room_id).await?;
+    services.rooms.set_alias(user_id, &request.room_alias, &request.room_id).await?;
     Ok(create_alias::v3::Response::new())
 }
 
 /// `GET /_matrix/client/v3/directory/room/{roomAlias}`
 async fn get_room_of_alias(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_alias::v3::Request>,
 ) -> Result<get_alias::v3::Response> {
     let alias = &request.room_alias;
-    let room_id = server.rooms.resolve_alias(alias).await?;
+    let room_id = services.rooms.resolve_alias(alias).await?;
     let room_id = room_id.ok_or_else(|| Error::not_found(format!("There is no alias {alias}")))?;
-    Ok(get_alias::v3::Response::new(room_id, vec![server.config.server_name.clone()]))
+    Ok(get_alias::v3::Response::new(room_id, vec![services.config.server_name.clone()]))
 }
 
 /// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`
 async fn remove_alias(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_alias::v3::Request>,
 ) -> Result<delete_alias::v3::Response> {
-    let rest = server.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
-    server.follow_up(rest).await?;
+    let rest = services.rooms.delete_alias(&request.auth.user_id, &request.room_alias).await?;
+    services.follow_up(rest).await?;
     Ok(delete_alias::v3::Response::new())
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/aliases`
 async fn get_aliases(
-    server: &Services,
+    services: &Services,
     request: Incoming<aliases::v3::Request>,
 ) -> Result<aliases::v3::Response> {
-    readable::room(server, &request.auth, &request.room_id).await?;
-    Ok(aliases::v3::Response::new(server.rooms.aliases(&request.room_id).await?))
+    readable::room(services, &request.auth, &request.room_id).await?;
+    Ok(aliases::v3::Response::new(services.rooms.aliases(&request.room_id).await?))
 }
 
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}`
 async fn get_visibility(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_room_visibility::v3::Request>,
 ) -> Result<get_room_visibility::v3::Response> {
-    server.rooms.room(&request.room_id).await?;
-    let visibility = match server.rooms.is_published(&request.room_id).await? {
+    services.rooms.room(&request.room_id).await?;
+    let visibility = match services.rooms.is_published(&request.room_id).await? {
         true => Visibility::Public,
         false => Visibility::Private,
     };
@@ -143,10 +143,10 @@ async fn get_visibility(
 /// `PUT /_matrix/client/v3/directory/list/room/{roomId}`: for those who may set the room's
 /// canonical alias.
 async fn set_visibility(
-    server: &Services,
+    services: &Services,
     request: Incoming<set_room_visibility::v3::Request>,
 ) -> Result<set_room_visibility::v3::Response> {
-    let room = server.rooms.room(&request.room_id).await?;
+    let room = services.rooms.room(&request.room_id).await?;
     let user_id = &request.auth.user_id;
     let kind = TimelineEventType::from(StateEventType::RoomCanonicalAlias.to_string());
     let levels = room.power_levels().await?;
@@ -154,20 +154,20 @@ async fn set_visibility(
         return Err(Error::forbidden("You may not publish this room"));
     }
     let published = request.visibility == Visibility::Public;
-    server.rooms.set_published(&request.room_id, published).await?;
+    services.rooms.set_published(&request.room_id, published).await?;
     Ok(set_room_visibility::v3::Response::new())
 }
 
 /// `GET /_matrix/client/v3/publicRooms`
 async fn public_rooms(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_public_rooms::v3::Request>,
 ) -> Result<get_public_rooms::v3::Response> {
     let mut filtered = get_public_rooms_filtered::v3::Request::new();
     filtered.limit = request.limit;
     filtered.since = request.since.clone();
     filtered.server = request.server.clone();
-    let found = directory(server, &filtered).await?;
+    let found = directory(services, &filtered).await?;
     let mut response = get_public_rooms::v3::Response::new(found.chunk);
     response.next_batch = found.next_batch;
     response.prev_batch = found.prev_batch;
@@ -177,17 +177,17 @@ async fn public_rooms(
 
 /// `POST /_matrix/client/v3/publicRooms`
 async fn public_rooms_filtered(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_public_rooms_filtered::v3::Request>,
 ) -> Result<get_public_rooms_filtered::v3::Response> {
-    directory(server, &request).await
+    directory(services, &request).await
 }
 
 async fn directory(
-    server: &Services,
+    services: &Services,
     request: &get_public_rooms_filtered::v3::Request,
 ) -> Result<get_public_rooms_filtered::v3::Response> {
-    if request.server.as_ref().is_some_and(|name| *name != server.config.server_name) {
+    if request.server.as_ref().is_some_and(|name| *name != services.config.server_name) {
         return Err(Error::not_found("The directory of another server can't be reached"));
     }
     // There are no bridges, so no third-party networks.
@@ -199,7 +199,7 @@ async fn directory(
         room_types: request.filter.room_types.clone(),
     };
     let limit = limit(request.limit.unwrap_or(DEFAULT_LIMIT.into()));
-    let page = server.rooms.public_rooms(&filter, limit, request.since.as_deref()).await?;
+    let page = services.rooms.public_rooms(&filter, limit, request.since.as_deref()).await?;
     let mut response = get_public_rooms_filtered::v3::Response::new();
     response.chunk = page.chunk;
     response.prev_batch = page.prev_batch;

@@ -37,17 +37,17 @@ pub(super) fn routes(routes: &mut Routes) {
 }
 
 /// `POST /_matrix/client/v3/search`
-async fn search(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn search(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let mut categories = v3::ResultCategories::new();
     if let Some(criteria) = &request.search_categories.room_events {
         let from = match &request.next_batch {
             Some(token) => Place::parse(token)?,
             None => {
-                server.search.catch_up().await;
-                Place { last: server.feed.current(), skip: 0 }
+                services.search.catch_up().await;
+                Place { last: services.feed.current(), skip: 0 }
             }
         };
-        categories.room_events = room_events(server, &request.auth, criteria, from).await?;
+        categories.room_events = room_events(services, &request.auth, criteria, from).await?;
     }
     Ok(Response::new(categories))
 }
@@ -77,17 +77,17 @@ fn key(key: &SearchKeys) -> Option<SearchKey> {
 }
 
 async fn room_events(
-    server: &Services,
+    services: &Services,
     session: &Session,
     criteria: &Criteria,
     from: Place,
 ) -> Result<ResultRoomEvents> {
-    let hits = hits(server, session, criteria, from.last).await?;
+    let hits = hits(services, session, criteria, from.last).await?;
     let limit = criteria.filter.limit.map_or(RESULTS, u64::from).clamp(1, MAX_RESULTS) as usize;
     let mut viewers = HashMap::new();
     let mut answer = ResultRoomEvents::new();
     answer.count = Some(UInt::try_from(hits.len() as u64).unwrap_or(UInt::MAX));
-    answer.highlights = server.search.words(&criteria.search_term);
+    answer.highlights = services.search.words(&criteria.search_term);
     let mut found = Vec::new();
     for (place, (room_id, hit)) in hits.iter().enumerate().skip(from.skip) {
         if found.len() == limit {
@@ -95,8 +95,8 @@ async fn room_events(
             break;
         }
         if !viewers.contains_key(room_id) {
-            let room = server.rooms.room(room_id).await?;
-            let viewer = readable::viewer(server, session, &room).await?;
+            let room = services.rooms.room(room_id).await?;
+            let viewer = readable::viewer(services, session, &room).await?;
             viewers.insert(room_id.clone(), viewer);
         }
         let Some(viewer) = viewers.get(room_id) else { continue };
@@ -110,7 +110,7 @@ async fn room_events(
         for event in &found {
             let room_id = &event.pdu.room_id;
             if !answer.state.contains_key(room_id) {
-                let readable = readable::room(server, session, room_id).await?;
+                let readable = readable::room(services, session, room_id).await?;
                 answer.state.insert(room_id.clone(), readable.state_events().await?);
             }
         }
@@ -120,7 +120,7 @@ async fn room_events(
 
 /// What matches in the rooms that the user is or was in, in the order that was asked for.
 async fn hits(
-    server: &Services,
+    services: &Services,
     session: &Session,
     criteria: &Criteria,
     last: Position,
@@ -131,11 +131,11 @@ async fn hits(
     };
     let filter = &criteria.filter;
     let mut hits = Vec::new();
-    for (room_id, membership) in server.rooms.memberships(&session.user_id).await?.iter() {
+    for (room_id, membership) in services.rooms.memberships(&session.user_id).await?.iter() {
         let wanted = filter.rooms.as_ref().is_none_or(|only| only.contains(room_id))
             && !filter.not_rooms.contains(room_id);
         if wanted && !membership.forgotten {
-            let found = server.search.find(room_id, &criteria.search_term, &keys, last).await?;
+            let found = services.search.find(room_id, &criteria.search_term, &keys, last).await?;
             hits.extend(found.into_iter().map(|hit| (room_id.clone(), hit)));
         }
     }

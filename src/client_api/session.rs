@@ -42,11 +42,11 @@ async fn get_flows(
 
 /// Ruma's type takes for granted that a login has a type: a request without is answered here.
 async fn parse_login(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    admit::<ClientApi, login::v3::Request>(server, &request).await?;
+    admit::<ClientApi, login::v3::Request>(services, &request).await?;
     let body = bodies::read(request.body()).await?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
@@ -55,12 +55,12 @@ async fn parse_login(
         Some(_) => return Err(Error::bad_json("The type of a login is a string")),
         None => return Err(Error::missing_param("A login has a type")),
     }
-    let response = login(server, parse(&request.map(|_| ()), &body, &[])?).await?;
+    let response = login(services, parse(&request.map(|_| ()), &body, &[])?).await?;
     respond(response)
 }
 
 /// `POST /_matrix/client/v3/login`
-async fn login(server: &Services, request: login::v3::Request) -> Result<login::v3::Response> {
+async fn login(services: &Services, request: login::v3::Request) -> Result<login::v3::Response> {
     let device = NewDevice {
         device_id: request.device_id,
         display_name: request.initial_device_display_name,
@@ -68,13 +68,13 @@ async fn login(server: &Services, request: login::v3::Request) -> Result<login::
     };
     let (user_id, login) = match request.login_info {
         login::v3::LoginInfo::Password(given) => {
-            let user_id = named(server, &given)?;
-            server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
-            let login = server.users.login_by_password(&user_id, &given.password, device).await?;
+            let user_id = named(services, &given)?;
+            services.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
+            let login = services.users.login_by_password(&user_id, &given.password, device).await?;
             (user_id, login.ok_or_else(wrong_password)?)
         }
         login::v3::LoginInfo::Token(given) => {
-            let login = server.users.login_by_token(&given.token, device).await?;
+            let login = services.users.login_by_token(&given.token, device).await?;
             login.ok_or_else(|| Error::forbidden("The login token is not valid"))?
         }
         _ => {
@@ -92,7 +92,7 @@ async fn login(server: &Services, request: login::v3::Request) -> Result<login::
 }
 
 /// Who a login with a password is.
-fn named(server: &Services, given: &login::v3::Password) -> Result<OwnedUserId> {
+fn named(services: &Services, given: &login::v3::Password) -> Result<OwnedUserId> {
     #[allow(deprecated, reason = "older clients name the user there")]
     let name = match (&given.identifier, &given.user) {
         (Some(UserIdentifier::Matrix(named)), _) => Some(&named.user),
@@ -100,7 +100,7 @@ fn named(server: &Services, given: &login::v3::Password) -> Result<OwnedUserId> 
         (None, Some(user)) => Some(user),
         (None, None) => return Err(Error::missing_param("A login has an identifier")),
     };
-    name.and_then(|name| server.users.user_id(name)).ok_or_else(wrong_password)
+    name.and_then(|name| services.users.user_id(name)).ok_or_else(wrong_password)
 }
 
 /// Anything wrong with a login is told in the same words, so that nobody learns who has an account.
@@ -110,10 +110,10 @@ fn wrong_password() -> Error {
 
 /// `POST /_matrix/client/v3/refresh`
 async fn refresh(
-    server: &Services,
+    services: &Services,
     request: Incoming<refresh_token::v3::Request>,
 ) -> Result<refresh_token::v3::Response> {
-    let login = server.users.refresh(&request.refresh_token).await?;
+    let login = services.users.refresh(&request.refresh_token).await?;
     let mut response = refresh_token::v3::Response::new(login.access_token);
     response.refresh_token = login.refresh_token;
     response.expires_in_ms = login.expires_in;
@@ -122,30 +122,30 @@ async fn refresh(
 
 /// `POST /_matrix/client/v3/logout`: the device goes too.
 async fn logout(
-    server: &Services,
+    services: &Services,
     request: Incoming<logout::v3::Request>,
 ) -> Result<logout::v3::Response> {
     let sender = &request.auth;
-    server.users.delete_devices(&sender.user_id, std::slice::from_ref(&sender.device_id)).await?;
+    services.users.delete_devices(&sender.user_id, std::slice::from_ref(&sender.device_id)).await?;
     Ok(logout::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v3/logout/all`
 async fn logout_all(
-    server: &Services,
+    services: &Services,
     request: Incoming<logout_all::v3::Request>,
 ) -> Result<logout_all::v3::Response> {
-    server.users.delete_other_devices(&request.auth.user_id, None).await?;
+    services.users.delete_other_devices(&request.auth.user_id, None).await?;
     Ok(logout_all::v3::Response::new())
 }
 
 /// `POST /_matrix/client/v1/login/get_token`
 async fn get_token(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_login_token::v1::Request>,
 ) -> Result<get_login_token::v1::Response> {
     let sender = &request.auth;
-    uia::confirm(server, sender, "login/get_token", &(), request.request.auth.as_ref()).await?;
-    let token = server.users.create_login_token(&sender.user_id).await?;
+    uia::confirm(services, sender, "login/get_token", &(), request.request.auth.as_ref()).await?;
+    let token = services.users.create_login_token(&sender.user_id).await?;
     Ok(get_login_token::v1::Response::new(LOGIN_TOKEN_LIFETIME, token))
 }

@@ -32,18 +32,18 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}`
 async fn summary(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_summary::v1::Request>,
 ) -> Result<get_summary::v1::Response> {
     let missing = || Error::not_found("There is no such room, or you may not see it");
-    let room_id = resolve(server, &request.room_id_or_alias).await?;
-    let room = server.rooms.room(&room_id).await.map_err(|_| missing())?;
-    if !may_see(server, request.auth.as_ref(), &room).await? {
+    let room_id = resolve(services, &request.room_id_or_alias).await?;
+    let room = services.rooms.room(&room_id).await.map_err(|_| missing())?;
+    if !may_see(services, request.auth.as_ref(), &room).await? {
         return Err(missing());
     }
     let mut response = get_summary::v1::Response::new(room.summary().await?);
     if let Some(session) = &request.auth {
-        let membership = server.rooms.membership(&session.user_id, &room_id).await?;
+        let membership = services.rooms.membership(&session.user_id, &room_id).await?;
         response.membership =
             Some(membership.map_or(MembershipState::Leave, |here| here.membership));
     }
@@ -52,13 +52,13 @@ async fn summary(
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/hierarchy`
 async fn hierarchy(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_hierarchy::v1::Request>,
 ) -> Result<get_hierarchy::v1::Response> {
     let forbidden = || Error::forbidden("There is no such room, or you may not see it");
     let session = &request.auth;
-    let root = server.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
-    if !may_see(server, Some(session), &root).await? {
+    let root = services.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    if !may_see(services, Some(session), &root).await? {
         return Err(forbidden());
     }
     let limit = request.limit.map_or(MAX_LIMIT, |limit| {
@@ -74,7 +74,7 @@ async fn hierarchy(
             .ok_or_else(|| Error::invalid_param("The token is from no such walk"))?,
         None => 0,
     };
-    let walk = Walk { server, session, suggested_only: request.suggested_only, max_depth };
+    let walk = Walk { services, session, suggested_only: request.suggested_only, max_depth };
     // One more than asked for tells whether there is more.
     let mut rooms = walk.rooms(root, skip + limit + 1).await?;
     let more = rooms.len() > skip + limit;
@@ -87,7 +87,7 @@ async fn hierarchy(
 
 /// A walk through a space, depth first, each room once.
 struct Walk<'a> {
-    server: &'a Services,
+    services: &'a Services,
     session: &'a Session,
     suggested_only: bool,
     max_depth: u64,
@@ -124,8 +124,8 @@ impl Walk<'_> {
     }
 
     async fn visible(&self, room_id: &RoomId) -> Result<Option<Room>> {
-        let Ok(room) = self.server.rooms.room(room_id).await else { return Ok(None) };
-        let visible = may_see(self.server, Some(self.session), &room).await?;
+        let Ok(room) = self.services.rooms.room(room_id).await else { return Ok(None) };
+        let visible = may_see(self.services, Some(self.session), &room).await?;
         Ok(visible.then_some(room))
     }
 
@@ -168,7 +168,7 @@ struct Child {
 
 /// Whether somebody may know that a room is there: who is in it or invited, who could join it or
 /// knock, or everybody, if its history is for everybody.
-async fn may_see(server: &Services, session: Option<&Session>, room: &Room) -> Result<bool> {
+async fn may_see(services: &Services, session: Option<&Session>, room: &Room) -> Result<bool> {
     if room.is_world_readable().await? {
         return Ok(true);
     }
@@ -180,7 +180,7 @@ async fn may_see(server: &Services, session: Option<&Session>, room: &Room) -> R
     if let JoinRuleSummary::KnockRestricted(_) = rule {
         return Ok(true);
     }
-    let membership = server.rooms.membership(&session.user_id, room.id()).await?;
+    let membership = services.rooms.membership(&session.user_id, room.id()).await?;
     if membership.is_some_and(|here| {
         matches!(here.membership, MembershipState::Join | MembershipState::Invite)
     }) {
@@ -188,7 +188,7 @@ async fn may_see(server: &Services, session: Option<&Session>, room: &Room) -> R
     }
     if let JoinRuleSummary::Restricted(restricted) = rule {
         for allowed in &restricted.allowed_room_ids {
-            let membership = server.rooms.membership(&session.user_id, allowed).await?;
+            let membership = services.rooms.membership(&session.user_id, allowed).await?;
             if membership.is_some_and(|there| there.membership == MembershipState::Join) {
                 return Ok(true);
             }

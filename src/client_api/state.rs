@@ -32,19 +32,19 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state`
 async fn get_state(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_state_events::v3::Request>,
 ) -> Result<get_state_events::v3::Response> {
-    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let readable = readable::room(services, &request.auth, &request.room_id).await?;
     Ok(get_state_events::v3::Response::new(readable.state_events().await?))
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 async fn get_state_event(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_state_event_for_key::v3::Request>,
 ) -> Result<get_state_event_for_key::v3::Response> {
-    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let readable = readable::room(services, &request.auth, &request.room_id).await?;
     let pdu = readable
         .state_event(&request.event_type, &request.state_key)
         .await?
@@ -60,10 +60,10 @@ async fn get_state_event(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/members`
 async fn get_members(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_member_events::v3::Request>,
 ) -> Result<get_member_events::v3::Response> {
-    let readable = readable::room(server, &request.auth, &request.room_id).await?;
+    let readable = readable::room(services, &request.auth, &request.room_id).await?;
     let state = match &request.at {
         None => readable.state().await?,
         Some(token) => {
@@ -110,12 +110,12 @@ struct JoinedMember<'a> {
 /// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`. Ruma leaves out what is null, which
 /// clients count on.
 async fn get_joined_members(
-    server: &Services,
+    services: &Services,
     request: Incoming<joined_members::v3::Request>,
     _: Sent,
 ) -> Result<http::Response<Body>> {
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = server.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    let room = services.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
     if !room.is_joined(&request.auth.user_id).await? {
         return Err(forbidden());
     }

@@ -19,7 +19,7 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v3/sync`
 async fn get_sync(
-    server: &Services,
+    services: &Services,
     request: Incoming<v3::Request>,
     sent: Sent,
 ) -> Result<http::Response<Body>> {
@@ -36,26 +36,26 @@ async fn get_sync(
     let request = SyncRequest {
         since: asked.since.as_deref().map(Token::parse).transpose()?.map(|token| token.0),
         full_state: asked.full_state,
-        filter: filter(server, &session, asked.filter).await?,
+        filter: filter(services, &session, asked.filter).await?,
         timeout: asked.timeout.unwrap_or_default(),
         state_form,
         set_presence: asked.set_presence,
         caller,
     };
-    let response = server.sync.sync(&session, &request).await?;
+    let response = services.sync.sync(&session, &request).await?;
     json_response(&response)
 }
 
 /// The filter that a request names or holds.
 async fn filter(
-    server: &Services,
+    services: &Services,
     session: &Session,
     asked: Option<Filter>,
 ) -> Result<FilterDefinition> {
     match asked {
         None => Ok(FilterDefinition::default()),
         Some(Filter::FilterDefinition(filter)) => Ok(filter),
-        Some(Filter::FilterId(id)) => server.users.filter(&session.user_id, &id).await,
+        Some(Filter::FilterId(id)) => services.users.filter(&session.user_id, &id).await,
         Some(_) => Err(Error::invalid_param("The filter is neither an id nor a definition")),
     }
 }

@@ -47,19 +47,20 @@ fn changed(
 
 /// `GET /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags`
 async fn get(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_tags::v3::Request>,
     _: Sent,
 ) -> Result<http::Response<Body>> {
     own(&request.auth, &request.user_id)?;
-    let content = server.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
+    let content =
+        services.users.account_data(&request.user_id, Some(&request.room_id), TAGS).await?;
     let tags = object(object(content.as_deref()).get("tags").map(|tags| &**tags));
     json_response(&BTreeMap::from([("tags", tags)]))
 }
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
 async fn create(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_tag::v3::Request>,
     sent: Sent,
 ) -> Result<http::Response<Body>> {
@@ -67,7 +68,7 @@ async fn create(
     let info: Box<RawValue> =
         serde_json::from_slice(&sent.body).map_err(|cause| Error::not_json(cause.to_string()))?;
     let create_tag::v3::Request { user_id, room_id, tag, .. } = request.request;
-    let users = &server.users;
+    let users = &services.users;
     users
         .update_account_data(&user_id, Some(&room_id), TAGS, |content| {
             changed(content, |tags| _ = tags.insert(tag, info))
@@ -78,11 +79,11 @@ async fn create(
 
 /// `DELETE /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
 async fn delete(
-    server: &Services,
+    services: &Services,
     request: Incoming<delete_tag::v3::Request>,
 ) -> Result<delete_tag::v3::Response> {
     own(&request.auth, &request.user_id)?;
-    let users = &server.users;
+    let users = &services.users;
     users
         .update_account_data(&request.user_id, Some(&request.room_id), TAGS, |content| {
             changed(content, |tags| _ = tags.remove(&request.tag))

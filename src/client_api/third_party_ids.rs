@@ -49,11 +49,11 @@ async fn get_all(
 
 /// `POST /_matrix/client/v3/account/3pid`, the deprecated one, of which ruma knows nothing.
 async fn add(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
-    admit::<ClientApi, add_3pid::v3::Request>(server, &request).await?;
+    admit::<ClientApi, add_3pid::v3::Request>(services, &request).await?;
     Err(cant_verify())
 }
 

@@ -35,11 +35,11 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/messages`
 async fn get_messages(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_message_events::v3::Request>,
 ) -> Result<get_message_events::v3::Response> {
     let session = &request.auth;
-    let viewer = readable::room(server, session, &request.room_id).await?.viewer;
+    let viewer = readable::room(services, session, &request.room_id).await?.viewer;
     let direction = match request.dir {
         ruma::api::Direction::Forward => Direction::Forward,
         ruma::api::Direction::Backward => Direction::Backward,
@@ -62,11 +62,11 @@ async fn get_messages(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}`
 async fn get_event_context(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_context::v3::Request>,
 ) -> Result<get_context::v3::Response> {
     let session = &request.auth;
-    let viewer = readable::room(server, session, &request.room_id).await?.viewer;
+    let viewer = readable::room(services, session, &request.room_id).await?.viewer;
     let event = visible_event(&viewer, &request.event_id).await?;
     let limit = limit(request.limit);
     let around = |from, direction, limit| {
@@ -92,26 +92,26 @@ async fn get_event_context(
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`
 async fn get_event(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_room_event::v3::Request>,
 ) -> Result<get_room_event::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
     let session = &request.auth;
-    let room = server.rooms.room(&request.room_id).await.map_err(|_| missing())?;
-    if !readable::is_open(server, session, &room).await? {
+    let room = services.rooms.room(&request.room_id).await.map_err(|_| missing())?;
+    if !readable::is_open(services, session, &room).await? {
         return Err(missing());
     }
-    let viewer = readable::viewer(server, session, &room).await?;
+    let viewer = readable::viewer(services, session, &room).await?;
     let event = visible_event(&viewer, &request.event_id).await?;
     Ok(get_room_event::v3::Response::new(viewer.event(&event, Format::Timeline).await?))
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event`
 async fn get_event_at_time(
-    server: &Services,
+    services: &Services,
     request: Incoming<get_event_by_timestamp::v1::Request>,
 ) -> Result<get_event_by_timestamp::v1::Response> {
-    let viewer = readable::room(server, &request.auth, &request.room_id).await?.viewer;
+    let viewer = readable::room(services, &request.auth, &request.room_id).await?.viewer;
     let direction = match request.dir {
         ruma::api::Direction::Forward => Direction::Forward,
         ruma::api::Direction::Backward => Direction::Backward,

@@ -10,9 +10,9 @@ pub(super) fn routes(routes: &mut Routes) {
 }
 
 /// `PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}`
-async fn send_to_device(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn send_to_device(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let (sender, asked) = (&request.auth, &request.request);
     let event_type = asked.event_type.to_string();
-    server.users.send_to_device(sender, &asked.txn_id, &event_type, &asked.messages).await?;
+    services.users.send_to_device(sender, &asked.txn_id, &event_type, &asked.messages).await?;
     Ok(Response::new())
 }

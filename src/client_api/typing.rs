@@ -20,18 +20,18 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/typing/{userId}`
 async fn put_typing(
-    server: &Services,
+    services: &Services,
     request: Incoming<create_typing_event::v3::Request>,
 ) -> Result<create_typing_event::v3::Response> {
     let user_id = &request.auth.user_id;
     if *user_id != request.user_id {
         return Err(Error::forbidden("You can't type for somebody else"));
     }
-    let room = server.rooms.room(&request.room_id).await;
+    let room = services.rooms.room(&request.room_id).await;
     if !room.map_err(|_| not_in_room())?.is_joined(user_id).await? {
         return Err(not_in_room());
     }
-    let typing = server.sync.typing();
+    let typing = services.sync.typing();
     match &request.state {
         Typing::Yes(info) => {
             let timeout = if info.timeout.is_zero() { DEFAULT_TIMEOUT } else { info.timeout };

@@ -34,18 +34,18 @@ fn purpose(sender: Option<&Session>, endpoint: &str, asked: &impl Serialize) -> 
 /// 401 with what is missing; 403 `M_FORBIDDEN` when the session is somebody else's or for another
 /// request, or somebody else's password is given.
 pub(super) async fn confirm(
-    server: &Services,
+    services: &Services,
     sender: &Session,
     endpoint: &str,
     asked: &impl Serialize,
     auth: Option<&AuthData>,
 ) -> Result<()> {
-    if !server.users.has_password(&sender.user_id).await? {
+    if !services.users.has_password(&sender.user_id).await? {
         return Err(Error::forbidden("The account has no password to confirm this with"));
     }
     let purpose = purpose(Some(sender), endpoint, asked)?;
     let flows = vec![AuthFlow::new(vec![AuthType::Password])];
-    authenticate(server, purpose, flows, auth).await
+    authenticate(services, purpose, flows, auth).await
 }
 
 /// Lets a registration pass. What is registered may change between the stages: nothing of it is
@@ -53,23 +53,23 @@ pub(super) async fn confirm(
 ///
 /// # Errors
 /// 401 with what is missing; 403 `M_FORBIDDEN` when nobody may register.
-pub(super) async fn registration(server: &Services, auth: Option<&AuthData>) -> Result<()> {
-    let stage = match server.config.registration {
+pub(super) async fn registration(services: &Services, auth: Option<&AuthData>) -> Result<()> {
+    let stage = match services.config.registration {
         Registration::Open => AuthType::Dummy,
         Registration::Token(_) => AuthType::RegistrationToken,
         Registration::Closed => return Err(Error::forbidden("Nobody can register here")),
     };
     let flows = vec![AuthFlow::new(vec![stage])];
-    authenticate(server, purpose(None, "register", &())?, flows, auth).await
+    authenticate(services, purpose(None, "register", &())?, flows, auth).await
 }
 
 async fn authenticate(
-    server: &Services,
+    services: &Services,
     purpose: Purpose,
     flows: Vec<AuthFlow>,
     auth: Option<&AuthData>,
 ) -> Result<()> {
-    let users = &server.users;
+    let users = &services.users;
     let named = auth.and_then(AuthData::session);
     let known = match named {
         Some(id) => users.stages_for(id, &purpose)?.map(|_| id),
@@ -83,7 +83,7 @@ async fn authenticate(
     let session =
         known.map_or_else(|| users.begin_stages(purpose.clone(), flows.clone()), ToOwned::to_owned);
     if let Some((auth, stage)) = auth.and_then(|auth| Some((auth, auth.auth_type()?))) {
-        match attempt(server, purpose.user_id(), &flows, auth).await? {
+        match attempt(services, purpose.user_id(), &flows, auth).await? {
             Ok(()) => {
                 users.complete_stage(&session, stage);
                 failure = None;
@@ -112,7 +112,7 @@ pub(super) type Attempt = Result<(), (ErrorKind, &'static str)>;
 /// # Errors
 /// 403 `M_FORBIDDEN` when the password would be that of another than `user_id`.
 pub(super) async fn attempt(
-    server: &Services,
+    services: &Services,
     user_id: Option<&UserId>,
     flows: &[AuthFlow],
     auth: &AuthData,
@@ -121,7 +121,7 @@ pub(super) async fn attempt(
     Ok(match auth {
         AuthData::Dummy(_) if wanted(AuthType::Dummy) => Ok(()),
         AuthData::RegistrationToken(given) if wanted(AuthType::RegistrationToken) => {
-            if is_registration_token(server, &given.token) {
+            if is_registration_token(services, &given.token) {
                 Ok(())
             } else {
                 Err((ErrorKind::Unauthorized, "The registration token is not valid"))
@@ -130,13 +130,13 @@ pub(super) async fn attempt(
         AuthData::Password(given) if wanted(AuthType::Password) => {
             // What else a user can be identified by, is not known here.
             let named = match &given.identifier {
-                UserIdentifier::Matrix(named) => server.users.user_id(&named.user),
+                UserIdentifier::Matrix(named) => services.users.user_id(&named.user),
                 _ => None,
             };
             let right = match (user_id, named) {
                 (Some(user_id), Some(named)) if named == user_id => {
-                    server.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
-                    server.users.check_password(user_id, &given.password).await?
+                    services.limits.take(Limit::Passwords, Some(user_id.as_str()))?;
+                    services.users.check_password(user_id, &given.password).await?
                 }
                 // Whether there is such a user and what their password is, is not looked at.
                 (_, Some(_)) => return Err(Error::forbidden("That is somebody else's account")),
@@ -149,8 +149,8 @@ pub(super) async fn attempt(
 }
 
 /// Whether a token lets somebody register. The hashes are compared, so that the time tells nothing.
-pub(super) fn is_registration_token(server: &Services, token: &str) -> bool {
-    match &server.config.registration {
+pub(super) fn is_registration_token(services: &Services, token: &str) -> bool {
+    match &services.config.registration {
         Registration::Token(valid) => Sha256::digest(valid) == Sha256::digest(token),
         Registration::Open | Registration::Closed => false,
     }

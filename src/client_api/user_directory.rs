@@ -23,15 +23,15 @@ const MAX_LIMIT: usize = 100;
 
 /// `POST /_matrix/client/v3/user_directory/search`: among those who share a room with the sender
 /// or are in a public room.
-async fn search(server: &Services, request: Incoming<Request>) -> Result<Response> {
+async fn search(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let own = &request.auth.user_id;
     let limit = usize::try_from(request.limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
     let mut results = Vec::new();
     let mut open = OpenRooms::default();
-    let mut search = server.users.search(&request.search_term);
+    let mut search = services.users.search(&request.search_term);
     while let Some(page) = search.next_page().await? {
         for (user_id, profile) in page {
-            if !is_visible(server, &mut open, own, &user_id).await? {
+            if !is_visible(services, &mut open, own, &user_id).await? {
                 continue;
             }
             if results.len() == limit {
@@ -51,19 +51,19 @@ async fn search(server: &Services, request: Incoming<Request>) -> Result<Respons
 type OpenRooms = HashMap<OwnedRoomId, bool>;
 
 async fn is_visible(
-    server: &Services,
+    services: &Services,
     open: &mut OpenRooms,
     own: &UserId,
     user_id: &UserId,
 ) -> Result<bool> {
     // Oneself is found as by others.
-    if user_id != own && server.rooms.shares_room(own, user_id).await? {
+    if user_id != own && services.rooms.shares_room(own, user_id).await? {
         return Ok(true);
     }
-    for room_id in server.rooms.joined_rooms(user_id).await? {
+    for room_id in services.rooms.joined_rooms(user_id).await? {
         let is_open = match open.get(&room_id) {
             Some(is_open) => *is_open,
-            None => is_open(server, &room_id).await?,
+            None => is_open(services, &room_id).await?,
         };
         open.insert(room_id, is_open);
         if is_open {
@@ -73,8 +73,8 @@ async fn is_visible(
     Ok(false)
 }
 
-async fn is_open(server: &Services, room_id: &RoomId) -> Result<bool> {
-    let room = server.rooms.room(room_id).await?;
+async fn is_open(services: &Services, room_id: &RoomId) -> Result<bool> {
+    let room = services.rooms.room(room_id).await?;
     let rules: Option<RoomJoinRulesEventContent> =
         room.state_content(&StateEventType::RoomJoinRules, "").await?;
     let is_public = rules.is_some_and(|rules| rules.join_rule == JoinRule::Public);

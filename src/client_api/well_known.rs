@@ -15,19 +15,19 @@ pub(super) fn routes(routes: &mut Routes) {
 
 /// `GET /.well-known/matrix/client`
 async fn get_client(
-    server: &Services,
+    services: &Services,
     _: Incoming<discover_homeserver::Request>,
 ) -> Result<discover_homeserver::Response> {
-    let homeserver = HomeserverInfo::new(server.config.base_url.clone());
+    let homeserver = HomeserverInfo::new(services.config.base_url.clone());
     Ok(discover_homeserver::Response::new(homeserver))
 }
 
 /// `GET /.well-known/matrix/support`
 async fn get_support(
-    server: &Services,
+    services: &Services,
     _: Incoming<discover_support::Request>,
 ) -> Result<discover_support::Response> {
-    let support = server.config.support.as_ref();
+    let support = services.config.support.as_ref();
     let support = support.ok_or_else(|| Error::not_found("There is nobody to turn to"))?;
     let mut response = discover_support::Response::with_contacts(support.contacts().to_vec());
     response.support_page = support.support_page().map(ToOwned::to_owned);

@@ -44,11 +44,11 @@ impl Asked {
     /// # Errors
     /// 400 `M_MISSING_PARAM` without a session, 404 `M_NOT_FOUND` for one that is not known, 404
     /// `M_UNRECOGNIZED` for a type that it has no need of.
-    fn read(server: &Services, request: &http::Request<Body>, args: &[String]) -> Result<Self> {
+    fn read(services: &Services, request: &http::Request<Body>, args: &[String]) -> Result<Self> {
         let query = request.uri().query().unwrap_or_default();
         let session = parameter(query.as_bytes(), "session")
             .ok_or_else(|| Error::missing_param("The query names no session"))?;
-        let stages = server.users.stages(&session).ok_or_else(|| {
+        let stages = services.users.stages(&session).ok_or_else(|| {
             Error::not_found("The session is not known or has ended. Begin again in your client.")
         })?;
         let stage = AuthType::from(args.first().map_or("", String::as_str));
@@ -119,27 +119,27 @@ impl Asked {
 
 /// `GET` of a page.
 async fn get_page(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<Response<Body>> {
-    Asked::read(server, &request, &args)?.page(None)
+    Asked::read(services, &request, &args)?.page(None)
 }
 
 /// `POST` of a page's form: completes the stage, or shows the page again.
 async fn complete(
-    server: &Services,
+    services: &Services,
     request: http::Request<Body>,
     args: Vec<String>,
 ) -> Result<Response<Body>> {
-    server.limits.take(Limit::Anonymous, None)?;
-    let mut asked = Asked::read(server, &request, &args)?;
+    services.limits.take(Limit::Anonymous, None)?;
+    let mut asked = Asked::read(services, &request, &args)?;
     let form = bodies::read(request.body()).await?;
     let Some(auth) = asked.auth(&form) else { return asked.page(None) };
     let stages = &asked.stages;
-    match uia::attempt(server, stages.purpose.user_id(), &stages.flows, &auth).await? {
+    match uia::attempt(services, stages.purpose.user_id(), &stages.flows, &auth).await? {
         Ok(()) => {
-            server.users.complete_stage(&asked.session, asked.stage.clone());
+            services.users.complete_stage(&asked.session, asked.stage.clone());
             asked.stages.completed.push(asked.stage.clone());
             asked.page(None)
         }
