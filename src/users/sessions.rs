@@ -8,7 +8,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use http::StatusCode;
 use ruma::{
-    DeviceId, OwnedDeviceId, OwnedUserId, UserId,
+    OwnedDeviceId, OwnedUserId, UserId,
     api::error::{ErrorKind, UnknownTokenErrorData},
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ use crate::{
 
 /// How long an access token lives whose client knows how to refresh it.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How many letters and digits a device's id has that the client leaves to this server.
+const DEVICE_ID_LENGTH: usize = 10;
 
 /// Who a request speaks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +182,8 @@ impl Users {
         guest: bool,
         new: NewDevice,
     ) -> Result<Login> {
-        let device_id = new.device_id.unwrap_or_else(DeviceId::new);
+        let device_id =
+            new.device_id.unwrap_or_else(|| platform::random_string(DEVICE_ID_LENGTH).into());
         lengths::id("The device's id", device_id.as_str())?;
         lengths::text("The device's name", new.display_name.as_deref())?;
         let device = self.device_record(user_id, &device_id).await?;
