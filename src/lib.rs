@@ -6,6 +6,8 @@
 //!
 //! Everything runs on one thread: handles are `Rc`, futures are not `Send`.
 
+// In the library alone: what suites share is `pub` for suites that use none of it.
+#![warn(unreachable_pub)]
 // Bad input gets an error of the specification; only tests may panic.
 #![cfg_attr(
     not(test),
@@ -58,6 +60,7 @@ pub mod sync;
 #[cfg(feature = "homeserver")]
 pub mod users;
 #[cfg(target_arch = "wasm32")]
+#[allow(unreachable_pub, reason = "wasm-bindgen exports only what is public")]
 mod web;
 
 #[cfg(feature = "homeserver")]

@@ -40,7 +40,7 @@ pub async fn argon2id(password: Secret, salt: &[u8], params: Params) -> Result<V
 ///
 /// # Errors
 /// When Argon2 refuses the salt or the length, or there is not the memory.
-pub fn compute(password: &[u8], salt: &[u8], params: Params) -> Result<Vec<u8>, String> {
+pub(crate) fn compute(password: &[u8], salt: &[u8], params: Params) -> Result<Vec<u8>, String> {
     let mut hash = vec![0; params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password, salt, &mut hash)

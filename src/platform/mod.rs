@@ -23,7 +23,7 @@ mod turns;
 mod wasm;
 
 #[cfg(all(feature = "homeserver", target_arch = "wasm32"))]
-pub use argon2id::compute as compute_argon2id;
+pub(crate) use argon2id::compute as compute_argon2id;
 #[cfg(feature = "homeserver")]
 pub use argon2id::{Secret, argon2id};
 pub use blob::{Blob, UnreadableBlob};

@@ -7,63 +7,63 @@ pub struct Headers(Vec<(String, String)>);
 /// The headers that mean something to streams and clients.
 pub(super) mod names {
     /// The id by which a message is stored only once. ADR-4
-    pub const MESSAGE_ID: &str = "Nats-Msg-Id";
+    pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
     /// The stream that must store the message.
-    pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+    pub(crate) const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
     /// The sequence number that the stream's last message must have.
-    pub const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+    pub(crate) const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
     /// The sequence number that the last message of the subject must have.
-    pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+    pub(crate) const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
     /// The subject that this is about, if not the message's own.
-    pub const EXPECTED_LAST_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
+    pub(crate) const EXPECTED_LAST_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
     /// The message id that the stream's last message must have.
-    pub const EXPECTED_LAST_ID: &str = "Nats-Expected-Last-Msg-Id";
+    pub(crate) const EXPECTED_LAST_ID: &str = "Nats-Expected-Last-Msg-Id";
     /// Which messages it takes the place of.
-    pub const ROLLUP: &str = "Nats-Rollup";
+    pub(crate) const ROLLUP: &str = "Nats-Rollup";
     /// How long the message is held. ADR-43
-    pub const TTL: &str = "Nats-TTL";
+    pub(crate) const TTL: &str = "Nats-TTL";
     /// Why the last message of a subject was removed. ADR-43
-    pub const MARKER_REASON: &str = "Nats-Marker-Reason";
+    pub(crate) const MARKER_REASON: &str = "Nats-Marker-Reason";
     /// What is added to a counter. ADR-49
-    pub const INCREMENT: &str = "Nats-Incr";
+    pub(crate) const INCREMENT: &str = "Nats-Incr";
     /// What a counter got from each source. ADR-49
-    pub const COUNTER_SOURCES: &str = "Nats-Counter-Sources";
+    pub(crate) const COUNTER_SOURCES: &str = "Nats-Counter-Sources";
     /// The atomic batch that the message is part of. ADR-50
-    pub const BATCH_ID: &str = "Nats-Batch-Id";
+    pub(crate) const BATCH_ID: &str = "Nats-Batch-Id";
     /// Its place there.
-    pub const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
+    pub(crate) const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
     /// Whether it is the last.
-    pub const BATCH_COMMIT: &str = "Nats-Batch-Commit";
+    pub(crate) const BATCH_COMMIT: &str = "Nats-Batch-Commit";
     /// When the message is published. ADR-51
-    pub const SCHEDULE: &str = "Nats-Schedule";
+    pub(crate) const SCHEDULE: &str = "Nats-Schedule";
     /// The time zone of that.
-    pub const SCHEDULE_ZONE: &str = "Nats-Schedule-Time-Zone";
+    pub(crate) const SCHEDULE_ZONE: &str = "Nats-Schedule-Time-Zone";
     /// How long the published message is held.
-    pub const SCHEDULE_TTL: &str = "Nats-Schedule-TTL";
+    pub(crate) const SCHEDULE_TTL: &str = "Nats-Schedule-TTL";
     /// Which messages that one takes the place of.
-    pub const SCHEDULE_ROLLUP: &str = "Nats-Schedule-Rollup";
+    pub(crate) const SCHEDULE_ROLLUP: &str = "Nats-Schedule-Rollup";
     /// The subject that it is published to.
-    pub const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
+    pub(crate) const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
     /// The subject whose last message is published there.
-    pub const SCHEDULE_SOURCE: &str = "Nats-Schedule-Source";
+    pub(crate) const SCHEDULE_SOURCE: &str = "Nats-Schedule-Source";
     /// The schedule that a message was published by.
-    pub const SCHEDULER: &str = "Nats-Scheduler";
+    pub(crate) const SCHEDULER: &str = "Nats-Scheduler";
     /// When the schedule is due next; `purge` when it is over.
-    pub const SCHEDULE_NEXT: &str = "Nats-Schedule-Next";
+    pub(crate) const SCHEDULE_NEXT: &str = "Nats-Schedule-Next";
     /// The origin of a sourced message.
-    pub const STREAM_SOURCE: &str = "Nats-Stream-Source";
+    pub(crate) const STREAM_SOURCE: &str = "Nats-Stream-Source";
     /// The stream of a message that was got directly or republished.
-    pub const STREAM: &str = "Nats-Stream";
+    pub(crate) const STREAM: &str = "Nats-Stream";
     /// Its subject.
-    pub const SUBJECT: &str = "Nats-Subject";
+    pub(crate) const SUBJECT: &str = "Nats-Subject";
     /// Its sequence number.
-    pub const SEQUENCE: &str = "Nats-Sequence";
+    pub(crate) const SEQUENCE: &str = "Nats-Sequence";
     /// When it was stored.
-    pub const TIME_STAMP: &str = "Nats-Time-Stamp";
+    pub(crate) const TIME_STAMP: &str = "Nats-Time-Stamp";
     /// The sequence number of the one before it.
-    pub const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
+    pub(crate) const LAST_SEQUENCE: &str = "Nats-Last-Sequence";
     /// The size of its payload, where that was left out.
-    pub const MESSAGE_SIZE: &str = "Nats-Msg-Size";
+    pub(crate) const MESSAGE_SIZE: &str = "Nats-Msg-Size";
 }
 
 const VERSION: &str = "NATS/1.0\r\n";

@@ -10,7 +10,7 @@ use serde::{Serialize, ser::SerializeMap};
 use serde_json::value::RawValue;
 
 /// An event in the client's form.
-pub type Json = Box<RawValue>;
+pub(super) type Json = Box<RawValue>;
 
 /// A list under the name `events`.
 #[derive(Debug, Default, Serialize)]

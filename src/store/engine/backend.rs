@@ -11,11 +11,11 @@ use futures::future::LocalBoxFuture;
 use crate::store::{Blob, Durability, Error, Result};
 
 /// What every operation of a backend returns.
-pub type Operation<'a, T> = LocalBoxFuture<'a, Result<T>>;
+pub(crate) type Operation<'a, T> = LocalBoxFuture<'a, Result<T>>;
 
 /// A space of records, each with a key of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Space {
+pub(crate) enum Space {
     /// Facts about the database itself.
     Meta,
     /// One of the two journals.
@@ -28,12 +28,12 @@ pub enum Space {
 
 impl Space {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Meta, Self::JournalA, Self::JournalB, Self::Leaves];
+    pub(crate) const ALL: [Self; 4] = [Self::Meta, Self::JournalA, Self::JournalB, Self::Leaves];
     /// Those whose records are all read at start.
-    pub const READ_AT_START: [Self; 3] = [Self::Meta, Self::JournalA, Self::JournalB];
+    pub(crate) const READ_AT_START: [Self; 3] = [Self::Meta, Self::JournalA, Self::JournalB];
 
     /// The name under which it is kept.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",
             Self::JournalA => "journal_a",
@@ -45,11 +45,11 @@ impl Space {
 
 /// The key, in every space, of the record that tells which opening of the database owns it.
 /// It sorts before every other key.
-pub const OWNER_KEY: &[u8] = &[0];
+pub(crate) const OWNER_KEY: &[u8] = &[0];
 
 /// One change of one transaction.
 #[derive(Clone, Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// Writes a record.
     Put(Space, Bytes, Bytes),
     /// Removes a record, if it is there.
@@ -60,7 +60,7 @@ pub enum Change {
 
 impl Change {
     /// The space that is changed.
-    pub fn space(&self) -> Space {
+    pub(crate) fn space(&self) -> Space {
         match self {
             Self::Put(space, ..) | Self::Delete(space, _) | Self::DeleteThrough(space, _) => *space,
         }
@@ -69,7 +69,7 @@ impl Change {
 
 /// When a transaction finds out that another opening has taken the database over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
+pub(crate) enum Check {
     /// Before anything is written.
     Before,
     /// At the latest when it completes: quicker, for records that the new owner ignores.
@@ -80,7 +80,7 @@ pub enum Check {
 
 /// Changes that are written together or not at all.
 #[derive(Clone, Debug)]
-pub struct Transaction {
+pub(crate) struct Transaction {
     /// What is changed; not empty.
     pub changes: Vec<Change>,
     /// Whether it is on the disk when the transaction completes.
@@ -93,27 +93,27 @@ pub struct Transaction {
 
 /// The records of the spaces that are read at start: all but the leaves.
 #[derive(Debug, Default)]
-pub struct Records(pub BTreeMap<Space, Vec<(Bytes, Bytes)>>);
+pub(crate) struct Records(pub BTreeMap<Space, Vec<(Bytes, Bytes)>>);
 
 impl Records {
     /// The records of a space in key order, without the owner's.
-    pub fn of(&self, space: Space) -> impl Iterator<Item = &(Bytes, Bytes)> {
+    pub(crate) fn of(&self, space: Space) -> impl Iterator<Item = &(Bytes, Bytes)> {
         self.0.get(&space).into_iter().flatten().filter(|(key, _)| key != OWNER_KEY)
     }
 
     /// One record.
-    pub fn get(&self, space: Space, key: &[u8]) -> Option<&Bytes> {
+    pub(crate) fn get(&self, space: Space, key: &[u8]) -> Option<&Bytes> {
         let records = self.0.get(&space)?;
         records.iter().find(|(found, _)| found == key).map(|(_, value)| value)
     }
 }
 
 /// Decides, from what the database holds, what the new owner writes first.
-pub type Claim<'a> = Box<dyn FnOnce(Records) -> Result<Vec<Change>> + 'a>;
+pub(crate) type Claim<'a> = Box<dyn FnOnce(Records) -> Result<Vec<Change>> + 'a>;
 
 /// Where a run of leaves is looked for, within one table.
 #[derive(Clone, Copy, Debug)]
-pub struct LeafQuery<'a> {
+pub(crate) struct LeafQuery<'a> {
     /// The first byte of every key of the table.
     pub table: u8,
     /// Forward: the run begins with the last record at or before this key. Backward: it ends with
@@ -127,7 +127,7 @@ pub struct LeafQuery<'a> {
 
 impl LeafQuery<'_> {
     /// Whether a record of this key may be the one that the run begins or ends with.
-    pub fn covers(&self, key: &[u8]) -> bool {
+    pub(crate) fn covers(&self, key: &[u8]) -> bool {
         match key.cmp(self.key) {
             Ordering::Less => true,
             Ordering::Equal => !self.backward,
@@ -138,7 +138,7 @@ impl LeafQuery<'_> {
 
 /// Consecutive records of the leaves.
 #[derive(Debug, Default)]
-pub struct LeafRun {
+pub(crate) struct LeafRun {
     /// The records, in key order; none when no record of the table covers the key.
     pub records: Vec<(Bytes, Bytes)>,
     /// The key of the record of the table that follows the last of them or, when there is none,
@@ -148,7 +148,7 @@ pub struct LeafRun {
 
 /// How much room there is, as far as the backend knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub(crate) struct Room {
     /// Bytes in use.
     pub usage: Option<u64>,
     /// Bytes that may be used.
@@ -156,7 +156,7 @@ pub struct Room {
 }
 
 /// A place for records.
-pub trait Backend {
+pub(crate) trait Backend {
     /// Takes the database over in one strict transaction: reads all records but the leaves, writes
     /// what `claim` decides. When that fails, nothing is written.
     fn claim<'a>(&'a self, claim: Claim<'a>) -> Operation<'a, ()>;

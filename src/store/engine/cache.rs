@@ -13,7 +13,7 @@ use super::leaf::Leaf;
 
 /// A cache of leaves by where they begin. Which leaf to give up is found as a clock's hand goes
 /// round: the first one that was not used since the hand passed it last.
-pub struct Cache {
+pub(super) struct Cache {
     leaves: BTreeMap<Bytes, Entry>,
     ring: VecDeque<Bytes>,
     bytes: usize,
@@ -27,31 +27,31 @@ struct Entry {
 
 impl Cache {
     /// A cache of at most `capacity` bytes.
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self { leaves: BTreeMap::new(), ring: VecDeque::new(), bytes: 0, capacity }
     }
 
     /// The leaf whose stretch has `key` in it.
-    pub fn at(&self, key: &[u8]) -> Option<Rc<Leaf>> {
+    pub(super) fn at(&self, key: &[u8]) -> Option<Rc<Leaf>> {
         let upto = (Bound::Unbounded, Bound::Included(key));
         let (_, entry) = self.leaves.range::<[u8], _>(upto).next_back()?;
         (key < entry.leaf.end).then(|| entry.take())
     }
 
     /// The leaf whose stretch has the keys just before `key` in it.
-    pub fn before(&self, key: &[u8]) -> Option<Rc<Leaf>> {
+    pub(super) fn before(&self, key: &[u8]) -> Option<Rc<Leaf>> {
         let upto = (Bound::Unbounded, Bound::Excluded(key));
         let (_, entry) = self.leaves.range::<[u8], _>(upto).next_back()?;
         (key <= entry.leaf.end).then(|| entry.take())
     }
 
     /// Whether the leaf that begins at `start` is here.
-    pub fn contains(&self, start: &[u8]) -> bool {
+    pub(super) fn contains(&self, start: &[u8]) -> bool {
         self.leaves.contains_key(start)
     }
 
     /// Keeps a leaf, in place of one that begins at the same key.
-    pub fn insert(&mut self, leaf: Rc<Leaf>) {
+    pub(super) fn insert(&mut self, leaf: Rc<Leaf>) {
         let start = leaf.start.clone();
         self.bytes += leaf.memory();
         match self.leaves.insert(start.clone(), Entry { leaf, used: Cell::new(false) }) {
@@ -70,7 +70,7 @@ impl Cache {
     }
 
     /// Forgets the leaf that begins at `start`.
-    pub fn remove(&mut self, start: &[u8]) {
+    pub(super) fn remove(&mut self, start: &[u8]) {
         if self.leaves.contains_key(start) {
             self.remove_entry(start);
             self.ring.retain(|other| other != start);
@@ -78,12 +78,12 @@ impl Cache {
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::new(self.capacity);
     }
 
     /// How many bytes it holds.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 

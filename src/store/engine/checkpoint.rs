@@ -44,7 +44,7 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Works off the active journal if it is long enough.
-    pub fn checkpoint_if_due(self: &Rc<Self>) {
+    pub(crate) fn checkpoint_if_due(self: &Rc<Self>) {
         let overlays = self.overlays.borrow();
         let active = &overlays.active;
         let due = active.bytes() >= self.options.journal_bytes
@@ -57,7 +57,7 @@ impl Engine {
 
     /// Works off the active journal, even if it is not so long, once nothing was committed for a
     /// while.
-    pub fn checkpoint_when_idle(self: &Rc<Self>) {
+    pub(crate) fn checkpoint_when_idle(self: &Rc<Self>) {
         if self.idling.replace(true) {
             return;
         }
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Works off what the journals hold, if that is much, so that the next start has little to read.
     /// Gives up when a checkpoint fails.
-    pub async fn work_off_journals(self: &Rc<Self>) {
+    pub(crate) async fn work_off_journals(self: &Rc<Self>) {
         let mut frozen_here = false;
         while self.check_working().is_ok() && self.checkpoint_failure.borrow().is_none() {
             let (frozen, records) = {
@@ -124,7 +124,7 @@ impl Engine {
     }
 
     /// Begins to work off the frozen journal.
-    pub fn start_checkpoint(self: &Rc<Self>) {
+    pub(crate) fn start_checkpoint(self: &Rc<Self>) {
         platform::spawn(self.clone().checkpoint());
     }
 
@@ -133,7 +133,7 @@ impl Engine {
     ///
     /// # Errors
     /// Why the checkpoint does not.
-    pub async fn wait_for_checkpoint(&self) -> Result<()> {
+    pub(crate) async fn wait_for_checkpoint(&self) -> Result<()> {
         let most = MOST_JOURNALS * self.options.journal_bytes;
         while self.overlays.borrow().active.bytes() >= most
             && self.overlays.borrow().frozen.is_some()

@@ -16,7 +16,7 @@ const COMPRESSED: u8 = 0x80;
 const COMPRESS_FROM: usize = 64;
 
 /// The stored form of some content.
-pub fn seal(format: u8, content: &[u8]) -> Bytes {
+pub(super) fn seal(format: u8, content: &[u8]) -> Bytes {
     if content.len() >= COMPRESS_FROM {
         let compressed = block::compress_prepend_size(content);
         if compressed.len() < content.len() {
@@ -35,7 +35,7 @@ fn record(format: u8, content: &[u8]) -> Bytes {
 }
 
 /// The format that a stored record says it has.
-pub fn format(record: &[u8]) -> Option<u8> {
+pub(super) fn format(record: &[u8]) -> Option<u8> {
     record.first().map(|format| format & !COMPRESSED)
 }
 
@@ -43,7 +43,7 @@ pub fn format(record: &[u8]) -> Option<u8> {
 ///
 /// # Errors
 /// When it has another one, or is damaged.
-pub fn open(format: u8, record: &Bytes) -> Result<Bytes> {
+pub(super) fn open(format: u8, record: &Bytes) -> Result<Bytes> {
     let (header, content) = record.split_first_chunk::<HEADER>().ok_or_else(ends_early)?;
     if header[0] & !COMPRESSED != format {
         return Err(Error::Corrupt(format!("it has the unknown format {}", header[0])));
@@ -59,18 +59,18 @@ pub fn open(format: u8, record: &Bytes) -> Result<Bytes> {
 }
 
 /// The content of a record in the making.
-pub struct Writer {
+pub(super) struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
     /// Begins; `capacity` is a guess of the size.
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self { out: Vec::with_capacity(capacity) }
     }
 
     /// Appends a number in as few bytes as it needs: seven bits a byte, the lowest first.
-    pub fn number(&mut self, mut number: u64) {
+    pub(super) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.out.push(number as u8 | 0x80);
             number >>= 7;
@@ -79,14 +79,14 @@ impl Writer {
     }
 
     /// Appends bytes; tells where in the content they are.
-    pub fn bytes(&mut self, bytes: &[u8]) -> Range<usize> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.out.len();
         self.out.extend_from_slice(bytes);
         start..self.out.len()
     }
 
     /// The content.
-    pub fn finish(self) -> Bytes {
+    pub(super) fn finish(self) -> Bytes {
         self.out.into()
     }
 }
@@ -99,7 +99,7 @@ fn checksum(format: u8, content: &[u8]) -> u32 {
 }
 
 /// Reads the content of a record.
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     content: &'a [u8],
     at: usize,
 }
@@ -110,12 +110,12 @@ fn ends_early() -> Error {
 
 impl<'a> Reader<'a> {
     /// Begins to read.
-    pub fn new(content: &'a [u8]) -> Self {
+    pub(super) fn new(content: &'a [u8]) -> Self {
         Self { content, at: 0 }
     }
 
     /// The next number.
-    pub fn number(&mut self) -> Result<u64> {
+    pub(super) fn number(&mut self) -> Result<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = *self.content.get(self.at).ok_or_else(ends_early)?;
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next number of eight bytes, the highest first.
-    pub fn fixed(&mut self) -> Result<u64> {
+    pub(super) fn fixed(&mut self) -> Result<u64> {
         let rest = self.content.get(self.at..).unwrap_or_default();
         let bytes = rest.first_chunk().ok_or_else(ends_early)?;
         self.at += bytes.len();
@@ -137,13 +137,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The next number, a length or count.
-    pub fn length(&mut self) -> Result<usize> {
+    pub(super) fn length(&mut self) -> Result<usize> {
         usize::try_from(self.number()?)
             .map_err(|_| Error::Corrupt("a length is too large".to_owned()))
     }
 
     /// Where the next `length` bytes are.
-    pub fn range(&mut self, length: usize) -> Result<Range<usize>> {
+    pub(super) fn range(&mut self, length: usize) -> Result<Range<usize>> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.content.len());
         let range = self.at..end.ok_or_else(ends_early)?;
         self.at = range.end;
@@ -151,18 +151,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `length` bytes.
-    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
+    pub(super) fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         let range = self.range(length)?;
         Ok(&self.content[range])
     }
 
     /// Where everything is that was not read yet.
-    pub fn rest(self) -> Range<usize> {
+    pub(super) fn rest(self) -> Range<usize> {
         self.at..self.content.len()
     }
 
     /// Makes sure that everything was read.
-    pub fn end(self) -> Result<()> {
+    pub(super) fn end(self) -> Result<()> {
         if self.at == self.content.len() {
             return Ok(());
         }

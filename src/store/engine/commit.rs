@@ -58,7 +58,7 @@ impl Future for Commit {
 }
 
 /// A batch that waits for its transaction.
-pub struct Submitted {
+pub(super) struct Submitted {
     /// Counted from the opening of the store.
     number: u64,
     batch: Batch,
@@ -70,7 +70,7 @@ pub struct Submitted {
 
 impl Engine {
     /// Puts a batch in the queue.
-    pub fn submit(self: &Rc<Self>, mut batch: Batch) -> Commit {
+    pub(crate) fn submit(self: &Rc<Self>, mut batch: Batch) -> Commit {
         if let Err(cause) = self.check_accepting() {
             return Commit { state: State::Refused(cause) };
         }
@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Puts rows of the frozen journal into the active one, where it has nothing newer.
-    pub fn carry(self: &Rc<Self>, writes: Vec<Write>) -> Commit {
+    pub(crate) fn carry(self: &Rc<Self>, writes: Vec<Write>) -> Commit {
         let (outcome, receiver) = oneshot::channel();
         let mut batch = Batch::new();
         batch.writes = writes;
@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// Whether nothing waits for a transaction but what the checkpoint carries over.
-    pub fn only_carries(&self) -> bool {
+    pub(crate) fn only_carries(&self) -> bool {
         self.queue.borrow().front().is_none_or(|submitted| submitted.carried)
     }
 
@@ -257,7 +257,7 @@ impl Engine {
     }
 
     /// Notes which record is the newest, if that was not done with it and there is room.
-    pub async fn write_head(&self) -> Result<()> {
+    pub(crate) async fn write_head(&self) -> Result<()> {
         let newest = self.overlays.borrow().active.sequence();
         if newest <= self.head.get() || self.shortage.is_full() {
             return Ok(());

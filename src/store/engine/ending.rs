@@ -6,25 +6,25 @@ use crate::{platform::Notify, store::Error};
 
 /// Why something has ended, once it has. The first reason stays.
 #[derive(Default)]
-pub struct Ending {
+pub(crate) struct Ending {
     reason: RefCell<Option<Error>>,
     reached: Notify,
 }
 
 impl Ending {
     /// It ends, for this reason unless there is one already.
-    pub fn reach(&self, reason: Error) {
+    pub(crate) fn reach(&self, reason: Error) {
         self.reason.borrow_mut().get_or_insert(reason);
         self.reached.notify();
     }
 
     /// The reason, if it has ended.
-    pub fn reason(&self) -> Option<Error> {
+    pub(crate) fn reason(&self) -> Option<Error> {
         self.reason.borrow().clone()
     }
 
     /// Waits for the end, and gives its reason.
-    pub async fn wait(&self) -> Error {
+    pub(crate) async fn wait(&self) -> Error {
         loop {
             if let Some(reason) = self.reason() {
                 return reason;

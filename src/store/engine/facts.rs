@@ -54,14 +54,14 @@ impl Fact {
 
 /// The opening that owns the database.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Owner(Fact);
+pub(crate) struct Owner(Fact);
 
 impl Owner {
     /// The newest owner so far; none of a new database.
     ///
     /// # Errors
     /// When the record in one of the spaces is damaged or missing.
-    pub fn find(records: &Records) -> Result<Option<Self>> {
+    pub(crate) fn find(records: &Records) -> Result<Option<Self>> {
         let about = |cause| Error::Corrupt(format!("the owner's number: {cause}"));
         let read = |space| {
             let record = records.get(space, OWNER_KEY);
@@ -87,26 +87,26 @@ impl Owner {
     ///
     /// # Errors
     /// When it can't be this number, because none follows it.
-    pub fn next(newest: Option<&Self>) -> Result<u32> {
+    pub(crate) fn next(newest: Option<&Self>) -> Result<u32> {
         let number = newest.map_or(0, |owner| owner.0.number);
         let next = u32::try_from(number).ok().and_then(|number| number.checked_add(1));
         next.ok_or_else(|| Error::Corrupt("the owner's number is too large".to_owned()))
     }
 
     /// Whether it is this one.
-    pub fn is(&self, number: u32) -> bool {
+    pub(crate) fn is(&self, number: u32) -> bool {
         self.0.number == u64::from(number)
     }
 
     /// The record, in each space, of the owner of this number.
-    pub fn record(number: u32) -> Bytes {
+    pub(crate) fn record(number: u32) -> Bytes {
         Fact::seal(OWNER_KEY, number.into(), &[])
     }
 }
 
 /// How far the leaves are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Floor {
+pub(crate) struct Floor {
     /// The sequence number of the last journal record that they hold.
     pub sequence: u64,
     /// The tables that have a leaf at their very beginning.
@@ -118,7 +118,7 @@ impl Floor {
     ///
     /// # Errors
     /// When its record is damaged or missing.
-    pub fn find(records: &Records, owner: Option<&Owner>) -> Result<Self> {
+    pub(crate) fn find(records: &Records, owner: Option<&Owner>) -> Result<Self> {
         let sealed = owner.is_some_and(|owner| !owner.0.bare);
         let about = |cause| Error::Corrupt(format!("the floor of the journals: {cause}"));
         match records.get(Space::Meta, FLOOR_KEY) {
@@ -134,7 +134,7 @@ impl Floor {
     }
 
     /// Its key and its record.
-    pub fn record(&self) -> (Bytes, Bytes) {
+    pub(crate) fn record(&self) -> (Bytes, Bytes) {
         let tables: Vec<u8> = self.tables.iter().copied().collect();
         (Bytes::from_static(FLOOR_KEY), Fact::seal(FLOOR_KEY, self.sequence, &tables))
     }

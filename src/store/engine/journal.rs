@@ -14,13 +14,13 @@ use crate::store::{Error, Result, batch::Write};
 const FORMAT: u8 = 1;
 
 /// The journal that is not `journal`.
-pub fn other(journal: Space) -> Space {
+pub(crate) fn other(journal: Space) -> Space {
     if journal == Space::JournalA { Space::JournalB } else { Space::JournalA }
 }
 
 /// The place of a record in the order of all records, and the opening that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecordId {
+pub(crate) struct RecordId {
     /// The opening of the database; each has a higher number than those before it.
     pub owner: u32,
     /// One more than the record before it, whoever wrote that.
@@ -29,7 +29,7 @@ pub struct RecordId {
 
 impl RecordId {
     /// The key of the record.
-    pub fn key(self) -> Bytes {
+    pub(crate) fn key(self) -> Bytes {
         let mut key = Vec::with_capacity(12);
         key.extend(self.owner.to_be_bytes());
         key.extend(self.sequence.to_be_bytes());
@@ -37,7 +37,7 @@ impl RecordId {
     }
 
     /// The record that has this key.
-    pub fn read(key: &[u8]) -> Option<Self> {
+    pub(crate) fn read(key: &[u8]) -> Option<Self> {
         let (owner, sequence) = key.split_first_chunk::<4>()?;
         Some(Self {
             owner: u32::from_be_bytes(*owner),
@@ -49,21 +49,21 @@ impl RecordId {
 /// Which record was the newest one of an opening when this was written. Every other record that is
 /// missing leaves a gap in the sequence; the newest is missed by its head alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head(pub RecordId);
+pub(crate) struct Head(pub RecordId);
 
 impl Head {
     /// Whether a head is what this key belongs to, and no record.
-    pub fn has_key(id: RecordId) -> bool {
+    pub(crate) fn has_key(id: RecordId) -> bool {
         id.sequence == u64::MAX
     }
 
     /// The key of the opening's head, which sorts after those of its records.
-    pub fn key(self) -> Bytes {
+    pub(crate) fn key(self) -> Bytes {
         RecordId { sequence: u64::MAX, ..self.0 }.key()
     }
 
     /// Its stored form.
-    pub fn sealed(self) -> Bytes {
+    pub(crate) fn sealed(self) -> Bytes {
         let mut writer = Writer::new(16);
         writer.number(u64::from(self.0.owner));
         writer.number(self.0.sequence);
@@ -74,7 +74,7 @@ impl Head {
     ///
     /// # Errors
     /// When it is damaged.
-    pub fn read(owner: u32, stored: &Bytes) -> Result<Self> {
+    pub(crate) fn read(owner: u32, stored: &Bytes) -> Result<Self> {
         let content = codec::open(FORMAT, stored)?;
         let mut reader = Reader::new(&content);
         if reader.number()? != u64::from(owner) {
@@ -88,14 +88,14 @@ impl Head {
 
 /// A record: its content, and where its rows are in it.
 #[derive(Debug)]
-pub struct Record {
+pub(crate) struct Record {
     content: Bytes,
     rows: Vec<(Range<usize>, Option<Range<usize>>)>,
 }
 
 impl Record {
     /// Packs writes: for each its full key and its value, or none to delete.
-    pub fn pack<'a>(id: RecordId, writes: impl Iterator<Item = &'a Write> + Clone) -> Self {
+    pub(crate) fn pack<'a>(id: RecordId, writes: impl Iterator<Item = &'a Write> + Clone) -> Self {
         let size = |write: &Write| {
             write.key.len() + write.value.as_ref().map_or(0, |value| value.len()) + 12
         };
@@ -123,7 +123,7 @@ impl Record {
     }
 
     /// Reads a stored record, which must be the one of this id.
-    pub fn read(id: RecordId, stored: &Bytes) -> Result<Self> {
+    pub(crate) fn read(id: RecordId, stored: &Bytes) -> Result<Self> {
         let content = codec::open(FORMAT, stored)?;
         let mut reader = Reader::new(&content);
         if reader.number()? != u64::from(id.owner) || reader.number()? != id.sequence {
@@ -145,17 +145,17 @@ impl Record {
     }
 
     /// Its stored form.
-    pub fn sealed(&self) -> Bytes {
+    pub(crate) fn sealed(&self) -> Bytes {
         codec::seal(FORMAT, &self.content)
     }
 
     /// How many bytes its content has, which its rows share.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.content.len()
     }
 
     /// Its rows, sharing its memory: full key, and value or none when deleted.
-    pub fn rows(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
         self.rows.iter().map(|(key, value)| {
             (self.content.slice(key.clone()), value.clone().map(|value| self.content.slice(value)))
         })

@@ -20,7 +20,7 @@ const FORMAT: u8 = 2;
 
 /// A leaf in memory, ready for binary search.
 #[derive(Debug)]
-pub struct Leaf {
+pub(super) struct Leaf {
     /// The first key of its stretch.
     pub start: Bytes,
     /// The first key after its stretch.
@@ -43,12 +43,12 @@ struct Row {
 
 impl Leaf {
     /// A stretch that has no record and needs none.
-    pub fn gap(start: Bytes, end: Bytes) -> Self {
+    pub(super) fn gap(start: Bytes, end: Bytes) -> Self {
         Self::without_rows(start, end, None)
     }
 
     /// A stretch that should have a record and has none.
-    pub fn missing(start: Bytes, end: Bytes) -> Self {
+    pub(super) fn missing(start: Bytes, end: Bytes) -> Self {
         let damage = Error::Corrupt(format!("{} is missing", name(&start)));
         Self::without_rows(start, end, Some(damage))
     }
@@ -67,7 +67,7 @@ impl Leaf {
 
     /// Takes in the record of a leaf that ends at `limit`, where the next one of the table begins,
     /// or before it, where a leaf is missing.
-    pub fn read(start: Bytes, limit: Bytes, record: &Bytes) -> Self {
+    pub(super) fn read(start: Bytes, limit: Bytes, record: &Bytes) -> Self {
         match Self::unpack(start.clone(), limit.clone(), record) {
             Ok(leaf) => leaf,
             Err(cause) => {
@@ -105,7 +105,7 @@ impl Leaf {
     ///
     /// # Errors
     /// When the leaf is damaged.
-    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.check()?;
         let found = self.rows.binary_search_by(|row| self.keys[row.key.clone()].cmp(key));
         Ok(found.ok().map(|row| self.content.slice(self.rows[row].value.clone())))
@@ -115,7 +115,7 @@ impl Leaf {
     ///
     /// # Errors
     /// When the leaf is damaged.
-    pub fn range(
+    pub(super) fn range(
         &self,
         range: Range<&[u8]>,
     ) -> Result<impl DoubleEndedIterator<Item = (Bytes, Bytes)> + use<'_>> {
@@ -133,17 +133,17 @@ impl Leaf {
     }
 
     /// How many rows it has.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.rows.len()
     }
 
     /// The size of its content.
-    pub fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.content.len()
     }
 
     /// Roughly what it takes in memory.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.content.len()
             + self.keys.len()
             + self.start.len()
@@ -174,7 +174,7 @@ fn unpack_rows(reader: &mut Reader<'_>, size: usize) -> Result<(Vec<u8>, Vec<Row
 }
 
 /// Packs rows into the record of the leaf from `start` to `end`.
-pub fn pack(start: &[u8], end: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
+pub(super) fn pack(start: &[u8], end: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
     let size: usize = rows.iter().map(row_size).sum();
     let mut writer = Writer::new(size + start.len() + end.len() + 8);
     for bound in [start, end] {
@@ -196,12 +196,12 @@ pub fn pack(start: &[u8], end: &[u8], rows: &[(Bytes, Bytes)]) -> Bytes {
 }
 
 /// How many bytes `a` and `b` have in common at their beginning.
-pub fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// At most what a row takes in a packed leaf, but for huge lengths.
-pub fn row_size((key, value): &(Bytes, Bytes)) -> usize {
+pub(super) fn row_size((key, value): &(Bytes, Bytes)) -> usize {
     key.len() + value.len() + 6
 }
 

@@ -16,10 +16,10 @@ use super::{
 use crate::store::Result;
 
 /// Leaves, and those that take their place.
-pub type Replaced = (Vec<Rc<Leaf>>, Vec<Leaf>);
+pub(super) type Replaced = (Vec<Rc<Leaf>>, Vec<Leaf>);
 
 /// The leaves of all tables.
-pub struct Leaves {
+pub(super) struct Leaves {
     backend: Rc<dyn Backend>,
     cache: RefCell<Cache>,
     /// Grows whenever leaves begin or end to be written, so that what was read meanwhile is not
@@ -32,7 +32,7 @@ pub struct Leaves {
 impl Leaves {
     /// The leaves in `backend`, of these tables and others that begin without a leaf, with a cache
     /// of so many bytes.
-    pub fn new(backend: Rc<dyn Backend>, tables: BTreeSet<u8>, cache_bytes: usize) -> Self {
+    pub(super) fn new(backend: Rc<dyn Backend>, tables: BTreeSet<u8>, cache_bytes: usize) -> Self {
         Self {
             backend,
             cache: RefCell::new(Cache::new(cache_bytes)),
@@ -42,12 +42,12 @@ impl Leaves {
     }
 
     /// The tables that have a leaf at their very beginning.
-    pub fn tables(&self) -> BTreeSet<u8> {
+    pub(super) fn tables(&self) -> BTreeSet<u8> {
         self.tables.borrow().clone()
     }
 
     /// The leaf whose stretch has `key` in it.
-    pub async fn at(&self, key: &[u8]) -> Result<Rc<Leaf>> {
+    pub(super) async fn at(&self, key: &[u8]) -> Result<Rc<Leaf>> {
         let mut run = self.run_from(key, 0).await?;
         // A run is never empty: it begins with the stretch of the key.
         Ok(run.swap_remove(0))
@@ -55,7 +55,7 @@ impl Leaves {
 
     /// Leaves that follow each other, in key order; the first has `key` in its stretch. There are
     /// at least one and at most `more` others.
-    pub async fn run_from(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+    pub(super) async fn run_from(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
         if let Some(leaf) = self.cache.borrow().at(key) {
             return Ok(vec![leaf]);
         }
@@ -64,7 +64,12 @@ impl Leaves {
 
     /// Leaves that follow each other, in key order; the last has in its stretch the keys just
     /// before `key`, which is in `table` or its end. At least one and at most `more` others.
-    pub async fn run_before(&self, table: u8, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+    pub(super) async fn run_before(
+        &self,
+        table: u8,
+        key: &[u8],
+        more: usize,
+    ) -> Result<Vec<Rc<Leaf>>> {
         if let Some(leaf) = self.cache.borrow().before(key) {
             return Ok(vec![leaf]);
         }
@@ -72,7 +77,7 @@ impl Leaves {
     }
 
     /// As [`Leaves::run_from`], but leaves the cache to those who read for others.
-    pub async fn run_to_merge(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
+    pub(super) async fn run_to_merge(&self, key: &[u8], more: usize) -> Result<Vec<Rc<Leaf>>> {
         if more == 0
             && let Some(leaf) = self.cache.borrow().at(key)
         {
@@ -93,18 +98,18 @@ impl Leaves {
     }
 
     /// Everything is to be read anew.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.version.set(self.version.get() + 1);
         self.cache.borrow_mut().clear();
     }
 
     /// Leaves are about to be written.
-    pub fn writing(&self) {
+    pub(super) fn writing(&self) {
         self.version.set(self.version.get() + 1);
     }
 
     /// Leaves were written, unless that failed. What was in the cache stays there in its new form.
-    pub fn written(&self, replaced: Vec<Replaced>, success: bool) {
+    pub(super) fn written(&self, replaced: Vec<Replaced>, success: bool) {
         self.version.set(self.version.get() + 1);
         let mut cache = self.cache.borrow_mut();
         for (old, new) in replaced {
@@ -124,7 +129,7 @@ impl Leaves {
     }
 
     /// How many bytes the cache holds.
-    pub fn cached_bytes(&self) -> usize {
+    pub(super) fn cached_bytes(&self) -> usize {
         self.cache.borrow().bytes()
     }
 

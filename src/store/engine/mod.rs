@@ -6,14 +6,14 @@
 //!
 //! All tables share one order of full keys: the number of the table, then the key in it.
 
-pub mod backend;
+pub(super) mod backend;
 mod cache;
 mod checkpoint;
 mod codec;
 mod commit;
-pub mod ending;
-pub mod facts;
-pub mod journal;
+pub(super) mod ending;
+pub(super) mod facts;
+pub(super) mod journal;
 mod leaf;
 mod leaves;
 mod overlay;
@@ -50,7 +50,7 @@ use crate::platform::{self, Notify};
 const PACKING_UP: Duration = Duration::from_secs(5);
 
 /// The engine over one backend.
-pub struct Engine {
+pub(super) struct Engine {
     backend: Rc<dyn Backend>,
     options: Options,
     /// The number of this opening of the database.
@@ -100,7 +100,7 @@ impl Engine {
     ///
     /// # Errors
     /// When its journals can't be read; then nothing was changed.
-    pub async fn open(backend: Rc<dyn Backend>, options: Options) -> Result<Rc<Self>> {
+    pub(super) async fn open(backend: Rc<dyn Backend>, options: Options) -> Result<Rc<Self>> {
         let mut recovered = None;
         let claim = backend.claim(Box::new(|records| {
             let (state, changes) = recovery::recover(&records)?;
@@ -156,7 +156,7 @@ impl Engine {
     }
 
     /// The value of a full key.
-    pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+    pub(super) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.check_open()?;
         if let Some(row) = self.overlays.borrow().get(key) {
             return Ok(row.clone());
@@ -165,23 +165,23 @@ impl Engine {
     }
 
     /// A large value.
-    pub async fn blob(&self, id: &str) -> Result<Option<Blob>> {
+    pub(super) async fn blob(&self, id: &str) -> Result<Option<Blob>> {
         self.check_open()?;
         self.backend.blob(id).await
     }
 
     /// Whether there is no room for what is to be kept, and who is told when that changes.
-    pub fn shortage(&self) -> &Shortage {
+    pub(super) fn shortage(&self) -> &Shortage {
         &self.shortage
     }
 
     /// Grows each time that submitted batches failed.
-    pub fn epoch(&self) -> u64 {
+    pub(super) fn epoch(&self) -> u64 {
         self.epoch.get()
     }
 
     /// What is in use.
-    pub async fn usage(&self) -> Result<Usage> {
+    pub(super) async fn usage(&self) -> Result<Usage> {
         self.check_open()?;
         let room = self.backend.room().await?;
         let overlays = self.overlays.borrow();
@@ -197,7 +197,7 @@ impl Engine {
     }
 
     /// Makes everything that was submitted durable, and ends.
-    pub async fn close(self: &Rc<Self>) {
+    pub(super) async fn close(self: &Rc<Self>) {
         self.refusing.set(true);
         // What is not worked off in time is read by the next start.
         platform::timeout(PACKING_UP, self.work_off_journals()).await;
@@ -215,12 +215,12 @@ impl Engine {
     }
 
     /// Why nothing can be read or written any more, if that is so.
-    pub fn closed(&self) -> Option<Error> {
+    pub(super) fn closed(&self) -> Option<Error> {
         self.backend.closed().or_else(|| self.closed.reason())
     }
 
     /// Waits until that is so.
-    pub async fn ended(&self) -> Error {
+    pub(super) async fn ended(&self) -> Error {
         select(self.backend.ended(), Box::pin(self.closed.wait())).await.factor_first().0
     }
 

@@ -13,7 +13,7 @@ use crate::store::Direction;
 
 /// The newest rows of one journal; `None` is a row that was deleted.
 #[derive(Default)]
-pub struct Overlay {
+pub(super) struct Overlay {
     rows: BTreeMap<Bytes, Option<Bytes>>,
     records: usize,
     bytes: usize,
@@ -22,7 +22,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// Adds the record of this sequence number, which is newer than all before.
-    pub fn apply(&mut self, sequence: u64, record: &Record) {
+    pub(super) fn apply(&mut self, sequence: u64, record: &Record) {
         self.sequence = sequence;
         self.records += 1;
         self.bytes += record.size();
@@ -30,32 +30,32 @@ impl Overlay {
     }
 
     /// The sequence number of the newest record.
-    pub fn sequence(&self) -> u64 {
+    pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }
 
     /// How many records it is made of.
-    pub fn records(&self) -> usize {
+    pub(super) fn records(&self) -> usize {
         self.records
     }
 
     /// The size of its records, which it keeps in memory.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// The row of a key, if this journal has one.
-    pub fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.rows.get(key)
     }
 
     /// How many rows it has.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.rows.len()
     }
 
     /// The rows from `range`, in key order.
-    pub fn range(
+    pub(super) fn range(
         &self,
         range: Range<&[u8]>,
     ) -> impl DoubleEndedIterator<Item = (&Bytes, &Option<Bytes>)> {
@@ -65,7 +65,7 @@ impl Overlay {
 
 /// The overlay that commits go to, over the one that a checkpoint works off.
 #[derive(Default)]
-pub struct Overlays {
+pub(super) struct Overlays {
     /// Of the journal that commits go to.
     pub active: Overlay,
     /// Of the journal that is being merged into the leaves.
@@ -74,13 +74,13 @@ pub struct Overlays {
 
 impl Overlays {
     /// The newest row of a key, if a journal has one.
-    pub fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.active.get(key).or_else(|| self.frozen.as_ref()?.get(key))
     }
 
     /// The newest rows in `range` as they are now, in the order of `direction`; ends after `limit`
     /// rows that are not deleted, since a scan needs none beyond them.
-    pub fn collect(
+    pub(super) fn collect(
         &self,
         range: Range<&[u8]>,
         direction: Direction,

@@ -20,7 +20,7 @@ use crate::store::{Durability, Error, Result};
 
 /// Where an opening stands, given what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Its number.
     pub owner: u32,
     /// The sequence number up to which the leaves hold everything.
@@ -32,7 +32,7 @@ pub struct Found {
 }
 
 /// What an opening finds.
-pub struct Recovered {
+pub(super) struct Recovered {
     /// Where it stands.
     pub found: Found,
     /// The tables that have a leaf at their very beginning.
@@ -45,7 +45,7 @@ pub struct Recovered {
 ///
 /// # Errors
 /// When a record is damaged or missing.
-pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
+pub(super) fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
     let newest = Owner::find(records)?;
     let owner = Owner::next(newest.as_ref())?;
     let floor = Floor::find(records, newest.as_ref())?;
@@ -89,7 +89,7 @@ pub fn recover(records: &Records) -> Result<(Recovered, Vec<Change>)> {
 }
 
 /// The transaction that ends a checkpoint.
-pub fn clear(journal: Space, floor: &Floor, owner: u32) -> Transaction {
+pub(super) fn clear(journal: Space, floor: &Floor, owner: u32) -> Transaction {
     let last = RecordId { owner: u32::MAX, sequence: u64::MAX };
     Transaction {
         changes: vec![Change::DeleteThrough(journal, last.key()), floor_record(floor)],
@@ -100,7 +100,7 @@ pub fn clear(journal: Space, floor: &Floor, owner: u32) -> Transaction {
 }
 
 /// The change that notes the newest record of a journal.
-pub fn head(journal: Space, newest: RecordId) -> Change {
+pub(super) fn head(journal: Space, newest: RecordId) -> Change {
     let head = Head(newest);
     Change::Put(journal, head.key(), head.sealed())
 }

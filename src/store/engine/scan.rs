@@ -27,7 +27,7 @@ const EXPECTED_ROWS: usize = 48;
 
 impl Engine {
     /// At most `limit` rows from a range of full keys of one table, which has not ended.
-    pub async fn scan(
+    pub(crate) async fn scan(
         &self,
         range: Range<Vec<u8>>,
         direction: Direction,
@@ -153,7 +153,7 @@ impl<I: Iterator> ForEachWhile for I {}
 
 /// Which scans are under way, so that a checkpoint can wait for those that began before it.
 #[derive(Default)]
-pub struct Scans {
+pub(super) struct Scans {
     inner: Rc<ScansInner>,
 }
 
@@ -173,12 +173,12 @@ impl Scans {
     }
 
     /// Scans that begin from now on see the journal frozen that is being frozen now.
-    pub fn next_era(&self) {
+    pub(super) fn next_era(&self) {
         self.inner.era.set(self.inner.era.get() + 1);
     }
 
     /// Waits until every scan of an earlier era has ended.
-    pub async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         let era = self.inner.era.get();
         while self.inner.under_way.borrow().keys().any(|earlier| *earlier < era) {
             self.inner.ended.notified().await;

@@ -36,7 +36,7 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// What a write is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To keep something.
     Keep,
     /// To make room: to remove something, or to merge a journal into the leaves.
@@ -57,7 +57,7 @@ type Watcher = Rc<dyn Fn(bool)>;
 
 /// What is known of a lack of room.
 #[derive(Default)]
-pub struct Shortage {
+pub(crate) struct Shortage {
     /// Whether the newest write that was to keep something found no room.
     full: Cell<bool>,
     watchers: RefCell<Vec<Watcher>>,
@@ -78,37 +78,37 @@ pub struct Shortage {
 impl Shortage {
     /// Of an opening that did not find the room to take the database over, if `unclaimed` has what
     /// it found there.
-    pub fn new(unclaimed: Option<Found>) -> Self {
+    pub(crate) fn new(unclaimed: Option<Found>) -> Self {
         Self { unclaimed: Cell::new(unclaimed), ..Self::default() }
     }
 
     /// Whether there is no room for what is to be kept, as far as is known.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.full.get()
     }
 
     /// Calls `watcher` each time that [`Shortage::is_full`] changes.
-    pub fn watch(&self, watcher: Watcher) {
+    pub(crate) fn watch(&self, watcher: Watcher) {
         self.watchers.borrow_mut().push(watcher);
     }
 
     /// Something was removed.
-    pub fn note_freed(&self) {
+    pub(crate) fn note_freed(&self) {
         self.freed.set(true);
     }
 
     /// Whether something was removed that a checkpoint has not removed from the disk yet.
-    pub fn has_freed(&self) -> bool {
+    pub(crate) fn has_freed(&self) -> bool {
         self.freed.get()
     }
 
     /// A checkpoint begins with all that was removed until now.
-    pub fn take_freed(&self) {
+    pub(crate) fn take_freed(&self) {
         self.freed.set(false);
     }
 
     /// The disk may have more room than before.
-    pub fn note_made(&self) {
+    pub(crate) fn note_made(&self) {
         self.made.notify();
     }
 
@@ -122,7 +122,11 @@ impl Shortage {
 
 impl Engine {
     /// Writes; once the database turns out to be gone or another's, nothing is accepted any more.
-    pub async fn write_to_backend(&self, transaction: Transaction, to: Purpose) -> Result<()> {
+    pub(crate) async fn write_to_backend(
+        &self,
+        transaction: Transaction,
+        to: Purpose,
+    ) -> Result<()> {
         let outcome = match self.prepare(to).await {
             Ok(()) => self.write_within(to, || self.backend.write(transaction.clone())).await,
             Err(cause) => Err(cause),
@@ -139,7 +143,7 @@ impl Engine {
 
     /// # Errors
     /// When nothing that is to be kept is tried for lack of room.
-    pub fn check_room(&self) -> Result<()> {
+    pub(crate) fn check_room(&self) -> Result<()> {
         match self.shortage.is_full() && self.options.reserve_bytes > 0 {
             true => Err(Error::QuotaExceeded),
             false => Ok(()),
@@ -147,7 +151,7 @@ impl Engine {
     }
 
     /// Keeps a large value.
-    pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
+    pub(crate) async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
         self.check_open()?;
         self.check_room()?;
         self.prepare(Purpose::Keep).await?;
@@ -155,7 +159,7 @@ impl Engine {
     }
 
     /// Removes a large value.
-    pub async fn delete_blob(&self, id: &str) -> Result<()> {
+    pub(crate) async fn delete_blob(&self, id: &str) -> Result<()> {
         self.check_open()?;
         self.write_within(Purpose::MakeRoom, || self.backend.delete_blob(id)).await?;
         self.shortage.note_made();
@@ -163,7 +167,7 @@ impl Engine {
     }
 
     /// A write failed, or the opening could not claim the database.
-    pub fn note_failure(self: &Rc<Self>, cause: &Error) {
+    pub(crate) fn note_failure(self: &Rc<Self>, cause: &Error) {
         if !matches!(cause, Error::QuotaExceeded) {
             return;
         }
@@ -191,7 +195,7 @@ impl Engine {
     }
 
     /// Does what has to be done before a write: mostly nothing.
-    pub async fn prepare(&self, to: Purpose) -> Result<()> {
+    pub(crate) async fn prepare(&self, to: Purpose) -> Result<()> {
         if self.is_prepared(to) {
             return Ok(());
         }

@@ -9,10 +9,10 @@ use super::{
 use crate::store::Result;
 
 /// A row: full key and value.
-pub type Row = (Bytes, Bytes);
+pub(super) type Row = (Bytes, Bytes);
 
 /// The rows of a leaf with the overlay's over them.
-pub struct Merged {
+pub(super) struct Merged {
     /// The rows in key order.
     pub rows: Vec<Row>,
     /// Whether the overlay changed anything.
@@ -25,7 +25,7 @@ pub struct Merged {
 ///
 /// # Errors
 /// When the leaf is damaged.
-pub fn merge(leaf: &Leaf, overlay: &Overlay) -> Result<Merged> {
+pub(super) fn merge(leaf: &Leaf, overlay: &Overlay) -> Result<Merged> {
     let mut old = leaf.range(&leaf.start..&leaf.end)?.peekable();
     let mut merged = Merged { rows: Vec::new(), changed: false, appended: true };
     for (key, value) in overlay.range(&leaf.start..&leaf.end) {
@@ -46,7 +46,7 @@ pub fn merge(leaf: &Leaf, overlay: &Overlay) -> Result<Merged> {
 /// Rows that were appended fill leaf after leaf; others are shared out evenly, so that each leaf
 /// has room for the next rows. A row too large for a leaf gets one of its own. Without rows there is
 /// one leaf nonetheless, since the one before it says that it is there.
-pub fn pack(
+pub(super) fn pack(
     start: Bytes,
     end: Bytes,
     rows: &[Row],

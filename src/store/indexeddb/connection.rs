@@ -28,7 +28,7 @@ use crate::{
 
 /// A connection that ends when another page wants to delete or upgrade the database, when the
 /// browser takes it away, or when it is closed.
-pub struct Connection {
+pub(super) struct Connection {
     database: Database,
     closed: Rc<Ending>,
     _listeners: [Closure<dyn FnMut(web_sys::Event)>; 2],
@@ -36,7 +36,7 @@ pub struct Connection {
 
 impl Connection {
     /// Opens the database of this name, or makes it; waits only so long for other pages.
-    pub async fn open(name: &str, patience: Duration) -> Result<Self> {
+    pub(super) async fn open(name: &str, patience: Duration) -> Result<Self> {
         let opening = open_at(name, migrations::CURRENT, patience);
         let (opened, ()) = futures::join!(opening, log::renew(name, patience));
         let database = match opened? {
@@ -73,28 +73,28 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection has ended.
-    pub fn database(&self) -> Result<&Database> {
+    pub(super) fn database(&self) -> Result<&Database> {
         self.closed().map_or(Ok(&self.database), Err)
     }
 
     /// Why it has ended, if it has.
-    pub fn closed(&self) -> Option<Error> {
+    pub(super) fn closed(&self) -> Option<Error> {
         self.closed.reason()
     }
 
     /// Waits until it has ended.
-    pub async fn ended(&self) -> Error {
+    pub(super) async fn ended(&self) -> Error {
         self.closed.wait().await
     }
 
     /// Ends it, for this reason unless there is one already.
-    pub fn close(&self, cause: Error) {
+    pub(super) fn close(&self, cause: Error) {
         self.closed.reach(cause);
         self.database.as_sys().close();
     }
 
     /// What an error means: everything fails on a connection that has ended.
-    pub fn failure(&self, cause: Cause) -> Error {
+    pub(super) fn failure(&self, cause: Cause) -> Error {
         self.closed().unwrap_or_else(|| failure::from(cause))
     }
 }
@@ -111,7 +111,7 @@ impl Drop for Connection {
 ///
 /// # Errors
 /// When somebody does not let go of it.
-pub async fn delete(name: &str, patience: Duration) -> Result<()> {
+pub(in crate::store) async fn delete(name: &str, patience: Duration) -> Result<()> {
     let deleting = Database::delete_by_name(name).map_err(failure::from_opening)?;
     match select(deleting, Box::pin(platform::sleep(patience))).await {
         Either::Left((outcome, _)) => outcome.map_err(failure::from),

@@ -10,40 +10,40 @@ use indexed_db_futures::{
 use crate::store::Error;
 
 /// The end of a transaction, kept to ask it why it was aborted.
-pub struct Failure {
+pub(super) struct Failure {
     transaction: web_sys::IdbTransaction,
 }
 
 impl Failure {
     /// Errors of single requests abort their transaction; its end tells them all.
-    pub fn only_from_the_end(transaction: &Transaction<'_>) {
+    pub(super) fn only_from_the_end(transaction: &Transaction<'_>) {
         transaction.as_sys().set_onerror(None);
     }
 
     /// Of this transaction.
-    pub fn of(transaction: &Transaction<'_>) -> Self {
+    pub(super) fn of(transaction: &Transaction<'_>) -> Self {
         let transaction: &web_sys::IdbTransaction = transaction.as_sys();
         Self { transaction: transaction.clone() }
     }
 
     /// Of the transaction that this object store was got in.
-    pub fn of_store(store: &ObjectStore<'_>) -> Self {
+    pub(super) fn of_store(store: &ObjectStore<'_>) -> Self {
         Self { transaction: store.as_sys().transaction() }
     }
 
     /// What went wrong, given what was noticed first.
-    pub fn explain(&self, noticed: Cause) -> Error {
+    pub(super) fn explain(&self, noticed: Cause) -> Error {
         self.told().unwrap_or_else(|| from(noticed))
     }
 
     /// What went wrong, if the transaction says so.
-    pub fn told(&self) -> Option<Error> {
+    pub(super) fn told(&self) -> Option<Error> {
         self.transaction.error().map(|cause| from_exception(&cause))
     }
 }
 
 /// An error of a request or a transaction.
-pub fn from(cause: Cause) -> Error {
+pub(super) fn from(cause: Cause) -> Error {
     match cause {
         Cause::DomException(exception) => from_exception(&web_sys::DomException::from(exception)),
         other => Error::Backend(other.to_string()),
@@ -51,7 +51,7 @@ pub fn from(cause: Cause) -> Error {
 }
 
 /// An error of opening or deleting a database.
-pub fn from_opening(cause: OpenDbError) -> Error {
+pub(super) fn from_opening(cause: OpenDbError) -> Error {
     match cause {
         OpenDbError::Base(cause) => from(cause),
         other => Error::Backend(format!("this browser gives no IndexedDB here: {other}")),
@@ -59,7 +59,7 @@ pub fn from_opening(cause: OpenDbError) -> Error {
 }
 
 /// Whether a database could not be opened because its version is higher.
-pub fn is_version_error(cause: &OpenDbError) -> bool {
+pub(super) fn is_version_error(cause: &OpenDbError) -> bool {
     match cause {
         OpenDbError::Base(Cause::DomException(DomException::Other(exception))) => {
             exception.name() == "VersionError"
@@ -69,7 +69,7 @@ pub fn is_version_error(cause: &OpenDbError) -> bool {
 }
 
 /// The error of an upgrade that can't be made.
-pub fn refuse_upgrade(reason: &str) -> Cause {
+pub(super) fn refuse_upgrade(reason: &str) -> Cause {
     js_sys::Error::new(reason).into()
 }
 

@@ -18,7 +18,7 @@ use crate::platform;
 /// Lets the browser begin a new log, where it has one, for what is written after this. It takes a
 /// few milliseconds. When it can't be done, for want of room or because a frozen page is in the
 /// midst of it, a warning is logged.
-pub async fn renew(name: &str, patience: Duration) {
+pub(super) async fn renew(name: &str, patience: Duration) {
     if !is_chromium() {
         return;
     }

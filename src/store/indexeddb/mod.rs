@@ -19,7 +19,7 @@ use indexed_db_futures::{
     transaction::{Transaction as Idb, TransactionDurability, TransactionMode, TransactionOptions},
 };
 
-pub use self::connection::delete;
+pub(super) use self::connection::delete;
 use self::{connection::Connection, failure::Failure};
 use super::{
     Blob, Durability, Error, Options, Result,
@@ -30,7 +30,7 @@ use super::{
 const BLOBS: &str = "blobs";
 
 /// A connection to a database of this browser.
-pub struct IndexedDb {
+pub(super) struct IndexedDb {
     connection: Connection,
 }
 
@@ -39,7 +39,7 @@ impl IndexedDb {
     ///
     /// # Errors
     /// When it is not Neurite's, has a newer schema, or is blocked.
-    pub async fn open(name: &str, options: &Options) -> Result<Rc<Self>> {
+    pub(super) async fn open(name: &str, options: &Options) -> Result<Rc<Self>> {
         let connection = Connection::open(name, options.patience).await?;
         Ok(Rc::new(Self { connection }))
     }

@@ -18,18 +18,18 @@ use crate::store::{
 };
 
 /// A key as IndexedDB takes it.
-pub fn to_key(key: &[u8]) -> JsValue {
+pub(super) fn to_key(key: &[u8]) -> JsValue {
     Uint8Array::from(key).into()
 }
 
 /// A key as IndexedDB gives it: an ArrayBuffer.
-pub fn from_key(key: &JsValue) -> Bytes {
+pub(super) fn from_key(key: &JsValue) -> Bytes {
     Uint8Array::new(key).to_vec().into()
 }
 
 /// A value; one that is not bytes was not written here, and is shown as an empty record, which is
 /// corrupt.
-pub fn from_value(value: JsValue) -> Bytes {
+pub(super) fn from_value(value: JsValue) -> Bytes {
     value.dyn_into::<Uint8Array>().map(|value| value.to_vec()).unwrap_or_default().into()
 }
 
@@ -147,7 +147,7 @@ impl Following<Values, Values> {
 }
 
 /// What `navigator.storage.estimate()` says.
-pub async fn room() -> Room {
+pub(super) async fn room() -> Room {
     let estimate = async {
         let storage = get(&get(&js_sys::global(), "navigator")?, "storage")?;
         let estimate = get(&storage, "estimate")?.dyn_into::<js_sys::Function>()?;

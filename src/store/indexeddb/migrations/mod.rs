@@ -10,12 +10,12 @@ use indexed_db_futures::{Result, database::Database};
 use super::failure::{Failure, refuse_upgrade};
 
 /// The key, in the facts, of the record that tells that the database is Neurite's.
-pub const MAGIC_KEY: &[u8] = &[0xff];
+pub(super) const MAGIC_KEY: &[u8] = &[0xff];
 /// What that record says.
-pub const MAGIC: &[u8] = b"neurite";
+pub(super) const MAGIC: &[u8] = b"neurite";
 
 /// The version that is written.
-pub const CURRENT: u32 = Version::ALL[Version::ALL.len() - 1] as u32;
+pub(super) const CURRENT: u32 = Version::ALL[Version::ALL.len() - 1] as u32;
 
 /// The versions of the schema; IndexedDB's version of the database is the number.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ impl Version {
 
 /// Upgrades a database from `old`, which is 0 when it is new. Whatever fails undoes all steps; what
 /// is returned knows why, should they fail when they become durable.
-pub fn upgrade(old: u32, database: &Database) -> Result<Option<Failure>> {
+pub(super) fn upgrade(old: u32, database: &Database) -> Result<Option<Failure>> {
     let names: Vec<String> = database.object_store_names().collect();
     if old > 0 && !names.iter().any(|name| name == "meta") {
         return Err(refuse_upgrade("the database was not made by Neurite"));

@@ -5,7 +5,7 @@ use indexed_db_futures::{Build, Result, database::Database, typed_array::Uint8Ar
 use super::{super::failure::Failure, MAGIC, MAGIC_KEY};
 
 /// Makes a new database.
-pub fn upgrade(database: &Database) -> Result<Failure> {
+pub(super) fn upgrade(database: &Database) -> Result<Failure> {
     for name in ["journal_a", "journal_b", "leaves", "blobs"] {
         database.create_object_store(name).build()?;
     }
