@@ -1,10 +1,18 @@
 //! Requests and responses, as JavaScript has them.
 
-use http::{HeaderName, HeaderValue};
+use std::cell::RefCell;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::{Error, Result, http::Body, platform::Blob};
+
+thread_local! {
+    /// The headers of the last response, and what they are in JavaScript. Most responses have the
+    /// same, and it takes longer to make these than all that a small request does.
+    static LAST_HEADERS: RefCell<Option<(HeaderMap, Array)>> = const { RefCell::new(None) };
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -56,20 +64,31 @@ fn read_body(body: &JsValue) -> Body {
 /// The `FetchResponse` that says the same.
 pub(super) fn write(response: http::Response<Body>) -> JsValue {
     let (head, body) = response.into_parts();
-    let headers = Array::new();
-    for (name, value) in &head.headers {
-        // Header values of Matrix are visible ASCII, except the file names of media, which are
-        // percent-encoded.
-        headers.push(&name.as_str().into());
-        headers.push(&String::from_utf8_lossy(value.as_bytes()).as_ref().into());
-    }
     let response: FetchResponse = Object::new().unchecked_into();
     response.set_status(head.status.as_u16());
-    response.set_headers(headers);
+    response.set_headers(write_headers(head.headers));
     response.set_body(match body {
         Body::Bytes(bytes) if bytes.is_empty() => JsValue::UNDEFINED,
         Body::Bytes(bytes) => Uint8Array::from(&*bytes).into(),
         Body::Blob(blob) => blob.as_web().into(),
     });
     response.into()
+}
+
+/// Names and values in turn; nobody changes the array.
+fn write_headers(headers: HeaderMap) -> Array {
+    LAST_HEADERS.with_borrow_mut(|last| {
+        if let Some((_, written)) = last.as_ref().filter(|(last, _)| *last == headers) {
+            return written.clone();
+        }
+        let written = Array::new();
+        for (name, value) in &headers {
+            // Header values of Matrix are visible ASCII, except the file names of media, which are
+            // percent-encoded.
+            written.push(&name.as_str().into());
+            written.push(&String::from_utf8_lossy(value.as_bytes()).as_ref().into());
+        }
+        *last = Some((headers, written.clone()));
+        written
+    })
 }

@@ -115,7 +115,7 @@ impl Engine {
         if overlays.frozen.is_some() || self.check_working().is_err() {
             return;
         }
-        overlays.frozen = Some(Rc::new(std::mem::take(&mut overlays.active)));
+        overlays.freeze();
         drop(overlays);
         self.shortage.take_freed();
         self.journal.set(journal::other(self.journal.get()));

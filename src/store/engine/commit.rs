@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures::channel::oneshot;
+use futures::{channel::oneshot, future::join};
 use tracing::Instrument;
 use web_time::Instant;
 
@@ -243,7 +243,13 @@ impl Engine {
         };
         let makes_room = group.iter().all(|one| one.carried || one.batch.is_making_room());
         let purpose = if makes_room { Purpose::MakeRoom } else { Purpose::Keep };
-        self.write_to_backend(transaction, purpose).await?;
+        // What can be done while the transaction is under way is done then.
+        let meanwhile = async {
+            self.overlays.borrow_mut().active.merge();
+            record.rows().collect()
+        };
+        let (outcome, rows) = join(self.write_to_backend(transaction, purpose), meanwhile).await;
+        outcome?;
         if makes_room {
             self.shortage.note_freed();
         }
@@ -252,7 +258,7 @@ impl Engine {
             self.head.set(id.sequence);
         }
         self.sequence.set(id.sequence + 1);
-        self.overlays.borrow_mut().active.apply(id.sequence, &record);
+        self.overlays.borrow_mut().active.apply_rows(id.sequence, record.size(), rows);
         Ok(())
     }
 

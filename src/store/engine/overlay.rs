@@ -11,10 +11,15 @@ use bytes::Bytes;
 use super::journal::Record;
 use crate::store::Direction;
 
-/// The newest rows of one journal; `None` is a row that was deleted.
+/// Rows by their full keys; `None` is a row that was deleted.
+pub(super) type Rows = BTreeMap<Bytes, Option<Bytes>>;
+
+/// The newest rows of one journal.
 #[derive(Default)]
 pub(super) struct Overlay {
-    rows: BTreeMap<Bytes, Option<Bytes>>,
+    rows: Rows,
+    /// Rows of the newest record that are not among the others yet.
+    newest: Rows,
     records: usize,
     bytes: usize,
     sequence: u64,
@@ -23,10 +28,23 @@ pub(super) struct Overlay {
 impl Overlay {
     /// Adds the record of this sequence number, which is newer than all before.
     pub(super) fn apply(&mut self, sequence: u64, record: &Record) {
+        self.apply_rows(sequence, record.size(), record.rows().collect());
+        self.merge();
+    }
+
+    /// The same, given the record's size and rows. To find them their places among the others is
+    /// left to [`Overlay::merge`], so that nobody who waits for the commit waits for that.
+    pub(super) fn apply_rows(&mut self, sequence: u64, size: usize, rows: Rows) {
+        self.merge();
         self.sequence = sequence;
         self.records += 1;
-        self.bytes += record.size();
-        self.rows.extend(record.rows());
+        self.bytes += size;
+        self.newest = rows;
+    }
+
+    /// Puts the rows of the newest record among the others.
+    pub(super) fn merge(&mut self) {
+        self.rows.extend(std::mem::take(&mut self.newest));
     }
 
     /// The sequence number of the newest record.
@@ -46,15 +64,16 @@ impl Overlay {
 
     /// The row of a key, if this journal has one.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
-        self.rows.get(key)
+        self.newest.get(key).or_else(|| self.rows.get(key))
     }
 
     /// How many rows it has.
     pub(super) fn rows(&self) -> usize {
-        self.rows.len()
+        let new = self.newest.keys().filter(|key| !self.rows.contains_key(*key)).count();
+        self.rows.len() + new
     }
 
-    /// The rows from `range`, in key order.
+    /// The rows from `range`, in key order, when those of the newest record were merged.
     pub(super) fn range(
         &self,
         range: Range<&[u8]>,
@@ -78,14 +97,21 @@ impl Overlays {
         self.active.get(key).or_else(|| self.frozen.as_ref()?.get(key))
     }
 
+    /// Freezes the active one: commits go to one that is empty.
+    pub(super) fn freeze(&mut self) {
+        self.active.merge();
+        self.frozen = Some(Rc::new(std::mem::take(&mut self.active)));
+    }
+
     /// The newest rows in `range` as they are now, in the order of `direction`; ends after `limit`
     /// rows that are not deleted, since a scan needs none beyond them.
     pub(super) fn collect(
-        &self,
+        &mut self,
         range: Range<&[u8]>,
         direction: Direction,
         limit: usize,
     ) -> Vec<(Bytes, Option<Bytes>)> {
+        self.active.merge();
         let empty = Overlay::default();
         let frozen = self.frozen.as_deref().unwrap_or(&empty);
         let (active, frozen) = (self.active.range(range.clone()), frozen.range(range));

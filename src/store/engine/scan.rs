@@ -40,7 +40,7 @@ impl Engine {
         let _scan = self.scans.begin();
         let (mut start, mut end) = (Bytes::from(range.start), Bytes::from(range.end));
         let table = start[0];
-        let overlay = self.overlays.borrow().collect(&start..&end, direction, limit);
+        let overlay = self.overlays.borrow_mut().collect(&start..&end, direction, limit);
         let mut rows = Rows::new(overlay, direction, limit);
         let mut rows_per_leaf = EXPECTED_ROWS;
         while start < end && !rows.is_full() {
