@@ -12,21 +12,26 @@ use serde::{
 use serde_json::{Error, Value, error::Result};
 
 /// A value as Go's `encoding/json` takes it.
-pub(super) struct Json(Value);
+pub(super) struct Json {
+    value: Value,
+    /// Whether unknown fields are refused, in it and below.
+    strict: bool,
+}
 
 impl Json {
     pub(super) fn read(payload: &[u8]) -> Result<Self> {
-        serde_json::from_slice(payload).map(Self)
+        Ok(Self { value: serde_json::from_slice(payload)?, strict: false })
     }
 
     /// Whether it is an object without fields.
     pub(super) fn is_empty_object(&self) -> bool {
-        self.0.as_object().is_some_and(serde_json::Map::is_empty)
+        self.value.as_object().is_some_and(serde_json::Map::is_empty)
     }
 
     /// Takes a field out of an object.
     pub(super) fn take(&mut self, field: &str) -> Option<Self> {
-        self.0.as_object_mut()?.remove(field).map(Self)
+        let value = self.value.as_object_mut()?.remove(field)?;
+        Some(Self { value, strict: self.strict })
     }
 
     /// Its value; unknown fields are ignored.
@@ -36,13 +41,7 @@ impl Json {
 
     /// Its value; unknown fields are refused.
     pub(super) fn parse_strictly<T: DeserializeOwned>(self) -> Result<T> {
-        let mut unknown = None;
-        let parsed = serde_ignored::deserialize(self, |path| {
-            unknown.get_or_insert_with(|| path.to_string());
-        });
-        let Some(path) = unknown else { return parsed };
-        let field = path.rsplit('.').next().unwrap_or(&path);
-        Err(Error::custom(format!("json: unknown field {field:?}")))
+        T::deserialize(Self { strict: true, ..self })
     }
 }
 
@@ -63,7 +62,7 @@ impl<'de> IntoDeserializer<'de, Error> for Json {
 macro_rules! or_empty {
     ($($method:ident => $visitor:ident . $visit:ident ( $($empty:expr)? );)*) => {$(
         fn $method<V: Visitor<'de>>(self, $visitor: V) -> Result<V::Value> {
-            match self.0 {
+            match self.value {
                 Value::Null => $visitor.$visit($($empty)?),
                 _ => self.deserialize_any($visitor),
             }
@@ -75,12 +74,14 @@ impl<'de> Deserializer<'de> for Json {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0 {
+        let strict = self.strict;
+        let within = |value| Self { value, strict };
+        match self.value {
             Value::Array(values) => {
-                visitor.visit_seq(SeqDeserializer::new(values.into_iter().map(Self)))
+                visitor.visit_seq(SeqDeserializer::new(values.into_iter().map(within)))
             }
             Value::Object(fields) => {
-                let fields = fields.into_iter().map(|(name, value)| (name, Self(value)));
+                let fields = fields.into_iter().map(|(name, value)| (name, within(value)));
                 visitor.visit_map(MapDeserializer::new(fields))
             }
             value => value.deserialize_any(visitor),
@@ -93,11 +94,14 @@ impl<'de> Deserializer<'de> for Json {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        match &mut self.0 {
-            Value::Null => self.0 = Value::Object(serde_json::Map::new()),
-            // Unknown fields are kept, so that they are refused.
+        match &mut self.value {
+            Value::Null => self.value = Value::Object(serde_json::Map::new()),
             Value::Object(fields) => {
-                fields.retain(|name, value| !value.is_null() || !known.contains(&name.as_str()));
+                let unknown = |field: &&String| !known.contains(&field.as_str());
+                if let Some(field) = fields.keys().find(unknown).filter(|_| self.strict) {
+                    return Err(Error::custom(format!("json: unknown field {field:?}")));
+                }
+                fields.retain(|_, value| !value.is_null());
             }
             Value::Array(_) => return Err(Error::invalid_type(Unexpected::Seq, &visitor)),
             _ => {}
@@ -106,7 +110,7 @@ impl<'de> Deserializer<'de> for Json {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0 {
+        match self.value {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -126,7 +130,7 @@ impl<'de> Deserializer<'de> for Json {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        self.0.deserialize_enum(name, variants, visitor)
+        self.value.deserialize_enum(name, variants, visitor)
     }
 
     or_empty! {
