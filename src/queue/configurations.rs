@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     error::Result,
+    json,
     reader::{self, Damaged, or_log},
 };
 use crate::store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table};
@@ -199,7 +200,8 @@ async fn read<T: DeserializeOwned>(
             // Both are written together.
             Ok(None) if found.is_none() => return Ok(None),
             Ok(None) => {}
-            Ok(Some(row)) => match serde_json::from_slice(&row) {
+            // Read as what clients send is, for each of which there is code already.
+            Ok(Some(row)) => match json::parse(&row) {
                 Ok(row) => return Ok(Some(Ok(row))),
                 Err(cause) => {
                     let row = serde_json::from_slice::<Value>(&row).unwrap_or_default();
