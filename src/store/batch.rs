@@ -1,13 +1,18 @@
 //! What is written together or not at all.
 
-use std::{any::Any, collections::BTreeMap, rc::Rc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+    rc::Rc,
+};
 
 use serde::Serialize;
 
 use super::Table;
 
 /// What is done when a batch is submitted.
-type OnSubmit = Box<dyn FnOnce(&mut Batch)>;
+type OnSubmit = Box<dyn FnOnce(&mut Submission)>;
 
 /// A value that is computed when its batch is submitted.
 type LateValue = Box<dyn FnOnce() -> Vec<u8>>;
@@ -16,7 +21,6 @@ type LateValue = Box<dyn FnOnce() -> Vec<u8>>;
 #[derive(Default)]
 pub struct Batch {
     pub(super) writes: Vec<Write>,
-    pub(super) first_position: Option<u64>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
     /// Whether it may wait for others to become durable with.
     pub(super) patient: bool,
@@ -77,9 +81,10 @@ impl Batch {
         self.on_durable.push(Box::new(then));
     }
 
-    /// Runs `then` at the moment of submission, in the order in which these were given; it may
-    /// write into the batch. Dropped without having run when the batch is never submitted.
-    pub fn on_submit(&mut self, then: impl FnOnce(&mut Batch) + 'static) {
+    /// Runs `then` at the moment of submission, in the order in which these were given, after what
+    /// completes the batch there ([`Store::submit_with`](super::Store::submit_with)). Dropped without
+    /// having run when the batch is never submitted.
+    pub fn on_submit(&mut self, then: impl FnOnce(&mut Submission) + 'static) {
         self.on_submit.push(Box::new(then));
     }
 
@@ -106,18 +111,6 @@ impl Batch {
         self.late.insert((table, key.into()), Box::new(value));
     }
 
-    /// Called first thing when the batch is submitted: its writes are complete afterwards.
-    pub(super) fn complete(&mut self) {
-        while !self.on_submit.is_empty() {
-            for then in std::mem::take(&mut self.on_submit) {
-                then(self);
-            }
-        }
-        for ((table, key), value) in std::mem::take(&mut self.late) {
-            self.put(table, key, value());
-        }
-    }
-
     /// Lets the batch wait a little for others to become durable with, instead of taking a
     /// transaction for itself: for what nobody waits for, such as a consumer's progress.
     pub fn wait_for_others(&mut self) {
@@ -136,13 +129,6 @@ impl Batch {
         self.makes_room || self.writes.iter().all(|write| write.value.is_none())
     }
 
-    /// Notes that the batch holds `position` of the feed, so that the store can refuse batches
-    /// that are submitted in another order than their positions were taken.
-    #[cfg(feature = "homeserver")]
-    pub(crate) fn note_position(&mut self, position: u64) {
-        self.first_position.get_or_insert(position);
-    }
-
     /// How many bytes its keys and values have.
     pub(super) fn bytes(&self) -> usize {
         let value = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
@@ -152,5 +138,45 @@ impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.on_submit.is_empty() && self.late.is_empty()
+    }
+}
+
+/// A batch that is being submitted. There is one only inside of a closure that the store calls as it
+/// takes the batch, and no such closure can wait. So whatever is numbered by one, as positions of the
+/// feed are, has its numbers in the order in which batches become durable.
+pub struct Submission {
+    batch: Batch,
+}
+
+impl Submission {
+    pub(super) fn of(batch: Batch) -> Self {
+        Self { batch }
+    }
+
+    /// The batch with everything that was left to do at its submission.
+    pub(super) fn finish(mut self) -> Batch {
+        while !self.batch.on_submit.is_empty() {
+            for then in std::mem::take(&mut self.batch.on_submit) {
+                then(&mut self);
+            }
+        }
+        for ((table, key), value) in std::mem::take(&mut self.batch.late) {
+            self.batch.put(table, key, value());
+        }
+        self.batch
+    }
+}
+
+impl Deref for Submission {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+impl DerefMut for Submission {
+    fn deref_mut(&mut self) -> &mut Batch {
+        &mut self.batch
     }
 }

@@ -121,8 +121,7 @@ impl Rooms {
                 self.write_published(&mut batch, &replacement, true);
             }
             let new_live = new.live().clone();
-            let staged = [new.stage(&mut batch)?, old.stage(&mut batch)?];
-            append::submit(self, batch, staged).await?;
+            append::submit(self, batch, [new, old])?.durable().await?;
             self.keep_live(&new_live);
             return Ok(replacement);
         }
