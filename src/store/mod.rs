@@ -140,9 +140,21 @@ impl Store {
     ) -> Result<(T, Commit), E> {
         self.engine.check_accepting()?;
         let _only = self.submitting.begin()?;
-        let mut submission = Submission::of(batch);
+        let mut submission = Submission::new(self, batch);
         let value = complete(&mut submission)?;
         Ok((value, self.engine.submit(submission.finish())))
+    }
+
+    /// Hands in what was completed together with a batch of another store.
+    fn hand_in(&self, submission: Submission) -> Result<Commit> {
+        self.engine.check_accepting()?;
+        let _only = self.submitting.begin()?;
+        Ok(self.engine.submit(submission.finish()))
+    }
+
+    /// Whether both are handles to one store.
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.engine, &other.engine)
     }
 
     /// Submits a batch and waits until it is durable.
