@@ -19,14 +19,20 @@ use crate::{
 
 impl Draft {
     /// Gives the events their positions and hands everything in. What is built next is built on
-    /// it; readers see it when the commit resolves.
+    /// it; readers see it when the commit resolves. `None` when something else has become part of
+    /// the room since the draft was begun: then it has to be made again.
     ///
     /// # Errors
     /// When a value has no stored form; nothing is handed in then.
-    pub(in crate::rooms) fn submit(mut self) -> Result<Submitted> {
+    pub(in crate::rooms) fn submit(mut self) -> Result<Option<Submitted>> {
         let rooms = self.rooms.clone();
         let batch = std::mem::take(&mut self.batch);
         submit(&rooms, batch, [self])
+    }
+
+    /// Whether the room is no longer what the draft was built on.
+    fn is_overtaken(&self) -> bool {
+        self.live.broken() || !Rc::ptr_eq(&self.base, &self.live.tip())
     }
 
     /// The part of [`Draft::submit`] before the store.
@@ -202,12 +208,15 @@ pub(in crate::rooms) fn submit<const N: usize>(
     rooms: &Rooms,
     batch: Batch,
     drafts: [Draft; N],
-) -> Result<Submitted<N>> {
+) -> Result<Option<Submitted<N>>> {
+    if drafts.iter().any(Draft::is_overtaken) {
+        return Ok(None);
+    }
     let live = drafts.each_ref().map(|draft| draft.live.clone());
     let stage =
         |batch: &mut Submission| drafts.into_iter().try_for_each(|draft| draft.stage(batch));
     let ((), commit) = rooms.inner.store.submit_with(batch, stage)?;
-    Ok(Submitted { rooms: rooms.clone(), live, commit })
+    Ok(Some(Submitted { rooms: rooms.clone(), live, commit }))
 }
 
 /// Drafts on their way to the store.
@@ -228,5 +237,49 @@ impl<const N: usize> Submitted<N> {
             self.live.iter().for_each(|live| self.rooms.forget_live(live));
         }
         Ok(outcome?)
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use ruma::{RoomVersionId, UserId, events::TimelineEventType, server_name};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        config::KeptChanges,
+        feed::Feed,
+        platform,
+        queue::Queue,
+        rooms::{CreateRoom, NewEvent},
+        store::{Options, Store, memory::Disk},
+    };
+
+    #[test]
+    fn what_is_built_on_a_room_that_went_on_is_not_submitted() {
+        platform::run(async {
+            let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+            let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
+            let queue = Queue::open(store.clone()).await.unwrap();
+            let name = server_name!("neurite.test").to_owned();
+            let rooms = Rooms::open(store, feed, queue, name, RoomVersionId::V12).await.unwrap();
+            let alice = UserId::parse("@alice:neurite.test").unwrap();
+            let room_id = rooms.create(&alice, CreateRoom::default()).await.unwrap();
+            let live = rooms.live(&room_id).await.unwrap();
+            let draft = || {
+                let mut draft = Draft::new(&rooms, &live);
+                let content = serde_json::value::to_raw_value(&json!({ "body": "x" })).unwrap();
+                let new = NewEvent::message(TimelineEventType::RoomMessage, content);
+                draft.push(&alice, &new).unwrap();
+                draft
+            };
+            let (first, second) = (draft(), draft());
+            let submitted = first.submit().unwrap().unwrap();
+            assert!(second.submit().unwrap().is_none());
+            submitted.durable().await.unwrap();
+            let after = draft();
+            rooms.forget_live(&live);
+            assert!(after.submit().unwrap().is_none());
+        });
     }
 }
