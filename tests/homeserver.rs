@@ -13,11 +13,11 @@ use neurite::{
     platform,
     queue::{AckPolicy, ConsumerConfig, Queue, Retention, StreamConfig},
     store::{
-        self, Options, Store,
+        self, Batch, Options, Store,
         memory::{Disk, Fault},
     },
 };
-use ruma::{room_id, server_name};
+use ruma::{RoomId, room_id, server_name};
 use serde_json::{Value, json};
 use support::{
     client::{Client, password_login, server, server_over},
@@ -198,6 +198,25 @@ tests! {
         disk.kill();
         let (feed, _store) = open().await;
         assert!(feed.announce(change()).await.unwrap() > position);
+    }
+
+    async fn positions_are_in_the_order_of_submissions() {
+        let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+        let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
+        let change = |n: usize| Change::Typing { room_id: RoomId::parse(format!("!{n}:x.y")).unwrap() };
+        let begun = |n: usize| {
+            let mut batch = Batch::new();
+            feed.record(&mut batch, change(n));
+            batch
+        };
+        let (first, second) = (begun(1), begun(2));
+        // Whatever came in between.
+        let position = feed.announce(change(0)).await.unwrap();
+        let second = store.submit(second);
+        store.commit(first).await.unwrap();
+        second.await.unwrap();
+        let all = feed.since(position, feed.current()).await.unwrap().unwrap();
+        assert_eq!(all, [(position + 1, change(2)), (position + 2, change(1))]);
     }
 
     async fn consumers_of_older_versions_do_where_there_is_no_room() {

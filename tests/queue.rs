@@ -12,7 +12,7 @@ use neurite::{
         Retention, StreamConfig,
     },
     store::{
-        Batch, Options,
+        Batch, Options, Submission,
         memory::{Disk, Fault},
     },
 };
@@ -59,15 +59,21 @@ tests! {
         world.stream(stream(Retention::Limits)).await;
         let consumer = world.consumer("S", durable("c")).await;
         let none = Headers::new();
-        let mut dropped = Batch::new();
+        let before = world.info("S").await.state;
         let id = Headers::new().with("Nats-Msg-Id", "1");
-        assert_eq!(world.queue.publish(&mut dropped, "s.x", &id, "a").unwrap().sequence, 1);
-        drop(dropped);
-        let mut batch = Batch::new();
-        assert_eq!(world.queue.publish(&mut batch, "s.x", &id, "b").unwrap().sequence, 1);
-        assert_eq!(world.queue.publish(&mut batch, "s.x", &none, "c").unwrap().sequence, 2);
+        world.drop_batch(|batch| {
+            assert_eq!(world.queue.publish(batch, "s.x", &id, "a").unwrap().sequence, 1);
+            assert_eq!(world.queue.publish(batch, "s.x", &none, "b").unwrap().sequence, 2);
+        });
+        assert_eq!(world.info("S").await.state, before);
+        let publish = |batch: &mut Submission| {
+            assert_eq!(world.queue.publish(batch, "s.x", &id, "b").unwrap().sequence, 1);
+            world.queue.publish(batch, "s.x", &none, "c")
+        };
+        let (last, commit) = world.store.submit_with(Batch::new(), publish).unwrap();
+        assert_eq!(last.sequence, 2);
         assert!(consumer.fetch(9, NOTHING).await.unwrap().is_empty());
-        world.store.commit(batch).await.unwrap();
+        commit.await.unwrap();
         assert_eq!(sequences(&consumer.fetch(9, NOTHING).await.unwrap()), [1, 2]);
         assert_eq!(world.info("S").await.state.messages, 2);
     }
@@ -81,8 +87,8 @@ tests! {
         world.disk().fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
         let mut batch = Batch::new();
         delivered[0].ack(&mut batch);
-        world.queue.publish(&mut batch, "s.x", &Headers::new(), "b").unwrap();
-        world.store.commit(batch).await.unwrap_err();
+        let publish = |batch: &mut Submission| drop(world.queue.publish(batch, "s.x", &Headers::new(), "b").unwrap());
+        world.commit(batch, publish).await.unwrap_err();
         let info = world.info("S").await;
         assert_eq!((info.state.messages, info.state.first_seq, info.state.last_seq), (1, 1, 1));
         assert_eq!(info.consumers[0].num_pending, 0);
@@ -430,11 +436,12 @@ tests! {
         let none = Headers::new();
         let large = world.queue.publish_now("n", &none, "large").await.unwrap_err();
         assert_eq!((large.code, large.err_code), (400, 10054));
-        let mut batch = Batch::new();
-        world.queue.publish(&mut batch, "n", &none, "a").unwrap();
-        let refused = world.queue.publish(&mut batch, "n", &none, "b").unwrap_err();
-        assert_eq!((refused.err_code, &*refused.description), (10077, "maximum messages exceeded"));
-        world.store.commit(batch).await.unwrap();
+        let publish = |batch: &mut Submission| {
+            world.queue.publish(batch, "n", &none, "a").unwrap();
+            let refused = world.queue.publish(batch, "n", &none, "b").unwrap_err();
+            assert_eq!((refused.err_code, &*refused.description), (10077, "maximum messages exceeded"));
+        };
+        world.commit(Batch::new(), publish).await.unwrap();
         assert_eq!(world.info("N").await.state.messages, 1);
     }
 

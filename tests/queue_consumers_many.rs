@@ -7,18 +7,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 use neurite::{
     queue::{Consumer, ConsumerConfig, Headers, Message, Purge, StreamConfig},
-    store::{Batch, Direction, Error, Key, KeyRange, Table, memory::Fault},
+    store::{Batch, Direction, Error, Key, KeyRange, Submission, Table, memory::Fault},
 };
 use support::queue::{World, stream};
 
 const MANY: usize = 3000;
 
 async fn fill(world: &World, count: usize) {
-    let mut batch = Batch::new();
-    for _ in 0..count {
-        world.queue.publish(&mut batch, "s.a", &Headers::new(), "x").unwrap();
-    }
-    world.store.commit(batch).await.unwrap();
+    let publish = |batch: &mut Submission| {
+        for _ in 0..count {
+            world.queue.publish(batch, "s.a", &Headers::new(), "x").unwrap();
+        }
+    };
+    world.commit(Batch::new(), publish).await.unwrap();
 }
 
 /// A consumer that `count` messages are delivered of, and acknowledged none.

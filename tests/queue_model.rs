@@ -12,7 +12,7 @@ use std::{
 use neurite::{
     queue::{ConsumerConfig, Headers, ManualClock, Message, Queue, Retention, StreamConfig},
     store::{
-        Batch, Error, Options, Store,
+        Batch, Error, Options, Store, Submission,
         memory::{Disk, Fault},
     },
 };
@@ -348,7 +348,6 @@ async fn fault(
     let mut batch = Batch::new();
     let hand = world.hands.remove(&consumer).unwrap_or_default();
     Message::ack_all(&hand, &mut batch);
-    world.queue.publish(&mut batch, subject, &Headers::new(), "y").unwrap();
     match trouble {
         Trouble::None => {}
         // Without room what was acknowledged would come again only after a while.
@@ -356,7 +355,9 @@ async fn fault(
         Trouble::KillBefore => world.disk.fault_after(0, Fault::KillBefore),
         Trouble::KillAfter => world.disk.fault_after(0, Fault::KillAfter),
     }
-    let committed = world.store.commit(batch).await;
+    let publish =
+        |batch: &mut Submission| world.queue.publish(batch, subject, &Headers::new(), "y");
+    let committed = world.store.commit_with(batch, publish).await;
     assert_eq!(committed.is_ok(), trouble == Trouble::None);
     let durable = matches!(trouble, Trouble::None | Trouble::KillAfter);
     let sequences: BTreeSet<_> = hand.iter().map(|message| message.stream_sequence).collect();

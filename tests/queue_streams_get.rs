@@ -6,7 +6,7 @@ mod support;
 use neurite::queue::{
     DirectReply, DirectRequest, Discard, Error, MessageRequest, Purge, Storage, StreamConfig,
 };
-use neurite::store::{Batch, Direction, KeyRange, Table, memory::Fault};
+use neurite::store::{Batch, Direction, KeyRange, Submission, Table, memory::Fault};
 use support::queue::{SECOND, World, header, stream};
 
 async fn direct(world: &World, request: DirectRequest) -> Vec<(String, String)> {
@@ -129,12 +129,13 @@ tests! {
     async fn many_messages_of_few_subjects_are_counted() {
         let world = World::new().await;
         world.stream(stream("s")).await;
-        let mut batch = Batch::new();
-        for n in 0..4000 {
-            let subject = ["s.a", "s.b", "s.a", "s.c"][n % 4];
-            world.queue.publish(&mut batch, subject, &Default::default(), "x").unwrap();
-        }
-        world.store.commit(batch).await.unwrap();
+        let publish = |batch: &mut Submission| {
+            for n in 0..4000 {
+                let subject = ["s.a", "s.b", "s.a", "s.c"][n % 4];
+                world.queue.publish(batch, subject, &Default::default(), "x").unwrap();
+            }
+        };
+        world.commit(Batch::new(), publish).await.unwrap();
         assert_eq!(world.info("S").await.state.num_subjects, 3);
         let count = async |filter: &str| {
             world.queue.stream_subjects("S", filter).await.unwrap().values().sum::<u64>()
@@ -149,11 +150,12 @@ tests! {
         world.stream(stream("s")).await;
         let config = neurite::queue::ConsumerConfig { durable_name: "c".into(), ..Default::default() };
         let consumer = world.queue.create_consumer("S", config).await.unwrap();
-        let mut batch = Batch::new();
-        for n in 0..5000 {
-            world.queue.publish(&mut batch, ["s.a", "s.b"][n % 2], &Default::default(), "x").unwrap();
-        }
-        world.store.commit(batch).await.unwrap();
+        let publish = |batch: &mut Submission| {
+            for n in 0..5000 {
+                world.queue.publish(batch, ["s.a", "s.b"][n % 2], &Default::default(), "x").unwrap();
+            }
+        };
+        world.commit(Batch::new(), publish).await.unwrap();
         let delivered = consumer.fetch(10, std::time::Duration::ZERO).await.unwrap();
         // One that fails leaves everything as it was.
         world.disk().fault_after(0, Fault::Fail(neurite::store::Error::QuotaExceeded));
@@ -237,10 +239,8 @@ tests! {
         let config = StreamConfig { storage: Storage::Memory, first_seq: 100, ..stream("s") };
         world.stream(config.clone()).await;
         assert_eq!(world.publish("s.a", "x").await, 100);
-        let mut batch = Batch::new();
-        let ack = world.queue.publish(&mut batch, "s.b", &header("a", "b"), "y").unwrap();
-        assert_eq!(ack.sequence, 101);
-        world.store.commit(batch).await.unwrap();
+        let publish = |batch: &mut Submission| world.queue.publish(batch, "s.b", &header("a", "b"), "y");
+        assert_eq!(world.store.commit_with(Batch::new(), publish).await.unwrap().sequence, 101);
         world.until(|| true).await;
         assert_eq!(world.queue.update_stream(stream("s")).await.unwrap_err().err_code, 10052);
         while world.info("S").await.state.messages < 2 {}

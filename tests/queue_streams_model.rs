@@ -9,7 +9,7 @@ use neurite::{
     queue::{
         ConsumerConfig, Error, Headers, MessageRequest, Purge, Queue, StreamConfig, StreamSource,
     },
-    store::{Batch, Error as StoreError, memory::Fault},
+    store::{Batch, Error as StoreError, Submission, memory::Fault},
 };
 use proptest::prelude::*;
 use support::queue::{World, header};
@@ -287,15 +287,15 @@ async fn batch(
     }
     // Messages that were given out and are not there yet are as good as there to those after them.
     let mut after = model.clone();
-    let mut batch = Batch::new();
-    let mut gone = None;
-    for (subject, kind) in messages {
-        let (subject, headers) = (SUBJECTS[subject], after.headers(SUBJECTS[subject], kind));
-        let ack = world.queue.publish(&mut batch, subject, &headers, "x");
-        assert_eq!(told(ack), after.publish(subject, kind));
-        gone = Some(());
-    }
-    assert!(gone.is_some());
+    let mut empty = false;
+    let fill = |batch: &mut Submission| {
+        for (subject, kind) in messages {
+            let (subject, headers) = (SUBJECTS[subject], after.headers(SUBJECTS[subject], kind));
+            let ack = world.queue.publish(batch, subject, &headers, "x");
+            assert_eq!(told(ack), after.publish(subject, kind));
+        }
+        empty = batch.is_empty();
+    };
     // What the mirror writes is not to fail instead.
     for _ in 0..8 {
         world.settle().await;
@@ -303,15 +303,14 @@ async fn batch(
     match trouble {
         Trouble::None => {}
         Trouble::Drop => {
-            drop(batch);
+            world.drop_batch(fill);
             return world;
         }
         Trouble::Fail => world.disk().fault_after(0, Fault::Fail(StoreError::QuotaExceeded)),
         Trouble::KillBefore => world.disk().fault_after(0, Fault::KillBefore),
         Trouble::KillAfter => world.disk().fault_after(0, Fault::KillAfter),
     }
-    let empty = batch.is_empty();
-    let committed = world.store.commit(batch).await;
+    let committed = world.commit(Batch::new(), fill).await;
     if empty {
         // Nothing was written: the fault is still to come.
         return world.killed().await;

@@ -5,8 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use neurite::queue::{
-    Discard, Headers, PersistMode, Republish, Retention, StreamConfig, SubjectTransform,
+use neurite::{
+    queue::{Discard, Headers, PersistMode, Republish, Retention, StreamConfig, SubjectTransform},
+    store::{Batch, Submission},
 };
 use support::queue::{SECOND, World, header, stream};
 
@@ -104,10 +105,10 @@ tests! {
         world.publish("s.a", "1").await;
         let expected = header("Nats-Expected-Last-Subject-Sequence", 1);
         world.queue.prepare("s.a", &expected).await.unwrap();
-        let mut batch = neurite::store::Batch::new();
-        assert_eq!(world.queue.publish(&mut batch, "s.a", &expected, "2").unwrap().sequence, 2);
-        assert_eq!(world.queue.publish(&mut batch, "s.a", &expected, "2").unwrap_err().err_code, 10071);
-        drop(batch);
+        world.drop_batch(|batch| {
+            assert_eq!(world.queue.publish(batch, "s.a", &expected, "2").unwrap().sequence, 2);
+            assert_eq!(world.queue.publish(batch, "s.a", &expected, "2").unwrap_err().err_code, 10071);
+        });
         assert_eq!(world.publish_with("s.a", expected, "2").await.unwrap().sequence, 2);
         assert_eq!(world.sequences("S").await, [2]);
     }
@@ -121,9 +122,8 @@ tests! {
         assert_eq!(world.sequences("S").await, [4, 5, 6, 7, 8, 9]);
         // What was not looked up goes a little later.
         let world = world.killed().await;
-        let mut batch = neurite::store::Batch::new();
-        world.queue.publish(&mut batch, "s.a", &Headers::new(), "x").unwrap();
-        world.store.commit(batch).await.unwrap();
+        let publish = |batch: &mut Submission| world.queue.publish(batch, "s.a", &Headers::new(), "x");
+        world.store.commit_with(Batch::new(), publish).await.unwrap();
         assert_eq!(world.sequences("S").await, [5, 6, 7, 8, 9, 10]);
         let fewer = StreamConfig { max_msgs_per_subject: 1, ..stream("s") };
         world.queue.update_stream(fewer).await.unwrap();
@@ -215,11 +215,11 @@ tests! {
         let full = world.publish_with("s.hits", header("Nats-Incr", "1"), "x").await.unwrap_err();
         assert_eq!(full.err_code, 10170);
         // Several in one batch count on.
-        let mut batch = neurite::store::Batch::new();
         let one = header("Nats-Incr", "1");
-        let values = [0; 2].map(|_| world.queue.publish(&mut batch, "s.hits", &one, "").unwrap().value.unwrap());
-        assert_eq!(values, ["99999999999999999999999993", "99999999999999999999999994"]);
-        drop(batch);
+        world.drop_batch(|batch| {
+            let values = [0; 2].map(|_| world.queue.publish(batch, "s.hits", &one, "").unwrap().value.unwrap());
+            assert_eq!(values, ["99999999999999999999999993", "99999999999999999999999994"]);
+        });
         assert_eq!(add(&world, "1").await, "99999999999999999999999993");
     }
 

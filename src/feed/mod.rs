@@ -25,7 +25,7 @@ pub(crate) use self::change::is_unthreaded;
 use self::{pruning::horizon_key, waiting::Waiting};
 use crate::{
     config::KeptChanges,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table},
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Submission, Table},
 };
 
 /// A place in the order of everything that happened; 0 is before the first.
@@ -89,18 +89,22 @@ impl Feed {
         })
     }
 
-    /// Takes the next position for `change` and records it in `batch`.
-    ///
-    /// From here to the submission of the batch there must be no `.await`: the store refuses
-    /// batches that come out of order.
-    pub fn record(&self, batch: &mut Batch, change: Change) -> Position {
-        let position = self.next(batch);
-        batch.note_position(position);
+    /// Has `change` take its position when `batch` is submitted, and records it with the batch.
+    pub fn record(&self, batch: &mut Batch, change: Change) {
+        let feed = self.clone();
+        batch.on_submit(move |submission| {
+            feed.record_now(submission, change);
+        });
+    }
+
+    /// Gives `change` the next position and records it with the batch that is being submitted.
+    pub fn record_now(&self, submission: &mut Submission, change: Change) -> Position {
+        let position = self.next(submission);
         // `Change` has only strings and options of them: serde_json has no reason to refuse it.
         let value = serde_json::to_vec(&change).unwrap_or_default();
-        batch.put(Table::Feed, Key::new().u64(position), value);
+        submission.put(Table::Feed, Key::new().u64(position), value);
         let feed = self.clone();
-        batch.on_durable(move || {
+        submission.on_durable(move || {
             feed.advance(position, change);
             feed.count();
         });
@@ -117,12 +121,13 @@ impl Feed {
         let mut batch = Batch::new();
         // Who is online or types is told without room too; a ceiling is a few bytes now and then.
         batch.makes_room();
-        let position = self.next(&mut batch);
-        batch.note_position(position);
-        let feed = self.clone();
-        batch.on_durable(move || feed.advance(position, change));
-        self.inner.store.commit(batch).await?;
-        Ok(position)
+        let announce = |submission: &mut Submission| {
+            let position = self.next(submission);
+            let feed = self.clone();
+            submission.on_durable(move || feed.advance(position, change));
+            Ok(position)
+        };
+        self.inner.store.commit_with(batch, announce).await
     }
 
     /// The newest position: every change up to it is durable or announced.
@@ -191,14 +196,14 @@ impl Feed {
         }
     }
 
-    fn next(&self, batch: &mut Batch) -> Position {
+    fn next(&self, submission: &mut Submission) -> Position {
         let position = self.inner.last.get() + 1;
         self.inner.last.set(position);
         if position > self.inner.ceiling.get() {
             let ceiling = position + CEILING_STEP;
-            batch.put(Table::Server, ceiling_key(), ceiling.to_string());
+            submission.put(Table::Server, ceiling_key(), ceiling.to_string());
             let inner = self.inner.clone();
-            batch.on_durable(move || inner.ceiling.set(inner.ceiling.get().max(ceiling)));
+            submission.on_durable(move || inner.ceiling.set(inner.ceiling.get().max(ceiling)));
         }
         position
     }

@@ -106,9 +106,8 @@ impl Push {
         Ok(self.inner.store.commit(batch).await?)
     }
 
-    /// With the batch, a user has read a part of a room up to and with `position`. To be awaited
-    /// before anything takes a position of the feed for the batch; until the batch is durable or
-    /// dropped, nothing else changes these counts.
+    /// With the batch, a user has read a part of a room up to and with `position`. Until the batch is
+    /// durable or dropped, nothing else changes these counts.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -133,12 +132,9 @@ impl Push {
         Ok(())
     }
 
-    /// Records with the batch that counts changed, when it is submitted.
+    /// Records with the batch that counts changed.
     fn record(&self, batch: &mut Batch, (user_id, room_id): Place) {
-        let feed = self.inner.feed.clone();
-        batch.on_submit(move |batch| {
-            feed.record(batch, Change::UnreadCounts { user_id, room_id });
-        });
+        self.inner.feed.record(batch, Change::UnreadCounts { user_id, room_id });
     }
 
     /// The counts of a place whose lock is held.

@@ -230,10 +230,7 @@ impl Push {
     /// Records with the batch that the counts of everybody in a room changed.
     fn record_common(&self, batch: &mut Batch, room_id: &OwnedRoomId, except: &[OwnedUserId]) {
         let (room_id, except) = (room_id.clone(), except.to_vec());
-        let feed = self.inner.feed.clone();
-        batch.on_submit(move |batch| {
-            feed.record(batch, Change::RoomUnreadCounts { room_id, except });
-        });
+        self.inner.feed.record(batch, Change::RoomUnreadCounts { room_id, except });
     }
 
     /// Where the event is that a redaction withdraws, and who has not read a notification of their

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     feed::Position,
     queue::{Consumer, ConsumerConfig, Headers, Queue, Retention, StreamConfig},
-    store::Batch,
+    store::Submission,
 };
 
 /// The name of the stream.
@@ -62,7 +62,7 @@ pub(super) fn subject(room_id: &RoomId) -> String {
 impl Rooms {
     pub(super) fn publish(
         &self,
-        batch: &mut Batch,
+        batch: &mut Submission,
         subject: &str,
         room_id: &RoomId,
         event_id: &EventId,

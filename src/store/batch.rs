@@ -1,29 +1,31 @@
 //! What is written together or not at all.
 
-use std::{any::Any, collections::BTreeMap, rc::Rc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+    rc::Rc,
+};
 
 use serde::Serialize;
 
-use super::Table;
+use super::{Store, Table};
 
 /// What is done when a batch is submitted.
-type OnSubmit = Box<dyn FnOnce(&mut Batch)>;
+type OnSubmit = Box<dyn FnOnce(&mut Submission)>;
 
-/// A value that is computed when its batch is submitted.
-type LateValue = Box<dyn FnOnce() -> Vec<u8>>;
+/// What writes a row, and what belongs to it, when everything else of a submission is done.
+type WriteLast = Box<dyn FnOnce(&mut Batch)>;
 
 /// Writes that become durable together, in the order given; the last write of a key counts.
 #[derive(Default)]
 pub struct Batch {
     pub(super) writes: Vec<Write>,
-    pub(super) first_position: Option<u64>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
     /// Whether it may wait for others to become durable with.
     pub(super) patient: bool,
     makes_room: bool,
     on_submit: Vec<OnSubmit>,
-    parts: Vec<Rc<dyn Any>>,
-    late: BTreeMap<(Table, Vec<u8>), LateValue>,
 }
 
 /// One write: a value, or `None` to delete.
@@ -77,45 +79,11 @@ impl Batch {
         self.on_durable.push(Box::new(then));
     }
 
-    /// Runs `then` at the moment of submission, in the order in which these were given; it may
-    /// write into the batch. Dropped without having run when the batch is never submitted.
-    pub fn on_submit(&mut self, then: impl FnOnce(&mut Batch) + 'static) {
+    /// Runs `then` at the moment of submission, in the order in which these were given, after what
+    /// completes the batch there ([`Store::submit_with`](super::Store::submit_with)). Dropped without
+    /// having run when the batch is never submitted.
+    pub fn on_submit(&mut self, then: impl FnOnce(&mut Submission) + 'static) {
         self.on_submit.push(Box::new(then));
-    }
-
-    /// What was given to [`Batch::add_part`] and `is_it`.
-    pub(crate) fn part<T: 'static>(&self, is_it: impl Fn(&T) -> bool) -> Option<Rc<T>> {
-        let parts = self.parts.iter().filter_map(|part| part.clone().downcast::<T>().ok());
-        parts.into_iter().find(|part| is_it(part))
-    }
-
-    /// Keeps something that several writers of the batch share, for as long as the batch is there.
-    pub(crate) fn add_part(&mut self, part: Rc<dyn Any>) {
-        self.parts.push(part);
-    }
-
-    /// Writes under `key` what `value` returns at the moment of submission, after everything that
-    /// [`Batch::on_submit`] was given: for state that other batches may change until then. Of
-    /// several for one key the last counts.
-    pub fn put_at_submit(
-        &mut self,
-        table: Table,
-        key: impl Into<Vec<u8>>,
-        value: impl FnOnce() -> Vec<u8> + 'static,
-    ) {
-        self.late.insert((table, key.into()), Box::new(value));
-    }
-
-    /// Called first thing when the batch is submitted: its writes are complete afterwards.
-    pub(super) fn complete(&mut self) {
-        while !self.on_submit.is_empty() {
-            for then in std::mem::take(&mut self.on_submit) {
-                then(self);
-            }
-        }
-        for ((table, key), value) in std::mem::take(&mut self.late) {
-            self.put(table, key, value());
-        }
     }
 
     /// Lets the batch wait a little for others to become durable with, instead of taking a
@@ -136,13 +104,6 @@ impl Batch {
         self.makes_room || self.writes.iter().all(|write| write.value.is_none())
     }
 
-    /// Notes that the batch holds `position` of the feed, so that the store can refuse batches
-    /// that are submitted in another order than their positions were taken.
-    #[cfg(feature = "homeserver")]
-    pub(crate) fn note_position(&mut self, position: u64) {
-        self.first_position.get_or_insert(position);
-    }
-
     /// How many bytes its keys and values have.
     pub(super) fn bytes(&self) -> usize {
         let value = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
@@ -151,6 +112,97 @@ impl Batch {
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.on_submit.is_empty() && self.late.is_empty()
+        self.writes.is_empty() && self.on_submit.is_empty()
+    }
+}
+
+/// A batch that is being submitted. There is one only inside of a closure that the store calls as it
+/// takes the batch, and no such closure can wait. So whatever is numbered by one, as positions of the
+/// feed are, has its numbers in the order in which batches become durable.
+pub struct Submission {
+    store: Store,
+    batch: Batch,
+    parts: Vec<Rc<dyn Any>>,
+    last: BTreeMap<(Table, Vec<u8>), WriteLast>,
+    /// Batches of other stores.
+    others: Vec<Self>,
+}
+
+impl Submission {
+    pub(super) fn new(store: &Store, batch: Batch) -> Self {
+        Self {
+            store: store.clone(),
+            batch,
+            parts: Vec::new(),
+            last: BTreeMap::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// What was given to [`Submission::add_part`] and `is_it`.
+    pub(crate) fn part<T: 'static>(&self, is_it: impl Fn(&T) -> bool) -> Option<Rc<T>> {
+        let mut parts = self.parts.iter().filter_map(|part| part.clone().downcast::<T>().ok());
+        parts.find(|part| is_it(part))
+    }
+
+    /// Keeps something that several writers share, until the batch is submitted.
+    pub(crate) fn add_part(&mut self, part: Rc<dyn Any>) {
+        self.parts.push(part);
+    }
+
+    /// Has `write` write the row under `key` when everything else is done: a row that is made of what
+    /// all writers of the batch change. Of several for one key the first is called.
+    pub(crate) fn write_last(
+        &mut self,
+        table: Table,
+        key: impl Into<Vec<u8>>,
+        write: impl FnOnce(&mut Batch) + 'static,
+    ) {
+        self.last.entry((table, key.into())).or_insert_with(|| Box::new(write));
+    }
+
+    /// Lets `write` write to `store`: into this batch, if it is of that store, and otherwise into
+    /// one that is handed in there once this one is durable.
+    pub(crate) fn to<T>(&mut self, store: &Store, write: impl FnOnce(&mut Self) -> T) -> T {
+        if self.store.is(store) {
+            return write(self);
+        }
+        let place = self.others.iter().position(|other| other.store.is(store));
+        let place = place.unwrap_or_else(|| {
+            self.others.push(Self::new(store, Batch::new()));
+            self.others.len() - 1
+        });
+        write(&mut self.others[place])
+    }
+
+    /// The batch with everything that was left to do at its submission.
+    pub(super) fn finish(mut self) -> Batch {
+        while !self.batch.on_submit.is_empty() {
+            for then in std::mem::take(&mut self.batch.on_submit) {
+                then(&mut self);
+            }
+        }
+        for write in std::mem::take(&mut self.last).into_values() {
+            write(&mut self.batch);
+        }
+        for other in std::mem::take(&mut self.others) {
+            // Its store is in memory, and fails only as a whole.
+            self.batch.on_durable(move || drop(other.store.clone().hand_in(other)));
+        }
+        self.batch
+    }
+}
+
+impl Deref for Submission {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+impl DerefMut for Submission {
+    fn deref_mut(&mut self) -> &mut Batch {
+        &mut self.batch
     }
 }

@@ -31,9 +31,9 @@ pub enum Error {
     /// A value could not be encoded or decoded.
     #[error("a stored value has an unexpected form: {0}")]
     Encoding(String),
-    /// Batches were submitted in another order than their positions were taken: a defect.
-    #[error("a batch was submitted out of the order of its positions")]
-    OutOfOrder,
+    /// A batch was submitted in the midst of the submission of another: a defect.
+    #[error("a batch was submitted while another one was being submitted")]
+    Nested,
     /// Whatever else the backend reports.
     #[error("storage: {0}")]
     Backend(String),

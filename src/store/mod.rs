@@ -14,6 +14,7 @@ pub mod memory;
 mod options;
 #[cfg(feature = "homeserver")]
 mod row_count;
+mod submitting;
 mod tables;
 mod trim;
 
@@ -25,29 +26,34 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "homeserver")]
 pub use self::row_count::RowCount;
 pub use self::{
-    batch::Batch,
+    batch::{Batch, Submission},
     engine::Commit,
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
     options::{Durability, Options, Usage},
     tables::Table,
 };
-use self::{engine::Engine, memory::Memory};
+use self::{engine::Engine, memory::Memory, submitting::Submitting};
 use crate::platform::{self, Blob};
 
 /// A handle to the one store of a homeserver; clones share it.
 #[derive(Clone)]
 pub struct Store {
     engine: Rc<Engine>,
+    submitting: Submitting,
 }
 
 impl Store {
+    fn over(engine: Rc<Engine>) -> Self {
+        Self { engine, submitting: Submitting::default() }
+    }
+
     /// A store on a disk in memory, which may hold one from before.
     ///
     /// # Errors
     /// When what is on the disk can't be read.
     pub async fn open_memory(disk: &memory::Disk, options: Options) -> Result<Self> {
-        Ok(Self { engine: Engine::open(Memory::new(disk.clone()), options).await? })
+        Ok(Self::over(Engine::open(Memory::new(disk.clone()), options).await?))
     }
 
     /// The store in this browser's database of that name, which is made if there is none.
@@ -58,7 +64,7 @@ impl Store {
     #[cfg(target_arch = "wasm32")]
     pub async fn open_indexeddb(name: &str, options: Options) -> Result<Self> {
         let backend = indexeddb::IndexedDb::open(name, &options).await?;
-        Ok(Self { engine: Engine::open(backend, options).await? })
+        Ok(Self::over(Engine::open(backend, options).await?))
     }
 
     /// Deletes the database of that name, if there is one. Whoever has it open loses it.
@@ -115,7 +121,40 @@ impl Store {
 
     /// Hands a batch in, in this very moment; the [`Commit`] resolves when it is durable.
     pub fn submit(&self, batch: Batch) -> Commit {
-        self.engine.submit(batch)
+        match self.submit_with(batch, |_| Ok::<_, Error>(())) {
+            Ok(((), commit)) => commit,
+            Err(cause) => Commit::refused(cause),
+        }
+    }
+
+    /// Hands a batch in that `complete` completes in this very moment: with what has to be numbered in
+    /// the order of submissions, or depends on what other batches change until then. Nothing else is
+    /// submitted there.
+    ///
+    /// # Errors
+    /// Those of `complete`, and when nothing is accepted any more; then nothing is handed in.
+    pub fn submit_with<T, E: From<Error>>(
+        &self,
+        batch: Batch,
+        complete: impl FnOnce(&mut Submission) -> Result<T, E>,
+    ) -> Result<(T, Commit), E> {
+        self.engine.check_accepting()?;
+        let _only = self.submitting.begin()?;
+        let mut submission = Submission::new(self, batch);
+        let value = complete(&mut submission)?;
+        Ok((value, self.engine.submit(submission.finish())))
+    }
+
+    /// Hands in what was completed together with a batch of another store.
+    fn hand_in(&self, submission: Submission) -> Result<Commit> {
+        self.engine.check_accepting()?;
+        let _only = self.submitting.begin()?;
+        Ok(self.engine.submit(submission.finish()))
+    }
+
+    /// Whether both are handles to one store.
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.engine, &other.engine)
     }
 
     /// Submits a batch and waits until it is durable.
@@ -124,6 +163,20 @@ impl Store {
     /// When it could not be written: then nothing of it was.
     pub async fn commit(&self, batch: Batch) -> Result<()> {
         self.submit(batch).await
+    }
+
+    /// Submits a batch as [`Store::submit_with`] does, and waits until it is durable.
+    ///
+    /// # Errors
+    /// Those of `complete`; when it could not be written: then nothing of it was.
+    pub async fn commit_with<T, E: From<Error>>(
+        &self,
+        batch: Batch,
+        complete: impl FnOnce(&mut Submission) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (value, commit) = self.submit_with(batch, complete)?;
+        commit.await?;
+        Ok(value)
     }
 
     /// Grows each time that submitted batches failed: who has built something in memory on a batch

@@ -120,10 +120,7 @@ impl Users {
             room_id: room_id.map(ToOwned::to_owned),
             event_type: event_type.to_owned(),
         };
-        let feed = self.inner.feed.clone();
-        batch.on_submit(move |batch| {
-            feed.record(batch, change);
-        });
+        self.inner.feed.record(batch, change);
         self.note_individual(batch, user_id, room_id, event_type);
         let key = prefix(user_id, room_id).str(event_type);
         Ok(batch.put_json(Table::AccountData, key, &content)?)

@@ -15,7 +15,7 @@ use super::{Users, device_record::device_key, remembered::Remembered, sessions::
 use crate::{
     Error, Result,
     feed::Change,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
 /// How much of a claimed key's hash is kept.
@@ -87,9 +87,13 @@ fn one_time_keys_of(
     KeyRange::prefix(device_key(user_id, device_id).str(algorithm))
 }
 
+fn key_counts(user_id: &UserId, device_id: &DeviceId) -> Change {
+    Change::OneTimeKeys { user_id: user_id.to_owned(), device_id: device_id.to_owned() }
+}
+
 impl Users {
     /// Writes into `batch` one-time keys to add and fallback keys to replace of the sender's device;
-    /// the caller holds the user's lock and submits without waiting for anything else.
+    /// the caller holds the user's lock.
     ///
     /// # Errors
     /// 400 `M_INVALID_PARAM` when a key has the id of another that is there; 413 `M_TOO_LARGE` for
@@ -144,12 +148,21 @@ impl Users {
             key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
             batch.put_json(Table::FallbackKeys, place, &key)?;
         }
-        let position = self.record_key_counts(batch, user_id, device_id);
-        for (place, key) in new.iter().enumerate() {
-            // In the order of upload, so that the oldest key is claimed first.
-            let row = device.clone().str(key.id.algorithm()).u64(position).u64(place as u64);
-            batch.put_json(Table::OneTimeKeys, row, key)?;
+        let mut rows = Vec::with_capacity(new.len());
+        for key in &new {
+            let row = serde_json::to_vec(key).map_err(store::Error::encoding)?;
+            rows.push((device.clone().str(key.id.algorithm()), row));
         }
+        self.forget_key_counts(batch, user_id, device_id);
+        let (feed, change) = (self.inner.feed.clone(), key_counts(user_id, device_id));
+        batch.on_submit(move |submission| {
+            let position = feed.record_now(submission, change);
+            for (place, (prefix, row)) in rows.into_iter().enumerate() {
+                // In the order of upload, so that the oldest key is claimed first.
+                let key = prefix.u64(position).u64(place as u64);
+                submission.put(Table::OneTimeKeys, key, row);
+            }
+        });
         Ok(())
     }
 
@@ -180,7 +193,8 @@ impl Users {
         }
         for (user_id, devices) in &claimed {
             for device_id in devices.keys() {
-                self.record_key_counts(&mut batch, user_id, device_id);
+                self.forget_key_counts(&mut batch, user_id, device_id);
+                self.inner.feed.record(&mut batch, key_counts(user_id, device_id));
             }
         }
         self.inner.store.commit(batch).await?;
@@ -260,18 +274,6 @@ impl Users {
             kept.insert(device, counts.clone());
         }
         Ok(counts)
-    }
-
-    fn record_key_counts(
-        &self,
-        batch: &mut Batch,
-        user_id: &UserId,
-        device_id: &DeviceId,
-    ) -> crate::feed::Position {
-        self.forget_key_counts(batch, user_id, device_id);
-        let change =
-            Change::OneTimeKeys { user_id: user_id.to_owned(), device_id: device_id.to_owned() };
-        self.inner.feed.record(batch, change)
     }
 
     /// Counts a device's keys anew once `batch` is durable.

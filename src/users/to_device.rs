@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     feed::{Change, Position},
     lengths,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Direction, Key, KeyRange, KeyReader, Submission, Table},
 };
 
 /// The transactions of a device.
@@ -90,14 +90,17 @@ impl Users {
                 }
             }
         }
-        for (user_id, device_id, event) in deliveries {
-            let change =
-                Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() };
-            let position = self.inner.feed.record(&mut batch, change);
-            let key = message_key(&user_id, &device_id, position);
-            batch.put(Table::ToDevice, key, event.get());
-        }
-        Ok(store.commit(batch).await?)
+        let deliver = |submission: &mut Submission| {
+            for (user_id, device_id, event) in deliveries {
+                let change =
+                    Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() };
+                let position = self.inner.feed.record_now(submission, change);
+                let key = message_key(&user_id, &device_id, position);
+                submission.put(Table::ToDevice, key, event.get());
+            }
+            Ok(())
+        };
+        store.commit_with(batch, deliver).await
     }
 
     /// At most `limit` messages for a device after `after` up to and with `upto`, oldest first,

@@ -1,11 +1,16 @@
 //! What callers of the store rely on.
 
-use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
 
 use futures::future::join_all;
 use neurite::{
     platform::{Blob, sleep},
-    store::{Batch, Direction, Error, KeyRange, Options},
+    store::{Batch, Direction, Error, KeyRange, Options, Submission},
 };
 
 use super::place::{OTHER, TABLE, checkpointed, key, put, read, scan, small};
@@ -66,6 +71,59 @@ on_every_backend! {
             assert!(seen.borrow().contains(&n));
         }
         assert!(seen.borrow().is_sorted() && seen.borrow().len() == 20);
+    }
+
+    async fn a_batch_is_completed_at_its_submission(place) {
+        let store = place.open().await;
+        let numbers = Rc::new(Cell::new(0));
+        let next = move || numbers.replace(numbers.get() + 1);
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        // What is begun first and submitted last is numbered last.
+        let batches: Vec<_> = (0..4).map(|n| put(TABLE, key(n), "v")).collect();
+        let submit = |batch| {
+            let complete = |submission: &mut Submission| {
+                let (number, seen) = (next(), seen.clone());
+                submission.put(TABLE, "last", number.to_string());
+                submission.on_durable(move || seen.borrow_mut().push(number));
+                Ok::<_, Error>(number)
+            };
+            store.submit_with(batch, complete).unwrap()
+        };
+        let commits: Vec<_> = batches.into_iter().rev().map(submit).collect();
+        for (expected, (number, commit)) in commits.into_iter().enumerate() {
+            assert_eq!(number, expected);
+            commit.await.unwrap();
+        }
+        assert_eq!(*seen.borrow(), [0, 1, 2, 3]);
+        assert_eq!(read(&store, "last").await.as_deref(), Some("3"));
+    }
+
+    async fn a_batch_that_is_not_completed_is_not_handed_in(place) {
+        let store = place.open().await;
+        let ran = Rc::new(Cell::new(false));
+        let mut batch = put(TABLE, "a", "1");
+        batch.on_durable({
+            let ran = ran.clone();
+            move || ran.set(true)
+        });
+        let refuse = |_: &mut Submission| Err::<(), _>(Error::Foreign(String::new()));
+        let outcome = store.commit_with(batch, refuse).await;
+        assert!(matches!(outcome, Err(Error::Foreign(_))));
+        store.commit(Batch::new()).await.unwrap();
+        assert!(!ran.get() && read(&store, "a").await.is_none());
+    }
+
+    async fn nothing_is_submitted_in_the_midst_of_a_submission(place) {
+        let store = place.open().await;
+        let nested = |submission: &mut Submission| {
+            submission.put(TABLE, "a", "1");
+            Ok::<_, Error>(store.submit(put(TABLE, "b", "1")))
+        };
+        let nested = store.commit_with(Batch::new(), nested).await.unwrap().await;
+        assert!(matches!(nested, Err(Error::Nested)));
+        store.commit(put(TABLE, "c", "1")).await.unwrap();
+        let rows = scan(&store, KeyRange::all(), Direction::Forward, 9).await;
+        assert_eq!(rows, [("a".into(), "1".into()), ("c".into(), "1".into())]);
     }
 
     async fn batches_submitted_together_share_records(place) {

@@ -5,10 +5,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use neurite::{
     platform,
     queue::{
-        Consumer, ConsumerConfig, ConsumerInfo, CoreMessage, Headers, ManualClock, Message, PubAck,
-        Queue, StoredMessage, StreamConfig, StreamInfo, Subscription,
+        Consumer, ConsumerConfig, ConsumerInfo, CoreMessage, Error, Headers, ManualClock, Message,
+        PubAck, Queue, StoredMessage, StreamConfig, StreamInfo, Subscription,
     },
-    store::{Batch, Options, Store, memory::Disk},
+    store::{Batch, Options, Store, Submission, memory::Disk},
 };
 
 use super::place::Place;
@@ -112,6 +112,28 @@ impl World {
         payload: &str,
     ) -> neurite::queue::Result<PubAck> {
         self.queue.publish_now(subject, &headers, payload).await
+    }
+
+    /// Commits a batch that `fill` fills at its submission.
+    pub async fn commit(
+        &self,
+        batch: Batch,
+        fill: impl FnOnce(&mut Submission),
+    ) -> neurite::store::Result<()> {
+        let fill = |batch: &mut Submission| {
+            fill(batch);
+            Ok(())
+        };
+        self.store.commit_with(batch, fill).await
+    }
+
+    /// Lets `fill` fill a batch that is not submitted after all.
+    pub fn drop_batch(&self, fill: impl FnOnce(&mut Submission)) {
+        let refuse = |batch: &mut Submission| {
+            fill(batch);
+            Err::<(), _>(Error::BAD_REQUEST)
+        };
+        assert_eq!(self.store.submit_with(Batch::new(), refuse).err(), Some(Error::BAD_REQUEST));
     }
 
     /// The code of the error that a publish is refused with.

@@ -4,9 +4,9 @@ use super::handle::Consumer;
 use crate::{
     queue::{
         config::{AckPolicy, Retention},
-        stream::{Removal, Stage},
+        stream::Removal,
     },
-    store::Batch,
+    store::{Batch, Submission},
 };
 
 /// After how many milliseconds a message is redelivered whose acknowledgement could not be stored
@@ -20,6 +20,15 @@ pub(super) enum Outcome {
     Processed,
     /// It was delivered `max_deliver` times. It stays in the stream, as in nats-server.
     Exhausted,
+}
+
+/// How far acknowledgements have come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Their batch is not submitted yet.
+    Prepared,
+    Submitted,
+    Durable,
 }
 
 /// Acknowledgements in flight. They take themselves back when their batch fails or is dropped.
@@ -66,7 +75,10 @@ impl Consumer {
             without_room: false,
             stage: Stage::Prepared,
         };
-        batch.on_submit(move |batch| ack.submit(batch));
+        batch.on_submit(move |batch| {
+            let store = ack.consumer.stream.store.clone();
+            batch.to(&store, |batch| ack.submit(batch));
+        });
     }
 
     /// A batch for acknowledgements alone. Where they remove messages, they make room.
@@ -80,7 +92,7 @@ impl Consumer {
 }
 
 impl Ack {
-    fn submit(mut self, batch: &mut Batch) {
+    fn submit(mut self, batch: &mut Submission) {
         self.stage = Stage::Submitted;
         let Consumer { stream, set, inner } = self.consumer.clone();
         self.without_room = stream.store.is_full();
@@ -100,7 +112,7 @@ impl Ack {
                 _ if keeps => {}
                 Some((subject, size)) if stream.releases(sequence, &subject) => {
                     if let Some(removal) = &mut self.removal {
-                        removal.add(batch, sequence, &subject, size);
+                        removal.add(batch, sequence, subject, size);
                         continue;
                     }
                     let mut counts = stream.counts.borrow_mut();

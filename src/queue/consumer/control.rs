@@ -7,7 +7,7 @@ use crate::{
         error::{Error, Result},
         time::Timestamp,
     },
-    store::Batch,
+    store::{Batch, Submission},
 };
 
 impl Consumer {
@@ -61,12 +61,14 @@ impl Consumer {
         let _turn = inner.turn.lock().await;
         inner.state.borrow_mut().reset(to);
         self.recount().await?;
-        let mut batch = Batch::new();
-        inner.write(stream, &mut batch);
         // Nobody else may need what it skips.
         stream.request_interest_check();
-        stream.write_counts(&mut batch);
-        stream.store.commit(batch).await?;
+        let write = |batch: &mut Submission| {
+            inner.write(stream, batch);
+            stream.write_counts(batch);
+            Ok::<_, Error>(())
+        };
+        stream.store.commit_with(Batch::new(), write).await?;
         inner.wake.notify();
         Ok(to)
     }

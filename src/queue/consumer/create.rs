@@ -22,7 +22,7 @@ use crate::{
         error::{Error, Result, Status},
         subject,
     },
-    store::{Batch, Table},
+    store::{Batch, Submission, Table},
 };
 
 /// The length of the names that are made for consumers without one.
@@ -167,11 +167,10 @@ impl Consumers {
             batch.delete(Table::QueueConsumerStates, key);
         }
         stream.request_interest_check();
-        stream.write_counts(&mut batch);
-        if let Err(cause) = stream.store.commit(batch).await {
+        if let Err(cause) = stream.commit_counts(batch).await {
             inner.deleted.set(false);
             self.set.by_name.borrow_mut().insert(name.to_owned(), inner);
-            return Err(cause.into());
+            return Err(cause);
         }
         self.handle(inner).dismiss();
         stream.check_limits.notify();
@@ -228,10 +227,13 @@ impl Consumer {
             };
             configurations::put_consumer(&mut batch, stream.id, inner.id, &row)?;
         }
-        inner.write(stream, &mut batch);
         stream.write_config(&mut batch)?;
-        stream.write_counts(&mut batch);
-        Ok(stream.store.commit(batch).await?)
+        let write = |batch: &mut Submission| {
+            inner.write(stream, batch);
+            stream.write_counts(batch);
+            Ok(())
+        };
+        stream.store.commit_with(batch, write).await
     }
 
     /// Gives it another configuration, which was checked.

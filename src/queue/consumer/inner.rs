@@ -14,7 +14,7 @@ use super::{
 use crate::{
     platform::Notify,
     queue::{config::ConsumerConfig, stream::Stream, time::Timestamp},
-    store::{Batch, Table},
+    store::{self, Batch, Commit, Submission, Table},
 };
 
 pub(in crate::queue) struct Inner {
@@ -161,18 +161,30 @@ impl Inner {
         waiting.requests.iter().filter(|request| stream.broker.has_interest(&request.reply)).count()
     }
 
-    /// Has the batch write the state of the consumer as it is when the batch is submitted.
-    pub(super) fn write(self: &Rc<Self>, stream: &Stream, batch: &mut Batch) {
+    /// Has the batch write the state of the consumer as it is in the end.
+    pub(super) fn write(self: &Rc<Self>, stream: &Stream, batch: &mut Submission) {
         if self.deleted.get() || self.is_in_memory(stream) {
             return;
         }
-        let (consumer, id) = (self.clone(), stream.id);
-        batch.on_submit(move |batch| consumer.write_chunks(id, batch));
-        let consumer = self.clone();
-        let key = row::consumer_key(stream.id, self.id);
-        batch.put_at_submit(Table::QueueConsumerStates, key, move || {
-            consumer.state.borrow().encode()
+        let (consumer, stream) = (self.clone(), stream.id);
+        let key = row::consumer_key(stream, self.id);
+        batch.write_last(Table::QueueConsumerStates, key.clone(), move |batch| {
+            consumer.write_chunks(stream, batch);
+            batch.put(Table::QueueConsumerStates, key, consumer.state.borrow().encode());
         });
+    }
+
+    /// Submits its state with what `batch` has.
+    pub(super) fn submit_state(
+        self: &Rc<Self>,
+        stream: &Stream,
+        batch: Batch,
+    ) -> store::Result<Commit> {
+        let write = |batch: &mut Submission| {
+            self.write(stream, batch);
+            Ok(())
+        };
+        stream.store.submit_with(batch, write).map(|((), commit)| commit)
     }
 
     /// Whether it goes with the queue although its stream stays.

@@ -17,7 +17,7 @@ use crate::{
         stream::{Interest, InterestRemoval, Reserved, Stream},
         subject,
     },
-    store::Batch,
+    store::Submission,
 };
 
 /// The consumers of a stream.
@@ -91,7 +91,14 @@ impl Interest for ConsumerSet {
         }
     }
 
-    fn skip(&self, stream: &Stream, batch: &mut Batch, filter: &str, first: u64, first_left: u64) {
+    fn skip(
+        &self,
+        stream: &Stream,
+        batch: &mut Submission,
+        filter: &str,
+        first: u64,
+        first_left: u64,
+    ) {
         for consumer in self.by_name.borrow().values() {
             let config = consumer.config();
             let of =
@@ -108,7 +115,7 @@ impl Interest for ConsumerSet {
         }
     }
 
-    fn lose(&self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str) {
+    fn lose(&self, stream: &Stream, batch: &mut Submission, sequence: u64, subject: &str) {
         for consumer in self.by_name.borrow().values() {
             let pending = consumer.state.borrow_mut().remove(sequence);
             if pending.is_some() {
@@ -124,7 +131,11 @@ impl Interest for ConsumerSet {
         Box::new(Removal { consumers: self, lost: Vec::new(), durable: false })
     }
 
-    fn remove_all(self: Rc<Self>, stream: &Stream, batch: &mut Batch) -> Box<dyn InterestRemoval> {
+    fn remove_all(
+        self: Rc<Self>,
+        stream: &Stream,
+        batch: &mut Submission,
+    ) -> Box<dyn InterestRemoval> {
         let take = |consumer: &Rc<Inner>| {
             let mut state = consumer.state.borrow_mut();
             let undelivered = state.num_pending();
@@ -171,7 +182,7 @@ impl Removal {
 }
 
 impl InterestRemoval for Removal {
-    fn add(&mut self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str) {
+    fn add(&mut self, stream: &Stream, batch: &mut Submission, sequence: u64, subject: &str) {
         let consumers = self.consumers.clone();
         for consumer in consumers.by_name.borrow().values() {
             let pending = consumer.state.borrow_mut().remove(sequence);

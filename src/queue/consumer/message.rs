@@ -53,16 +53,14 @@ impl Message {
     /// Acknowledges it with the batch: together with what was derived from it, or not at all. When
     /// the batch fails or is dropped, it is redelivered.
     pub fn ack(&self, batch: &mut Batch) {
-        self.consumer.stream.join(batch, |batch| self.finish(batch));
+        self.finish(batch);
     }
 
     /// Acknowledges several messages of one consumer with the batch, as one.
     pub fn ack_all(messages: &[Self], batch: &mut Batch) {
         if let Some(Self { consumer, .. }) = messages.first() {
             let sequences = messages.iter().map(|message| message.stream_sequence);
-            consumer.stream.join(batch, |batch| {
-                consumer.acknowledge(batch, sequences, Outcome::Processed);
-            });
+            consumer.acknowledge(batch, sequences, Outcome::Processed);
         }
     }
 
@@ -78,7 +76,7 @@ impl Message {
 
     /// Terminates it with the batch: it can't be processed, and is not redelivered.
     pub fn term(&self, batch: &mut Batch) {
-        self.consumer.stream.join(batch, |batch| self.finish(batch));
+        self.finish(batch);
     }
 
     fn finish(&self, batch: &mut Batch) {
@@ -119,10 +117,9 @@ impl Consumer {
         let (consumer_sequence, times) = about?;
         if wait > 0 {
             let mut batch = Batch::new();
-            inner.write(stream, &mut batch);
             batch.wait_for_others();
             // When this fails, a restart redelivers it before its time.
-            drop(stream.store.submit(batch));
+            drop(inner.submit_state(stream, batch));
         }
         inner.wake.notify();
         Some((consumer_sequence, times))

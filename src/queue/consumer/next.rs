@@ -94,18 +94,16 @@ impl Consumer {
         }
         let config = self.inner.config();
         let mut batch = self.batch_of_acks();
+        // When this fails, some messages are delivered once more.
         if !config.acknowledges() {
             let sequences = messages.iter().map(|message| message.stream_sequence);
             self.acknowledge(&mut batch, sequences, Outcome::Processed);
             batch.wait_for_others();
+            drop(self.stream.store.submit(batch));
         } else if config.max_deliver > 0 && !self.inner.progress.records.get() {
             // Deliveries are counted over restarts: a message may be what ends the worker.
-            self.inner.write(&self.stream, &mut batch);
-        } else {
-            return;
+            drop(self.inner.submit_state(&self.stream, batch));
         }
-        // When this fails, some messages are delivered once more.
-        drop(self.stream.store.submit(batch));
     }
 
     async fn redeliver(&self, wanted: Wanted, deliveries: &mut Deliveries) -> Result<()> {

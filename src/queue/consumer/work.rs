@@ -46,9 +46,7 @@ impl Consumer {
 
     /// Stores all deliveries.
     async fn record_deliveries(&self) -> Result<()> {
-        let mut batch = Batch::new();
-        self.inner.write(&self.stream, &mut batch);
-        Ok(self.stream.store.commit(batch).await?)
+        Ok(self.inner.submit_state(&self.stream, Batch::new())?.await?)
     }
 
     /// Whether there is nothing to work on. Acknowledgements are durable only once the work has

@@ -14,20 +14,18 @@ use crate::{
         },
         subject,
     },
-    store::Batch,
+    store::{Batch, Submission},
 };
 
 impl Queue {
-    /// Stores a message with the batch, in the stream that takes its subject. From here to the
-    /// submission of the batch there should be no `.await`: messages that are published later are
-    /// delivered only after it.
+    /// Stores a message with the batch, in the stream that takes its subject.
     ///
     /// # Errors
     /// When no stream takes the subject (code 503), and the codes of what the stream refuses; 10163
     /// when it needs what [`Queue::prepare`] looks up.
     pub fn publish(
         &self,
-        batch: &mut Batch,
+        batch: &mut Submission,
         subject: &str,
         headers: &Headers,
         payload: impl AsRef<[u8]>,
@@ -36,12 +34,7 @@ impl Queue {
         if !headers.is_valid() {
             return Err(Error::BAD_REQUEST);
         }
-        let (block, payload) = (headers.encode(), payload.as_ref());
-        let mut answer = Err(Error::BAD_REQUEST);
-        stream.join(batch, |batch| {
-            answer = stream.publish(batch, Incoming::new(subject, &block, payload));
-        });
-        answer
+        stream.publish(batch, Incoming::new(subject, &headers.encode(), payload.as_ref()))
     }
 
     /// Looks up what [`Queue::publish`] has to know when the stream limits or counts messages by
@@ -69,11 +62,9 @@ impl Queue {
         }
         let block = headers.encode();
         stream.prepare(subject, &block).await?;
-        let mut batch = Batch::new();
         let incoming = Incoming::new(subject, &block, payload.as_ref());
-        let answer = stream.publish(&mut batch, incoming)?;
-        stream.store.commit(batch).await?;
-        Ok(answer)
+        let publish = |batch: &mut Submission| stream.publish(batch, incoming);
+        stream.store.commit_with(Batch::new(), publish).await
     }
 
     /// The stream that takes messages of this subject.

@@ -74,8 +74,7 @@ impl Queue {
         let mut batch = stream.batch_of_configuration();
         configurations::put_next_stream(&mut batch, self.inner.next_stream.get())?;
         stream.write_config(&mut batch)?;
-        stream.write_counts(&mut batch);
-        stream.store.commit(batch).await?;
+        stream.commit_counts(batch).await?;
         self.start(made.clone());
         Ok(made)
     }

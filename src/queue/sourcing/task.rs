@@ -27,7 +27,7 @@ use crate::{
         stream::{Admin, Incoming, Origin, Stream, row},
         streams::Streams,
     },
-    store::{Batch, Direction, Table},
+    store::{Batch, Direction, Submission, Table},
 };
 
 /// How many messages are sourced in one batch.
@@ -171,7 +171,7 @@ impl Task<'_> {
             })
             .collect();
         if end > source.position.get() {
-            self.store(&originals, end, |_| {}).await?;
+            self.store(&originals, end, &[]).await?;
         }
         let visible = origin.counts.borrow().visible();
         source.lag.set(visible.saturating_sub(source.position.get()));
@@ -205,8 +205,7 @@ impl Task<'_> {
             .collect();
         let end = messages.iter().map(|message| message.stream_sequence).max();
         let end = end.unwrap_or(0).max(source.position.get());
-        let acknowledge = |batch: &mut Batch| Message::ack_all(&messages, batch);
-        let stored = self.store(&originals, end, acknowledge).await;
+        let stored = self.store(&originals, end, &messages).await;
         if stored.is_err() {
             messages.iter().for_each(|message| message.nak(None));
         }
@@ -215,12 +214,13 @@ impl Task<'_> {
         Ok(None)
     }
 
-    /// Stores messages of the source, in one batch with the position.
+    /// Stores messages of the source, in one batch with the position and the acknowledgement of
+    /// `delivered`.
     async fn store(
         &self,
         originals: &[Original<'_>],
         end: u64,
-        with: impl FnOnce(&mut Batch),
+        delivered: &[Message],
     ) -> Result<()> {
         let Self { source, target } = self;
         let mut copies = Vec::new();
@@ -234,11 +234,10 @@ impl Task<'_> {
         let parts = copies.iter().map(|(_, subject, headers)| (&**subject, &**headers));
         target.prepare_all(parts, Admin::Free).await?;
         let mut batch = Batch::new();
-        let mut outcome = Ok(());
-        target.join(&mut batch, |batch| outcome = self.put(batch, &copies, end));
-        outcome?;
-        with(&mut batch);
-        target.durable.commit(batch).await?;
+        Message::ack_all(delivered, &mut batch);
+        let put =
+            |batch: &mut Submission| batch.to(&target.store, |batch| self.put(batch, &copies, end));
+        target.durable.commit_with(batch, put).await?;
         source.position.set(end);
         source.active.set(target.clock.now());
         source.error.take();
@@ -247,7 +246,7 @@ impl Task<'_> {
 
     fn put(
         &self,
-        batch: &mut Batch,
+        batch: &mut Submission,
         copies: &[(&Original<'_>, String, Vec<u8>)],
         end: u64,
     ) -> Result<()> {

@@ -1,8 +1,8 @@
 //! A stream in memory: its counts and what is in flight.
 //!
-//! What a batch does to a stream counts from the batch's submission on, which is when the stream's
-//! state row is written; before that a publish has only its sequence number. Each change in flight is
-//! held by a guard in its batch: when the batch fails or is dropped, the guard takes the change back.
+//! What a batch does to a stream it does at its submission, where sequence numbers are given and the
+//! stream's state row is written. Each change in flight is held by a guard in its batch: when the batch
+//! fails or is not submitted after all, the guard takes the change back.
 
 use std::{
     borrow::Cow,
@@ -30,9 +30,10 @@ use crate::{
         broker::Broker,
         clock::Clock,
         config::{Retention, Storage, StreamConfig},
+        error::Result,
         transform::Transform,
     },
-    store::{Batch, Store, Table},
+    store::{Batch, Store, Submission, Table},
 };
 
 pub(in crate::queue) struct Stream {
@@ -113,22 +114,33 @@ pub(in crate::queue) trait Interest {
 
     /// After a purge of `filter`, when `first` is the first message and `first_left` the first of the
     /// filter that is left.
-    fn skip(&self, stream: &Stream, batch: &mut Batch, filter: &str, first: u64, first_left: u64);
+    fn skip(
+        &self,
+        stream: &Stream,
+        batch: &mut Submission,
+        filter: &str,
+        first: u64,
+        first_left: u64,
+    );
 
     /// A message can't be read.
-    fn lose(&self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str);
+    fn lose(&self, stream: &Stream, batch: &mut Submission, sequence: u64, subject: &str);
 
     /// Begins to remove messages.
     fn removal(self: Rc<Self>) -> Box<dyn InterestRemoval>;
 
     /// Removes all messages.
-    fn remove_all(self: Rc<Self>, stream: &Stream, batch: &mut Batch) -> Box<dyn InterestRemoval>;
+    fn remove_all(
+        self: Rc<Self>,
+        stream: &Stream,
+        batch: &mut Submission,
+    ) -> Box<dyn InterestRemoval>;
 }
 
 /// What consumers lose to a removal in flight. Dropped before it is durable, it gives everything back.
 pub(in crate::queue) trait InterestRemoval {
     /// One more message goes.
-    fn add(&mut self, stream: &Stream, batch: &mut Batch, sequence: u64, subject: &str);
+    fn add(&mut self, stream: &Stream, batch: &mut Submission, sequence: u64, subject: &str);
 
     /// The removal is durable; `advise` says whether what was not acknowledged is reported by advisories.
     fn durable(self: Box<Self>, stream: &Stream, advise: bool);
@@ -142,14 +154,6 @@ pub(in crate::queue) enum Reserved {
     /// It is, and the program has not said yet which of its consumers are: all may be.
     Begun,
     Yes,
-}
-
-/// How far a change has come that is part of a batch.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::queue) enum Stage {
-    Prepared,
-    Submitted,
-    Durable,
 }
 
 impl Stream {
@@ -225,23 +229,6 @@ impl Stream {
         self.reserved.get() != Reserved::No
     }
 
-    /// Lets `write` write rows of the stream with a batch that may be of another store than its
-    /// own.
-    pub(in crate::queue) fn join(
-        self: &Rc<Self>,
-        batch: &mut Batch,
-        write: impl FnOnce(&mut Batch),
-    ) {
-        if !self.is_in_memory() {
-            return write(batch);
-        }
-        let mut own = Batch::new();
-        write(&mut own);
-        let store = self.store.clone();
-        // A store in memory fails only with the whole queue.
-        batch.on_durable(move || drop(store.submit(own)));
-    }
-
     /// A batch that changes the configuration of the stream or of one of its consumers. What the
     /// program can't do without may use the room that is kept in reserve.
     pub(in crate::queue) fn batch_of_configuration(&self) -> Batch {
@@ -252,12 +239,12 @@ impl Stream {
         batch
     }
 
-    /// Has the batch write the counts as they are when it is submitted.
-    pub(in crate::queue) fn write_counts(self: &Rc<Self>, batch: &mut Batch) {
-        let stream = self.clone();
-        batch.put_at_submit(Table::QueueStates, row::stream_key(self.id), move || {
+    /// Has the batch write the counts as they are in the end.
+    pub(in crate::queue) fn write_counts(self: &Rc<Self>, batch: &mut Submission) {
+        let (stream, key) = (self.clone(), row::stream_key(self.id));
+        batch.write_last(Table::QueueStates, key.clone(), move |batch| {
             let counts = stream.counts.borrow();
-            StateRow {
+            let row = StateRow {
                 first: counts.first,
                 last: counts.last,
                 messages: counts.messages,
@@ -266,9 +253,18 @@ impl Stream {
                 matched: stream.interest.matched(),
                 last_time: counts.last_time,
                 lost: Cow::Borrowed(&counts.lost),
-            }
-            .encode()
+            };
+            batch.put(Table::QueueStates, key, row.encode());
         });
+    }
+
+    /// Commits the counts as they are at the submission, and what `batch` has.
+    pub(in crate::queue) async fn commit_counts(self: &Rc<Self>, batch: Batch) -> Result<()> {
+        let write = |batch: &mut Submission| {
+            self.write_counts(batch);
+            Ok(())
+        };
+        self.store.commit_with(batch, write).await
     }
 
     /// Whether a message can be removed now that a consumer has acknowledged it.

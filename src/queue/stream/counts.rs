@@ -17,8 +17,6 @@ pub(in crate::queue) struct Counts {
     pub(in crate::queue) bytes: u64,
     /// Sequence numbers given out to batches that are not durable yet.
     pub(in crate::queue) in_flight: BTreeSet<u64>,
-    /// Messages and bytes of batches that are not submitted yet.
-    pub(super) prepared: (u64, u64),
     /// Messages whose removal is submitted and not durable yet.
     pub(in crate::queue) removing: BTreeSet<u64>,
     /// Grows when a removal has become durable.
@@ -70,5 +68,6 @@ impl Counts {
         }
         // A number whose batch failed is free again, unless a later one is in use.
         self.last = self.durable.max(self.in_flight.last().copied().unwrap_or(0));
+        self.first = self.first.min(self.last + 1);
     }
 }

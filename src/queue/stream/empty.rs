@@ -9,8 +9,8 @@ use super::{
     stored::StoredRow,
 };
 use crate::{
-    queue::error::Result,
-    store::{Batch, Direction, Table},
+    queue::error::{Error, Result},
+    store::{Batch, Direction, Submission, Table},
 };
 
 /// How many rows are deleted in one batch.
@@ -36,13 +36,14 @@ impl Stream {
 
     /// Removes all messages, which are below this sequence number; returns how many.
     pub(super) async fn empty(self: &Rc<Self>, below: u64) -> Result<u64> {
-        let mut batch = Batch::new();
-        batch.makes_room();
-        let (id, row) = self.put_purge(&mut batch, PurgeRow::of_garbage(below));
-        let mut emptied = self.take_all(&mut batch, below);
-        self.write_counts(&mut batch);
+        let empty = |batch: &mut Submission| {
+            batch.makes_room();
+            let (id, row) = self.put_purge(batch, PurgeRow::of_garbage(below));
+            self.write_counts(batch);
+            Ok::<_, Error>((id, row, self.take_all(batch, below)))
+        };
+        let (id, row, mut emptied) = self.store.commit_with(Batch::new(), empty).await?;
         let count = emptied.messages;
-        self.store.commit(batch).await?;
         if let Some(interest) = emptied.interest.take() {
             interest.durable(self, false);
         }
@@ -54,7 +55,7 @@ impl Stream {
         Ok(count)
     }
 
-    fn take_all(self: &Rc<Self>, batch: &mut Batch, below: u64) -> Emptied {
+    fn take_all(self: &Rc<Self>, batch: &mut Submission, below: u64) -> Emptied {
         let mut counts = self.counts.borrow_mut();
         let mut emptied = Emptied {
             stream: self.clone(),

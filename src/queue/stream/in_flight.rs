@@ -1,48 +1,64 @@
-//! Publishes in flight: what they do to their stream when their batch is submitted, when it is durable,
-//! and when it fails.
+//! Publishes in flight: what they do to their stream at the submission of their batch, when it is
+//! durable, and when it fails.
 
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
 
-use super::{
-    base::{Stage, Stream},
-    purge_row::PurgeRow,
-    removal::Removal,
-};
-use crate::{queue::broker::CoreMessage, store::Batch};
+use super::{base::Stream, purge_row::PurgeRow, removal::Removal};
+use crate::{queue::broker::CoreMessage, store::Submission};
 
 impl Stream {
-    /// Adds a publish to its batch.
-    pub(super) fn put_in_flight(self: &Rc<Self>, batch: &mut Batch, publish: Publish) {
-        self.publishes(batch).all.borrow_mut().push(publish);
+    /// Counts a publish, which is part of the batch.
+    pub(super) fn put_in_flight(self: &Rc<Self>, batch: &mut Submission, publish: Publish) {
+        let publishes = self.publishes(batch);
+        if publish.stored {
+            {
+                let mut counts = self.counts.borrow_mut();
+                counts.add(publish.sequence, publish.size);
+                counts.last_time = counts.last_time.max(publish.time);
+            }
+            self.interest.count(publish.sequence, &publish.subject, 1);
+            if !publish.evicted.is_empty() {
+                let mut removal = publishes.removal.borrow_mut();
+                let removal = removal.get_or_insert_with(|| Removal::new(self));
+                for (sequence, size) in &publish.evicted {
+                    removal.add(batch, *sequence, publish.subject.clone(), *size);
+                }
+            }
+        }
+        publishes.all.borrow_mut().push(publish);
     }
 
     /// The publishes of a batch.
-    fn publishes(self: &Rc<Self>, batch: &mut Batch) -> Rc<Publishes> {
+    fn publishes(self: &Rc<Self>, batch: &mut Submission) -> Rc<Publishes> {
         if let Some(publishes) = batch.part(|part: &Publishes| Rc::ptr_eq(&part.stream, self)) {
             return publishes;
         }
         let publishes = Rc::new(Publishes {
             stream: self.clone(),
             all: RefCell::default(),
-            removals: RefCell::default(),
-            stage: Cell::new(Stage::Prepared),
+            removal: RefCell::default(),
+            last_time: self.counts.borrow().last_time,
+            is_durable: Cell::new(false),
         });
         batch.add_part(publishes.clone());
+        self.write_counts(batch);
         let part = publishes.clone();
-        batch.on_submit(move |batch| part.submit(batch));
+        batch.on_durable(move || part.durable());
         publishes
     }
 }
 
-/// The publishes of one batch in flight; they take themselves back when it fails or is dropped.
+/// The publishes of one batch in flight; they take themselves back when it fails.
 struct Publishes {
     stream: Rc<Stream>,
     all: RefCell<Vec<Publish>>,
-    removals: RefCell<Option<Removal>>,
-    stage: Cell<Stage>,
+    removal: RefCell<Option<Removal>>,
+    /// When the last message before them was stored.
+    last_time: u64,
+    is_durable: Cell<bool>,
 }
 
 /// A publish in flight.
@@ -62,34 +78,10 @@ pub(super) struct Publish {
 }
 
 impl Publishes {
-    fn submit(self: Rc<Self>, batch: &mut Batch) {
-        self.stage.set(Stage::Submitted);
-        let stream = &self.stream;
-        let mut removal = Removal::new(stream);
-        for publish in &*self.all.borrow() {
-            if !publish.stored {
-                continue;
-            }
-            self.unprepare(publish);
-            {
-                let mut counts = stream.counts.borrow_mut();
-                counts.add(publish.sequence, publish.size);
-                counts.last_time = counts.last_time.max(publish.time);
-            }
-            stream.interest.count(publish.sequence, &publish.subject, 1);
-            for (sequence, size) in &publish.evicted {
-                removal.add(batch, *sequence, &publish.subject, *size);
-            }
-        }
-        stream.write_counts(batch);
-        *self.removals.borrow_mut() = removal.into_some();
-        batch.on_durable(move || self.durable());
-    }
-
     fn durable(&self) {
-        self.stage.set(Stage::Durable);
+        self.is_durable.set(true);
         let stream = &self.stream;
-        if let Some(removal) = self.removals.take() {
+        if let Some(removal) = self.removal.take().and_then(Removal::into_some) {
             removal.durable();
         }
         let all = self.all.take();
@@ -123,30 +115,25 @@ impl Publishes {
             stream.broker.publish(&message);
         }
     }
-
-    fn unprepare(&self, publish: &Publish) {
-        let prepared = &mut self.stream.counts.borrow_mut().prepared;
-        prepared.0 -= 1;
-        prepared.1 -= publish.size;
-    }
 }
 
 impl Drop for Publishes {
     fn drop(&mut self) {
-        let (stage, stream) = (self.stage.get(), self.stream.clone());
-        if stage == Stage::Durable {
+        if self.is_durable.get() {
             return;
         }
+        let stream = self.stream.clone();
         // Gives back what was removed.
-        drop(self.removals.take());
-        for publish in self.all.take().into_iter().rev() {
-            match stage {
-                Stage::Prepared if publish.stored => self.unprepare(&publish),
-                Stage::Submitted if publish.stored => {
-                    stream.counts.borrow_mut().subtract(publish.sequence, publish.size);
-                    stream.interest.count(publish.sequence, &publish.subject, -1);
-                }
-                _ => {}
+        drop(self.removal.take());
+        let all = self.all.take();
+        let times = all.iter().filter(|publish| publish.stored).map(|publish| publish.time);
+        if times.max() == Some(stream.counts.borrow().last_time) {
+            stream.counts.borrow_mut().last_time = self.last_time;
+        }
+        for publish in all.into_iter().rev() {
+            if publish.stored {
+                stream.counts.borrow_mut().subtract(publish.sequence, publish.size);
+                stream.interest.count(publish.sequence, &publish.subject, -1);
             }
             let mut subjects = stream.subjects.borrow_mut();
             subjects.take_back(&publish.subject, publish.sequence);

@@ -15,7 +15,7 @@ use crate::{
         error::{Error, Result},
         headers::{Block, names},
     },
-    store::Batch,
+    store::{Batch, Commit, Submission},
 };
 
 /// A batch takes no further messages beyond so many bytes.
@@ -39,16 +39,6 @@ enum Answer {
 
 /// Bytes in flight, until this is dropped.
 struct BytesInFlight(usize, Rc<Stream>);
-
-impl BytesInFlight {
-    fn of(stream: &Rc<Stream>) -> Self {
-        Self(0, stream.clone())
-    }
-
-    fn take(&mut self) -> Self {
-        Self(std::mem::take(&mut self.0), self.1.clone())
-    }
-}
 
 impl Drop for BytesInFlight {
     fn drop(&mut self) {
@@ -78,43 +68,88 @@ impl Stream {
     }
 
     async fn ingest(self: &Rc<Self>) {
-        loop {
-            let mut batch = Batch::new();
-            let (mut answers, mut bytes) = (Vec::new(), BytesInFlight::of(self));
-            while bytes.0 < BATCH_BYTES {
-                let Some(message) = self.inbox.borrow_mut().waiting.pop_front() else { break };
-                let atomic = atomic_batch(&message);
-                if atomic.is_some() || self.is_cold(&message.subject, &message.headers) {
-                    // Earlier messages must not wait for this lookup.
-                    let (batch, answers) =
-                        (std::mem::take(&mut batch), std::mem::take(&mut answers));
-                    self.send_batch(batch, answers, bytes.take());
-                }
-                bytes.0 += size(&message);
-                let in_flight = match &atomic {
-                    Some(id) => self.add_atomic(&message, id).await,
-                    None => self.add_message(&mut batch, &mut answers, &message).await,
-                };
-                if let Err(cause) = in_flight {
-                    self.refuse(&message, &cause);
-                }
-            }
-            self.send_batch(batch, answers, bytes);
-            let mut inbox = self.inbox.borrow_mut();
-            if inbox.waiting.is_empty() {
-                inbox.working = false;
-                return;
+        while let Some(message) = self.store_waiting() {
+            // Earlier messages do not wait for this lookup.
+            let in_flight = BytesInFlight(size(&message), self.clone());
+            let outcome = match atomic_batch(&message) {
+                Some(id) => self.add_atomic(&message, &id, in_flight).await,
+                None => self.prepare_first(&message, in_flight).await,
+            };
+            if let Err(cause) = outcome {
+                self.refuse(&message, &cause);
             }
         }
     }
 
-    async fn add_message(
+    /// Stores what waits, up to a message that something has to be looked up for, or that may end an
+    /// atomic batch. With nothing left the task ends.
+    fn store_waiting(self: &Rc<Self>) -> Option<CoreMessage> {
+        loop {
+            let mut inbox = self.inbox.borrow_mut();
+            let Some(next) = inbox.waiting.front() else {
+                inbox.working = false;
+                return None;
+            };
+            if self.has_to_wait(next) {
+                return inbox.waiting.pop_front();
+            }
+            drop(inbox);
+            let mut in_flight = BytesInFlight(0, self.clone());
+            let add = |batch: &mut Submission, answers: &mut Vec<Answer>| {
+                while in_flight.0 < BATCH_BYTES
+                    && let Some(message) = self.next_at_once()
+                {
+                    in_flight.0 += size(&message);
+                    if let Err(cause) = self.add_message(batch, answers, &message) {
+                        self.refuse(&message, &cause);
+                    }
+                }
+                Ok(())
+            };
+            match self.store_answered(add) {
+                Ok(stored) => stored.settle(in_flight),
+                // Nothing is taken any more.
+                Err(cause) => {
+                    while let Some(message) = self.next_at_once() {
+                        in_flight.0 += size(&message);
+                        self.refuse(&message, &cause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a message can't be stored at once.
+    fn has_to_wait(&self, message: &CoreMessage) -> bool {
+        atomic_batch(message).is_some() || self.is_cold(&message.subject, &message.headers)
+    }
+
+    /// The next message, if it can be stored at once.
+    fn next_at_once(&self) -> Option<CoreMessage> {
+        let mut inbox = self.inbox.borrow_mut();
+        inbox.waiting.pop_front_if(|message| !self.has_to_wait(message))
+    }
+
+    /// Looks up what a message needs, which is the next again then.
+    async fn prepare_first(
         self: &Rc<Self>,
-        batch: &mut Batch,
+        message: &CoreMessage,
+        in_flight: BytesInFlight,
+    ) -> Result<()> {
+        self.prepare(&message.subject, &message.headers).await?;
+        drop(in_flight);
+        let mut inbox = self.inbox.borrow_mut();
+        inbox.bytes += size(message);
+        inbox.waiting.push_front(message.clone());
+        Ok(())
+    }
+
+    fn add_message(
+        self: &Rc<Self>,
+        batch: &mut Submission,
         answers: &mut Vec<Answer>,
         message: &CoreMessage,
     ) -> Result<()> {
-        self.prepare(&message.subject, &message.headers).await?;
         if let Some(reply) = &message.reply
             && let Some(place) = Place::read(reply)
         {
@@ -133,43 +168,83 @@ impl Stream {
         Ok(())
     }
 
-    async fn add_atomic(self: &Rc<Self>, message: &CoreMessage, id: &str) -> Result<()> {
+    async fn add_atomic(
+        self: &Rc<Self>,
+        message: &CoreMessage,
+        id: &str,
+        in_flight: BytesInFlight,
+    ) -> Result<()> {
         let reply = self.reply_of(message);
-        match self.stage(message, id)? {
+        let (id, messages) = match self.stage(message, id)? {
             Staging::Waits => {
                 if let Some(reply) = reply {
                     self.broker.publish(&CoreMessage::new(&reply, Bytes::new()));
                 }
+                return Ok(());
             }
-            Staging::Commit { id, messages } => {
-                let (batch, ack) = self.commit_atomic(id, &messages).await?;
-                let answer = reply.map(|reply| Answer::Ack(reply, ack));
-                self.send_batch(batch, answer.into_iter().collect(), BytesInFlight::of(self));
-            }
-        }
+            Staging::Commit { id, messages } => (id, messages),
+        };
+        self.prepare_atomic(&messages).await?;
+        let stored = self.store_answered(|batch, answers| {
+            let ack = self.publish_atomic(batch, id, &messages)?;
+            answers.extend(reply.map(|reply| Answer::Ack(reply, ack)));
+            Ok(())
+        });
+        stored?.settle(in_flight);
         Ok(())
     }
 
-    /// Submits a batch. It is answered when it is durable, or before with `persist_mode` `async`.
-    fn send_batch(
+    /// Submits a batch that `add` fills, and gives its answers when it is durable, or before with
+    /// `persist_mode` `async`.
+    fn store_answered(
         self: &Rc<Self>,
-        mut batch: Batch,
-        answers: Vec<Answer>,
-        in_flight: BytesInFlight,
-    ) {
-        if batch.is_empty() && answers.is_empty() {
-            return;
+        add: impl FnOnce(&mut Submission, &mut Vec<Answer>) -> Result<()>,
+    ) -> Result<Stored> {
+        let is_async = self.config.borrow().persist_mode == PersistMode::Async;
+        let answers = Rc::new(RefCell::new(Vec::new()));
+        let fill = |batch: &mut Submission| {
+            if is_async {
+                batch.wait_for_others();
+            } else {
+                // The original of a duplicate may not be durable yet: a batch without writes waits
+                // for it.
+                let (stream, answers) = (self.clone(), answers.clone());
+                batch.on_durable(move || stream.send_answers(answers.take()));
+            }
+            add(batch, &mut answers.borrow_mut())
+        };
+        let ((), commit) = self.store.submit_with(Batch::new(), fill)?;
+        if is_async {
+            self.send_answers(answers.take());
         }
-        // The original of a duplicate may not be durable yet: a batch without writes waits for it.
-        if self.config.borrow().persist_mode == PersistMode::Async {
-            batch.wait_for_others();
-            drop(self.store.submit(batch));
-            return self.send_answers(answers);
+        let commit = (!is_async).then_some(commit);
+        Ok(Stored { stream: self.clone(), answers, commit })
+    }
+
+    fn send_answers(&self, answers: Vec<Answer>) {
+        for answer in answers {
+            match answer {
+                Answer::Ack(reply, ack) => self.answer(&reply, &ack),
+                Answer::Fast { id, place, sequence, reply } => {
+                    self.fast_durable(&id, place, sequence, &reply);
+                }
+            }
         }
-        let answers = Rc::new(RefCell::new(answers));
-        let (stream, waiting) = (self.clone(), answers.clone());
-        batch.on_durable(move || stream.send_answers(waiting.take()));
-        let (stream, commit) = (self.clone(), self.store.submit(batch));
+    }
+}
+
+/// What was submitted, with the answers that are due when it is durable, if they are.
+struct Stored {
+    stream: Rc<Stream>,
+    answers: Rc<RefCell<Vec<Answer>>>,
+    commit: Option<Commit>,
+}
+
+impl Stored {
+    /// Refuses everything should it fail; until that is known `in_flight` counts.
+    fn settle(self, in_flight: BytesInFlight) {
+        let Self { stream, answers, commit } = self;
+        let Some(commit) = commit else { return };
         platform::spawn(async move {
             let outcome = commit.await;
             drop(in_flight);
@@ -183,17 +258,6 @@ impl Stream {
                 }
             }
         });
-    }
-
-    fn send_answers(&self, answers: Vec<Answer>) {
-        for answer in answers {
-            match answer {
-                Answer::Ack(reply, ack) => self.answer(&reply, &ack),
-                Answer::Fast { id, place, sequence, reply } => {
-                    self.fast_durable(&id, place, sequence, &reply);
-                }
-            }
-        }
     }
 }
 

@@ -110,7 +110,7 @@ impl Stream {
                 // The rest is not durable yet; the limits are checked again when it is.
                 return Ok(());
             }
-            self.remove(rows, Batch::new()).await?;
+            self.remove(&rows).await?;
         }
     }
 
@@ -184,7 +184,7 @@ impl Stream {
                     |message: &Stored| self.releases(message.sequence, message.subject());
                 row.message.as_ref().is_some_and(is_released)
             });
-            self.remove(rows, Batch::new()).await?;
+            self.remove(&rows).await?;
         }
         {
             let mut counts = self.counts.borrow_mut();
@@ -194,8 +194,7 @@ impl Stream {
         }
         let mut batch = Batch::new();
         batch.makes_room();
-        self.write_counts(&mut batch);
-        Ok(self.store.commit(batch).await?)
+        self.commit_counts(batch).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{base::Stream, row};
 use crate::{
     queue::error::Result,
-    store::{Batch, Direction, KeyRange, KeyReader, Table},
+    store::{Batch, Direction, KeyRange, KeyReader, Submission, Table},
 };
 
 /// How many rows are read at once.
@@ -18,7 +18,7 @@ impl Stream {
         if found.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::new();
+        let mut lost = Vec::new();
         let KeyRange { mut start, end } = KeyRange::prefix(row::stream_key(self.id));
         loop {
             let range = KeyRange { start: start.clone(), end: end.clone() };
@@ -32,15 +32,21 @@ impl Stream {
                 let mut parts = KeyReader::new(key);
                 let subject = parts.u64().and_then(|_| parts.str()).unwrap_or_default();
                 if found.contains(&sequence) {
-                    self.lose(&mut batch, sequence, &subject, row::decode_size(size));
+                    lost.push((sequence, subject, row::decode_size(size)));
                 }
             }
         }
-        self.write_counts(&mut batch);
-        Ok(self.store.commit(batch).await?)
+        let lose = |batch: &mut Submission| {
+            for (sequence, subject, size) in lost {
+                self.lose(batch, sequence, &subject, size);
+            }
+            self.write_counts(batch);
+            Ok(())
+        };
+        self.store.commit_with(Batch::new(), lose).await
     }
 
-    fn lose(self: &Rc<Self>, batch: &mut Batch, sequence: u64, subject: &str, size: u64) {
+    fn lose(self: &Rc<Self>, batch: &mut Submission, sequence: u64, subject: &str, size: u64) {
         tracing::error!("message {sequence} of stream {} is lost", self.name);
         {
             let mut counts = self.counts.borrow_mut();

@@ -42,7 +42,7 @@ mod timers;
 mod wipe;
 
 pub(super) use self::{
-    base::{Interest, InterestRemoval, Parts, Reserved, Stage, Stream},
+    base::{Interest, InterestRemoval, Parts, Reserved, Stream},
     configuration::StreamRow,
     incoming::{Incoming, Origin},
     limits::keep_within_limits,

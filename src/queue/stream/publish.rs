@@ -20,7 +20,7 @@ use crate::{
         headers::{Block, names},
         subject,
     },
-    store::{Batch, Table},
+    store::{Batch, Submission, Table},
 };
 
 /// The largest header block.
@@ -40,7 +40,15 @@ impl Stream {
     /// looked up.
     pub(in crate::queue) fn publish(
         self: &Rc<Self>,
-        batch: &mut Batch,
+        batch: &mut Submission,
+        message: Incoming<'_>,
+    ) -> Result<PubAck> {
+        batch.to(&self.store, |batch| self.publish_here(batch, message))
+    }
+
+    fn publish_here(
+        self: &Rc<Self>,
+        batch: &mut Submission,
         message: Incoming<'_>,
     ) -> Result<PubAck> {
         let config = self.config();
@@ -132,7 +140,7 @@ impl Stream {
         if config.discard == Discard::New && stored {
             self.check_room(&config, subject, size, rollup)?;
         }
-        let sequence = self.next_sequence(message.origin, stored.then_some(size));
+        let sequence = self.next_sequence(message.origin);
         let mut publish = Publish {
             sequence,
             subject: subject.into(),
@@ -191,8 +199,8 @@ impl Stream {
         before.add(increment, headers, payload, subject)
     }
 
-    /// The sequence number of a message of which so many bytes are to be stored.
-    fn next_sequence(&self, origin: Origin, stored: Option<u64>) -> u64 {
+    /// The sequence number of a message.
+    fn next_sequence(&self, origin: Origin) -> u64 {
         let mut counts = self.counts.borrow_mut();
         let next = counts.last + 1;
         let sequence = match origin {
@@ -202,10 +210,6 @@ impl Stream {
         };
         counts.last = sequence;
         counts.in_flight.insert(sequence);
-        if let Some(size) = stored {
-            counts.prepared.0 += 1;
-            counts.prepared.1 += size;
-        }
         sequence
     }
 
@@ -237,10 +241,10 @@ impl Stream {
             return Ok(());
         }
         let counts = self.counts.borrow();
-        if counts.messages + counts.prepared.0 >= limit(config.max_msgs) {
+        if counts.messages >= limit(config.max_msgs) {
             return Err(Error::store_failed("maximum messages exceeded"));
         }
-        if counts.bytes + counts.prepared.1 + size > limit(config.max_bytes) {
+        if counts.bytes + size > limit(config.max_bytes) {
             return Err(Error::store_failed("maximum bytes exceeded"));
         }
         Ok(())

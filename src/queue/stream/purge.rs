@@ -5,14 +5,20 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
-use super::{base::Stream, index::Entry, purge_row::PurgeRow, removal::Removal, row};
+use super::{
+    base::Stream,
+    index::Entry,
+    purge_row::PurgeRow,
+    removal::{Removal, Removed},
+    row,
+};
 use crate::{
     queue::{
         config::LAST_SEQUENCE,
         error::{Error, Result},
         subject,
     },
-    store::{Batch, Direction, Table},
+    store::{Batch, Direction, Submission, Table},
 };
 
 /// How many messages are removed in one batch.
@@ -85,11 +91,12 @@ impl Stream {
                 self.next_of(filter, first, last).await?.map_or(last + 1, |found| found.sequence)
             }
         };
-        let mut batch = Batch::new();
-        batch.makes_room();
-        self.interest.skip(self, &mut batch, filter, first, first_left);
-        self.store.commit(batch).await?;
-        Ok(())
+        let skip = |batch: &mut Submission| {
+            batch.makes_room();
+            self.interest.skip(self, batch, filter, first, first_left);
+            Ok(())
+        };
+        self.store.commit_with(Batch::new(), skip).await
     }
 
     /// Makes the next message have at least this sequence number.
@@ -105,9 +112,7 @@ impl Stream {
                 counts.first = sequence;
             }
         }
-        let mut batch = Batch::new();
-        self.write_counts(&mut batch);
-        Ok(self.store.commit(batch).await?)
+        self.commit_counts(Batch::new()).await
     }
 
     /// Decides a purge with the batch.
@@ -157,8 +162,7 @@ impl Stream {
         // From the end when some stay, and otherwise the oldest first.
         let direction = if keep > 0 { Direction::Backward } else { Direction::Forward };
         while from <= to {
-            let mut removal = Removal::of_purge(self);
-            let mut batch = Batch::new();
+            let mut going = Vec::new();
             let mut last = None;
             let mut goes = || {
                 let stays = keep > 0;
@@ -166,11 +170,12 @@ impl Stream {
                 !stays
             };
             if literal {
-                let found = self.of_subject(&purge.filter, from, to, direction, CHUNK).await?;
+                let subject: Rc<str> = purge.filter.as_str().into();
+                let found = self.of_subject(&subject, from, to, direction, CHUNK).await?;
                 for (sequence, size) in found {
                     last = Some(sequence);
                     if goes() {
-                        removal.add(&mut batch, sequence, &purge.filter, size);
+                        going.push(Removed { sequence, subject: subject.clone(), size });
                     }
                 }
             } else {
@@ -181,7 +186,7 @@ impl Stream {
                         None => purge.filter == ">",
                     };
                     if is_it && goes() {
-                        removal.add_row(&mut batch, &row);
+                        going.push(Removed::of(&row));
                     }
                 }
             }
@@ -190,7 +195,7 @@ impl Stream {
                 Direction::Forward => from = last + 1,
                 Direction::Backward => to = last - 1,
             }
-            purged += self.commit_removal(removal, batch).await?;
+            purged += self.commit_removal(Removal::of_purge(self), going).await?;
         }
         Ok(purged)
     }
@@ -206,7 +211,7 @@ impl Stream {
         }
         let _admin = self.admin.lock().await;
         let rows = self.rows(sequence, sequence, Direction::Forward, 1).await?;
-        match self.remove(rows, Batch::new()).await? {
+        match self.remove(&rows).await? {
             0 => Err(Error::NO_MESSAGE_FOUND),
             _ => Ok(()),
         }

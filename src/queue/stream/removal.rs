@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use super::{
-    base::{InterestRemoval, Stage, Stream},
+    base::{InterestRemoval, Stream},
     stored::{Stored, StoredRow},
 };
-use crate::{queue::error::Result, store::Batch};
+use crate::{
+    queue::error::Result,
+    store::{Batch, Submission},
+};
 
 /// A removal in flight; takes itself back when its batch fails.
 pub(in crate::queue) struct Removal {
@@ -14,48 +17,56 @@ pub(in crate::queue) struct Removal {
     removed: Vec<Removed>,
     /// What the consumers lose by it.
     interest: Option<Box<dyn InterestRemoval>>,
-    stage: Stage,
+    is_durable: bool,
     /// Whether there are advisories of messages that were not acknowledged. After a purge there are
     /// none.
     advise: bool,
 }
 
-struct Removed {
-    sequence: u64,
-    subject: Rc<str>,
-    size: u64,
+/// A message that goes.
+pub(super) struct Removed {
+    pub(super) sequence: u64,
+    pub(super) subject: Rc<str>,
+    pub(super) size: u64,
+}
+
+impl Removed {
+    /// The message of a row.
+    pub(super) fn of(row: &StoredRow) -> Self {
+        let subject = row.message.as_ref().map_or("", Stored::subject);
+        Self { sequence: row.sequence, subject: subject.into(), size: row.size() }
+    }
 }
 
 impl Stream {
     /// Removes these messages; returns how many were still there.
-    pub(super) async fn remove(
-        self: &Rc<Self>,
-        rows: impl IntoIterator<Item = StoredRow>,
-        mut batch: Batch,
-    ) -> Result<u64> {
-        let mut removal = Removal::new(self);
-        for row in rows {
-            removal.add_row(&mut batch, &row);
-        }
-        self.commit_removal(removal, batch).await
+    pub(super) async fn remove(self: &Rc<Self>, rows: &[StoredRow]) -> Result<u64> {
+        let going = rows.iter().map(Removed::of).collect();
+        self.commit_removal(Removal::new(self), going).await
     }
 
-    /// Commits a batch with a removal; returns how many messages went.
+    /// Commits the removal of messages; returns how many of them went.
     pub(super) async fn commit_removal(
         self: &Rc<Self>,
-        removal: Removal,
-        mut batch: Batch,
+        mut removal: Removal,
+        going: Vec<Removed>,
     ) -> Result<u64> {
-        let count = removal.removed.len() as u64;
-        if count > 0 {
-            batch.makes_room();
-            self.write_counts(&mut batch);
-            batch.on_durable(move || removal.durable());
+        if going.is_empty() {
+            return Ok(0);
         }
-        if !batch.is_empty() {
-            self.store.commit(batch).await?;
-        }
-        Ok(count)
+        let remove = |batch: &mut Submission| {
+            for Removed { sequence, subject, size } in going {
+                removal.add(batch, sequence, subject, size);
+            }
+            let count = removal.removed.len() as u64;
+            if let Some(removal) = removal.into_some() {
+                batch.makes_room();
+                self.write_counts(batch);
+                batch.on_durable(move || removal.durable());
+            }
+            Ok(count)
+        };
+        self.store.commit_with(Batch::new(), remove).await
     }
 }
 
@@ -65,7 +76,7 @@ impl Removal {
             stream: stream.clone(),
             removed: Vec::new(),
             interest: None,
-            stage: Stage::Submitted,
+            is_durable: false,
             advise: true,
         }
     }
@@ -81,16 +92,11 @@ impl Removal {
         (!self.removed.is_empty()).then_some(self)
     }
 
-    pub(super) fn add_row(&mut self, batch: &mut Batch, row: &StoredRow) {
-        let subject = row.message.as_ref().map_or("", Stored::subject);
-        self.add(batch, row.sequence, subject, row.size());
-    }
-
     pub(in crate::queue) fn add(
         &mut self,
-        batch: &mut Batch,
+        batch: &mut Submission,
         sequence: u64,
-        subject: &str,
+        subject: Rc<str>,
         size: u64,
     ) {
         let stream = &self.stream;
@@ -104,14 +110,14 @@ impl Removal {
                 counts.subtract(sequence, size);
             }
         }
-        self.removed.push(Removed { sequence, subject: subject.into(), size });
-        stream.delete_rows(batch, sequence, subject);
+        stream.delete_rows(batch, sequence, &subject);
         let interest = self.interest.get_or_insert_with(|| stream.interest.clone().removal());
-        interest.add(stream, batch, sequence, subject);
+        interest.add(stream, batch, sequence, &subject);
+        self.removed.push(Removed { sequence, subject, size });
     }
 
     pub(in crate::queue) fn durable(mut self) {
-        self.stage = Stage::Durable;
+        self.is_durable = true;
         let mut counts = self.stream.counts.borrow_mut();
         counts.removals += 1;
         for Removed { sequence, .. } in &self.removed {
@@ -128,7 +134,7 @@ impl Removal {
 
 impl Drop for Removal {
     fn drop(&mut self) {
-        if self.stage == Stage::Durable || self.removed.is_empty() {
+        if self.is_durable || self.removed.is_empty() {
             return;
         }
         let mut counts = self.stream.counts.borrow_mut();

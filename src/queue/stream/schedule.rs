@@ -17,7 +17,7 @@ use crate::{
         subject,
         time::Timestamp,
     },
-    store::Batch,
+    store::{Batch, Submission},
 };
 
 /// The value of `Nats-Schedule-Next` when the schedule is over.
@@ -155,10 +155,13 @@ impl Stream {
         }
         self.prepare_own(target, &headers).await?;
         let message = Incoming::new(target, &headers, payload).from(Origin::Stream);
-        if let Err(cause) = self.publish(&mut timer, message) {
-            tracing::warn!("a schedule of stream {} can't be published: {cause}", self.name);
-        }
-        self.store.commit(timer).await?;
+        let publish = |batch: &mut Submission| {
+            if let Err(cause) = self.publish(batch, message) {
+                tracing::warn!("a schedule of stream {} can't be published: {cause}", self.name);
+            }
+            Ok::<_, Error>(())
+        };
+        self.store.commit_with(timer, publish).await?;
         self.finish_purges().await
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         reader,
         time::go_duration,
     },
-    store::{Batch, Direction, KeyRange, KeyReader, Table},
+    store::{Batch, Direction, KeyRange, KeyReader, Submission, Table},
 };
 
 /// How many timers are read at once.
@@ -73,7 +73,7 @@ impl Stream {
     pub(super) async fn remove_expired(self: &Rc<Self>, mut rows: Vec<StoredRow>) -> Result<()> {
         let config = self.config();
         if config.subject_delete_marker_ttl.is_zero() || config.sealed {
-            self.remove(rows, Batch::new()).await?;
+            self.remove(&rows).await?;
             return Ok(());
         }
         let mut marked = Vec::new();
@@ -85,7 +85,7 @@ impl Stream {
             }
         }
         rows.retain(|row| !marked.iter().any(|(of, _)| *of == row.sequence));
-        self.remove(rows, Batch::new()).await?;
+        self.remove(&rows).await?;
         let headers = Headers::new()
             .with(names::MARKER_REASON, "MaxAge")
             .with(names::TTL, go_duration(config.subject_delete_marker_ttl))
@@ -95,10 +95,9 @@ impl Stream {
             // The marker takes the place of the message.
             self.subjects.borrow_mut().make_room();
             self.look_up(&subject, Admin::Held).await?;
-            let mut batch = Batch::new();
             let mark = Incoming::new(&subject, &headers, b"").from(Origin::Stream);
-            self.publish(&mut batch, mark)?;
-            self.store.commit(batch).await?;
+            let publish = |batch: &mut Submission| self.publish(batch, mark);
+            self.store.commit_with(Batch::new(), publish).await?;
             self.finish_purges().await?;
         }
         Ok(())

@@ -71,11 +71,9 @@ impl Rooms {
             let live = self.live(room_id).await?;
             let tip = live.tip();
             let (draft, status) = self.acceptance(&live, &tip, &pdu).await?;
-            // Something else became part of the room meanwhile: what was worked out may be wrong.
-            if live.broken() || !Rc::ptr_eq(&tip, &live.tip()) {
-                continue;
-            }
-            draft.submit()?.durable().await?;
+            // If something else became part of the room meanwhile, what was worked out may be wrong.
+            let Some(submitted) = draft.submit()? else { continue };
+            submitted.durable().await?;
             return Ok(Accepted::Kept(pdu.event_id.clone(), status));
         }
     }
@@ -87,7 +85,7 @@ impl Rooms {
         tip: &Rc<View>,
         pdu: &Pdu,
     ) -> Result<(Draft, Status)> {
-        let mut draft = Draft::on(self, live, (**tip).clone());
+        let mut draft = Draft::on(self, live, tip.clone());
         let mut groups = Vec::new();
         for event_id in &pdu.prev_events {
             groups.push(self.state_after(live, event_id).await?);

@@ -55,7 +55,6 @@ impl Rooms {
         loop {
             let live = self.live(room_id).await?;
             let needs = self.prepare(&live, sender, &new).await?;
-            // From here to the submission nothing waits.
             let draft = Draft::new(self, &live);
             if live.broken() || !draft.missing(sender, &new)?.is_empty() {
                 continue;
@@ -72,6 +71,7 @@ impl Rooms {
                     submitted.durable().await?;
                     Ok(event_id)
                 }
+                Outcome::Overtaken => continue,
             };
         }
     }
@@ -120,7 +120,10 @@ impl Rooms {
         if let Some((redaction, _)) = &needs.redaction {
             draft.redact(&redaction.target, &pdu, redaction.newest_in_thread.as_ref())?;
         }
-        Ok(Outcome::Submitted(draft.submit()?, pdu.event_id.clone()))
+        Ok(match draft.submit()? {
+            Some(submitted) => Outcome::Submitted(submitted, pdu.event_id.clone()),
+            None => Outcome::Overtaken,
+        })
     }
 }
 
@@ -132,6 +135,8 @@ enum Outcome {
     /// The state says so already.
     Unchanged(OwnedEventId),
     Submitted(Submitted, OwnedEventId),
+    /// Something else became part of the room meanwhile.
+    Overtaken,
 }
 
 fn same_content(current: &Pdu, content: &RawValue) -> bool {

@@ -154,14 +154,33 @@ impl Rooms {
         };
         let preset = Preset::of(&request);
         let content = create_content(creator, &version, &rules, &preset, &request);
-        let mut draft = self.create_draft(creator, &version, &rules, content).await?;
-        let room_id = draft.room_id().to_owned();
+        loop {
+            let mut draft = self.create_draft(creator, &version, &rules, &content).await?;
+            let alias = alias.as_ref().map(|alias| alias.alias());
+            self.furnish(&mut draft, creator, &rules, &preset, &request, alias)?;
+            let live = draft.live().clone();
+            let Some(submitted) = draft.submit()? else { continue };
+            submitted.durable().await?;
+            self.keep_live(&live);
+            return Ok(live.room_id.clone());
+        }
+    }
 
+    /// Adds everything after the create event.
+    fn furnish(
+        &self,
+        draft: &mut Draft,
+        creator: &UserId,
+        rules: &RoomVersionRules,
+        preset: &Preset,
+        request: &CreateRoom,
+        alias: Option<&RoomAliasId>,
+    ) -> Result<()> {
+        let room_id = draft.room_id().to_owned();
         let profile = |user_id: &UserId| request.profiles.get(user_id).cloned().unwrap_or_default();
         let join = MemberContent::new(MembershipState::Join).with_profile(profile(creator));
         draft.push(creator, &join.event(creator)?)?;
-        let alias_id = alias.as_ref().map(|alias| alias.alias());
-        for event in state_events(creator, &rules, &preset, &request, alias_id)? {
+        for event in state_events(creator, rules, preset, request, alias)? {
             draft.push(creator, &event).map_err(invalid_room_state)?;
         }
         for user_id in request.invite.iter().filter(|user_id| *user_id != creator) {
@@ -170,16 +189,13 @@ impl Rooms {
             invite.is_direct = request.is_direct.then_some(true);
             draft.push(creator, &invite.event(user_id)?)?;
         }
-        if let Some(alias) = &alias {
-            self.write_alias(&mut draft.batch, alias.alias(), &room_id, creator)?;
+        if let Some(alias) = alias {
+            self.write_alias(&mut draft.batch, alias, &room_id, creator)?;
         }
         if request.visibility == Visibility::Public {
             self.write_published(&mut draft.batch, &room_id, true);
         }
-        let live = draft.live().clone();
-        draft.submit()?.durable().await?;
-        self.keep_live(&live);
-        Ok(room_id)
+        Ok(())
     }
 
     /// A draft of a room with its create event.
@@ -188,10 +204,10 @@ impl Rooms {
         creator: &UserId,
         version: &RoomVersionId,
         rules: &RoomVersionRules,
-        content: JsonObject,
+        content: &JsonObject,
     ) -> Result<Draft> {
         loop {
-            let draft = self.try_create_draft(creator, version, rules, &content)?;
+            let draft = self.try_create_draft(creator, version, rules, content)?;
             let row = Key::new().str(draft.room_id());
             // A clock that was set back may give a create event that was there before.
             if self.inner.store.get(Table::Rooms, row).await?.is_none() {

@@ -84,8 +84,7 @@ impl Rooms {
                 }
             }
             let mut new =
-                self.create_draft(user_id, &plan.version, &plan.rules, plan.create.clone()).await?;
-            // From here to the submission nothing waits.
+                self.create_draft(user_id, &plan.version, &plan.rules, &plan.create).await?;
             let mut old = Draft::new(self, &live);
             let mut missing = old.missing(user_id, &tombstone(room_id)?)?;
             for event in &plan.farewell {
@@ -121,8 +120,8 @@ impl Rooms {
                 self.write_published(&mut batch, &replacement, true);
             }
             let new_live = new.live().clone();
-            let staged = [new.stage(&mut batch)?, old.stage(&mut batch)?];
-            append::submit(self, batch, staged).await?;
+            let Some(submitted) = append::submit(self, batch, [new, old])? else { continue };
+            submitted.durable().await?;
             self.keep_live(&new_live);
             return Ok(replacement);
         }

@@ -43,6 +43,13 @@ enum State {
     Submitted(oneshot::Receiver<Result<()>>),
 }
 
+impl Commit {
+    /// Of a batch that was not taken.
+    pub(in crate::store) fn refused(cause: Error) -> Self {
+        Self { state: State::Refused(cause) }
+    }
+}
+
 impl Future for Commit {
     type Output = Result<()>;
 
@@ -69,26 +76,14 @@ pub(super) struct Submitted {
 }
 
 impl Engine {
-    /// Puts a batch in the queue.
-    pub(crate) fn submit(self: &Rc<Self>, mut batch: Batch) -> Commit {
-        if let Err(cause) = self.check_accepting() {
-            return Commit { state: State::Refused(cause) };
-        }
-        batch.complete();
+    /// Puts a batch in the queue, after [`Engine::check_accepting`].
+    pub(crate) fn submit(self: &Rc<Self>, batch: Batch) -> Commit {
         if !batch.is_making_room()
             && let Err(cause) = self.check_room()
         {
             // What the batch did at its submission has to be undone.
             self.epoch.set(self.epoch.get() + 1);
-            return Commit { state: State::Refused(cause) };
-        }
-        if let Some(position) = batch.first_position {
-            if position < self.last_position.get() {
-                // What the batch did at its submission has to be undone.
-                self.epoch.set(self.epoch.get() + 1);
-                return Commit { state: State::Refused(Error::OutOfOrder) };
-            }
-            self.last_position.set(position);
+            return Commit::refused(cause);
         }
         let (outcome, receiver) = oneshot::channel();
         let patient = batch.patient;

@@ -87,7 +87,6 @@ pub(super) struct Engine {
     settled: Notify,
     shortage: Shortage,
     epoch: Cell<u64>,
-    last_position: Cell<u64>,
     /// Why nothing is accepted any more.
     closed: Ending,
     /// Whether batches are refused because it is about to close, and whether it closes.
@@ -139,7 +138,6 @@ impl Engine {
             settled: Notify::default(),
             shortage: Shortage::new(claimed.is_err().then_some(recovered.found)),
             epoch: Cell::new(0),
-            last_position: Cell::new(0),
             closed: Ending::default(),
             refusing: Cell::new(false),
             closing: Cell::new(false),
@@ -232,7 +230,7 @@ impl Engine {
 
     /// # Errors
     /// When nothing new is accepted any more.
-    fn check_accepting(&self) -> Result<()> {
+    pub(super) fn check_accepting(&self) -> Result<()> {
         if self.refusing.get() {
             return Err(Error::Closed("it is being stopped".to_owned()));
         }

@@ -29,7 +29,7 @@ use crate::{
         headers::{Block, names},
         subject,
     },
-    store::Batch,
+    store::Submission,
 };
 
 #[derive(Serialize)]
@@ -109,22 +109,20 @@ impl Stream {
         Ok(Staging::Waits)
     }
 
-    /// Looks up what the checks of the messages need, and publishes them into a batch of the store.
-    pub(super) async fn commit_atomic(
-        self: &Rc<Self>,
-        id: Rc<str>,
-        messages: &[CoreMessage],
-    ) -> Result<(Batch, PubAck)> {
+    /// Looks up what the checks of the messages need.
+    pub(super) async fn prepare_atomic(self: &Rc<Self>, messages: &[CoreMessage]) -> Result<()> {
         let parts = messages.iter().map(|message| (&*message.subject, &*message.headers));
-        self.prepare_all(parts, Admin::Free).await?;
-        let mut batch = Batch::new();
-        let ack = self.publish_all(&mut batch, messages)?;
-        let count = messages.len() as u64;
-        Ok((batch, PubAck { batch: Some((id, count)), value: None, ..ack }))
+        self.prepare_all(parts, Admin::Free).await
     }
 
-    /// When this fails the store batch is dropped, which takes back what was published.
-    fn publish_all(self: &Rc<Self>, batch: &mut Batch, messages: &[CoreMessage]) -> Result<PubAck> {
+    /// Publishes the messages of a batch. When this fails the batch of the store must not be
+    /// submitted, which takes back what was published.
+    pub(super) fn publish_atomic(
+        self: &Rc<Self>,
+        batch: &mut Submission,
+        id: Rc<str>,
+        messages: &[CoreMessage],
+    ) -> Result<PubAck> {
         let mut written = HashSet::new();
         let mut last = Err(Error::ATOMIC_INCOMPLETE);
         let expected: Vec<_> =
@@ -153,7 +151,8 @@ impl Stream {
             written.insert(subject);
             last = Ok(ack);
         }
-        last
+        let count = messages.len() as u64;
+        last.map(|ack| PubAck { batch: Some((id, count)), value: None, ..ack })
     }
 
     /// The last message before the batch of a subject with wildcards that the message has an

@@ -23,7 +23,7 @@ use crate::{
         broker::CoreMessage,
         error::{Error, Result},
     },
-    store::Batch,
+    store::Submission,
 };
 
 /// JetStream's own limit.
@@ -41,7 +41,7 @@ impl Stream {
     /// Adds a message to a fast batch; returns its sequence number if it joins the store's batch.
     pub(super) fn add_fast(
         self: &Rc<Self>,
-        store_batch: &mut Batch,
+        store_batch: &mut Submission,
         message: &CoreMessage,
         place: Place<'_>,
     ) -> Result<Option<u64>> {

@@ -26,11 +26,13 @@ use crate::{
 /// How many events an event follows at most. spec: room version 1 §Event format
 const MAX_PREV_EVENTS: usize = 20;
 
-/// Events on their way into a room. Holds no lock: between making it and submitting it there must
-/// be no `.await`, so that nothing else is built on the same view.
+/// Events on their way into a room. Holds no lock: when something else has become part of the room
+/// meanwhile, it is not submitted.
 pub(in crate::rooms) struct Draft {
     rooms: Rooms,
     live: Rc<LiveRoom>,
+    /// What it is built on.
+    base: Rc<View>,
     view: View,
     /// New events, in the order of the timeline.
     events: Vec<Event>,
@@ -52,17 +54,19 @@ pub(in crate::rooms) struct Draft {
 impl Draft {
     /// On top of everything submitted to the room.
     pub(in crate::rooms) fn new(rooms: &Rooms, live: &Rc<LiveRoom>) -> Self {
-        Self::on(rooms, live, (*live.tip()).clone())
+        Self::on(rooms, live, live.tip())
     }
 
     /// On top of a view.
-    pub(in crate::rooms) fn on(rooms: &Rooms, live: &Rc<LiveRoom>, mut view: View) -> Self {
+    pub(in crate::rooms) fn on(rooms: &Rooms, live: &Rc<LiveRoom>, base: Rc<View>) -> Self {
+        let mut view = (*base).clone();
         if view.head.joined.is_none() {
             view.head.joined = live.joined_count();
         }
         Self {
             rooms: rooms.clone(),
             live: live.clone(),
+            base,
             view,
             events: Vec::new(),
             rewritten: Vec::new(),

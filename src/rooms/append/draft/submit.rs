@@ -14,29 +14,32 @@ use crate::{
     rooms::{
         Member, Relation, Rooms, Status, UserRoom, graph::LiveRoom, membership::MemberChanges,
     },
-    store::{Batch, Commit, Key, Table},
+    store::{Batch, Commit, Key, Submission, Table},
 };
 
 impl Draft {
     /// Gives the events their positions and hands everything in. What is built next is built on
-    /// it; readers see it when the commit resolves.
+    /// it; readers see it when the commit resolves. `None` when something else has become part of
+    /// the room since the draft was begun: then it has to be made again.
     ///
     /// # Errors
     /// When a value has no stored form; nothing is handed in then.
-    pub(in crate::rooms) fn submit(mut self) -> Result<Submitted> {
+    pub(in crate::rooms) fn submit(mut self) -> Result<Option<Submitted>> {
         let rooms = self.rooms.clone();
-        let mut batch = std::mem::take(&mut self.batch);
-        let live = [self.stage(&mut batch)?];
-        let commit = rooms.inner.store.submit(batch);
-        Ok(Submitted { rooms, live, commit })
+        let batch = std::mem::take(&mut self.batch);
+        submit(&rooms, batch, [self])
     }
 
-    /// The part of [`Draft::submit`] before the store: from here to the submission of the batch
-    /// there must be no `.await`.
+    /// Whether the room is no longer what the draft was built on.
+    fn is_overtaken(&self) -> bool {
+        self.live.broken() || !Rc::ptr_eq(&self.base, &self.live.tip())
+    }
+
+    /// The part of [`Draft::submit`] before the store.
     ///
     /// # Errors
-    /// When a value has no stored form: then the batch must not be submitted.
-    pub(in crate::rooms) fn stage(mut self, batch: &mut Batch) -> Result<Rc<LiveRoom>> {
+    /// When a value has no stored form.
+    fn stage(mut self, batch: &mut Submission) -> Result<()> {
         if self.live.tip().group.is_none() {
             self.rooms.inner.count.add(batch);
         }
@@ -64,7 +67,6 @@ impl Draft {
         let may_look_different = !groups.is_empty() || !rewritten.is_empty();
         rewritten.iter().for_each(|event| live.replace_auth_event(&event.pdu));
         resolved.into_iter().for_each(|(states, state)| live.keep_resolved(states, state));
-        let staged = live.clone();
         batch.on_durable(move || {
             *live.durable.borrow_mut() = view;
             for event in events {
@@ -85,11 +87,11 @@ impl Draft {
             // Until here the states could not be read from the store.
             drop(groups);
         });
-        Ok(staged)
+        Ok(())
     }
 
     /// Gives the new events their places in the feed, and tells the queue of them.
-    fn take_positions(&mut self, batch: &mut Batch) -> Result<()> {
+    fn take_positions(&mut self, batch: &mut Submission) -> Result<()> {
         let room_id = &self.live.room_id;
         for event in self.events.iter_mut().filter(|event| event.status == Status::Accepted) {
             let pdu = &event.pdu;
@@ -99,7 +101,7 @@ impl Draft {
             };
             let change =
                 Change::Event { room_id: room_id.clone(), event_id: pdu.event_id.clone(), member };
-            event.position = self.rooms.inner.feed.record(batch, change);
+            event.position = self.rooms.inner.feed.record_now(batch, change);
             self.view.head.position = event.position;
             let subject = &self.live.subject;
             self.rooms.publish(batch, subject, room_id, &event.pdu.event_id, event.position)?;
@@ -198,17 +200,23 @@ impl Draft {
     }
 }
 
-/// Submits the batch into which drafts were staged, and waits until it is durable.
+/// Submits drafts as [`Draft::submit`] does, together and with what `batch` has.
 ///
 /// # Errors
-/// When the store fails: then nothing of it was written.
-pub(in crate::rooms) async fn submit<const N: usize>(
+/// When a value has no stored form; nothing is handed in then.
+pub(in crate::rooms) fn submit<const N: usize>(
     rooms: &Rooms,
     batch: Batch,
-    live: [Rc<LiveRoom>; N],
-) -> Result<()> {
-    let commit = rooms.inner.store.submit(batch);
-    Submitted { rooms: rooms.clone(), live, commit }.durable().await
+    drafts: [Draft; N],
+) -> Result<Option<Submitted<N>>> {
+    if drafts.iter().any(Draft::is_overtaken) {
+        return Ok(None);
+    }
+    let live = drafts.each_ref().map(|draft| draft.live.clone());
+    let stage =
+        |batch: &mut Submission| drafts.into_iter().try_for_each(|draft| draft.stage(batch));
+    let ((), commit) = rooms.inner.store.submit_with(batch, stage)?;
+    Ok(Some(Submitted { rooms: rooms.clone(), live, commit }))
 }
 
 /// Drafts on their way to the store.
@@ -229,5 +237,49 @@ impl<const N: usize> Submitted<N> {
             self.live.iter().for_each(|live| self.rooms.forget_live(live));
         }
         Ok(outcome?)
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use ruma::{RoomVersionId, UserId, events::TimelineEventType, server_name};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        config::KeptChanges,
+        feed::Feed,
+        platform,
+        queue::Queue,
+        rooms::{CreateRoom, NewEvent},
+        store::{Options, Store, memory::Disk},
+    };
+
+    #[test]
+    fn what_is_built_on_a_room_that_went_on_is_not_submitted() {
+        platform::run(async {
+            let store = Store::open_memory(&Disk::new(), Options::default()).await.unwrap();
+            let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
+            let queue = Queue::open(store.clone()).await.unwrap();
+            let name = server_name!("neurite.test").to_owned();
+            let rooms = Rooms::open(store, feed, queue, name, RoomVersionId::V12).await.unwrap();
+            let alice = UserId::parse("@alice:neurite.test").unwrap();
+            let room_id = rooms.create(&alice, CreateRoom::default()).await.unwrap();
+            let live = rooms.live(&room_id).await.unwrap();
+            let draft = || {
+                let mut draft = Draft::new(&rooms, &live);
+                let content = serde_json::value::to_raw_value(&json!({ "body": "x" })).unwrap();
+                let new = NewEvent::message(TimelineEventType::RoomMessage, content);
+                draft.push(&alice, &new).unwrap();
+                draft
+            };
+            let (first, second) = (draft(), draft());
+            let submitted = first.submit().unwrap().unwrap();
+            assert!(second.submit().unwrap().is_none());
+            submitted.durable().await.unwrap();
+            let after = draft();
+            rooms.forget_live(&live);
+            assert!(after.submit().unwrap().is_none());
+        });
     }
 }
