@@ -3,16 +3,7 @@
 //!
 //! Only tags are looked at, never a tree of them: a page can't make it deep.
 
-use std::cell::{Cell, RefCell};
-
-use html5ever::{
-    Attribute,
-    tendril::StrTendril,
-    tokenizer::{
-        BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-        states::{Rawtext, Rcdata, ScriptData},
-    },
-};
+use html5gum::{StartTag, State, StringReader, Token, Tokenizer};
 use serde_json::{Map, Value};
 
 use crate::platform;
@@ -23,36 +14,33 @@ const LONGEST: usize = 1000;
 const PROPERTIES: usize = 64;
 /// Where a page may declare its encoding, in bytes. HTML §Determining the character encoding
 const DECLARATIONS: usize = 1024;
-/// How much of a page is read before others have their turn, in bytes.
-const PIECE: usize = 64 * 1024;
+/// How many tags and texts of a page are read before others have their turn.
+const PIECE: usize = 500;
 /// What OpenGraph calls the address of a picture, the best first.
 const PICTURES: [&str; 3] = ["og:image:secure_url", "og:image:url", "og:image"];
 
 /// What the tags told so far.
 #[derive(Default)]
 struct Reader {
-    open_graph: RefCell<Map<String, Value>>,
-    description: RefCell<Option<String>>,
-    title: RefCell<Option<String>>,
-    in_title: Cell<bool>,
-    encoding: RefCell<Option<String>>,
+    open_graph: Map<String, Value>,
+    description: Option<String>,
+    title: Option<String>,
+    in_title: bool,
+    encoding: Option<String>,
 }
 
 /// The properties of a page, by the names of OpenGraph.
-pub(super) async fn read(mut html: &str) -> Map<String, Value> {
-    let tokenizer = tokenizer();
-    while !html.is_empty() {
-        let (piece, rest) = html.split_at(html.floor_char_boundary(PIECE));
-        feed(&tokenizer, piece);
-        html = rest;
-        platform::next_turn().await;
+pub(super) async fn read(html: &str) -> Map<String, Value> {
+    let (mut tokenizer, mut reader) = (Tokenizer::new(html), Reader::default());
+    let mut read = 0;
+    while reader.reads_from(&mut tokenizer) {
+        read += 1;
+        if read % PIECE == 0 {
+            platform::next_turn().await;
+        }
     }
-    tokenizer.end();
-    let reader = tokenizer.sink;
-    let mut properties = reader.open_graph.take();
-    for (name, fallback) in
-        [("og:title", reader.title.take()), ("og:description", reader.description.take())]
-    {
+    let mut properties = reader.open_graph;
+    for (name, fallback) in [("og:title", reader.title), ("og:description", reader.description)] {
         if let Some(text) = fallback.map(|text| tidy(&text)).filter(|text| !text.is_empty()) {
             properties.entry(name).or_insert_with(|| text.into());
         }
@@ -69,11 +57,10 @@ pub(super) async fn read(mut html: &str) -> Map<String, Value> {
 
 /// The encoding that the beginning of a page declares.
 pub(super) fn declared_encoding(page: &[u8]) -> Option<String> {
-    let start = &page[..page.len().min(DECLARATIONS)];
-    let tokenizer = tokenizer();
-    feed(&tokenizer, &String::from_utf8_lossy(start));
-    tokenizer.end();
-    tokenizer.sink.encoding.take()
+    let start = String::from_utf8_lossy(&page[..page.len().min(DECLARATIONS)]);
+    let (mut tokenizer, mut reader) = (Tokenizer::new(&*start), Reader::default());
+    while reader.reads_from(&mut tokenizer) {}
+    reader.encoding
 }
 
 /// The type that a `Content-Type` names, and the encoding.
@@ -100,17 +87,6 @@ pub(super) fn drop_picture(properties: &mut Map<String, Value>) {
     properties.retain(|name, _| name != "og:image" && !name.starts_with("og:image:"));
 }
 
-fn tokenizer() -> Tokenizer<Reader> {
-    Tokenizer::new(Reader::default(), TokenizerOpts::default())
-}
-
-fn feed(tokenizer: &Tokenizer<Reader>, html: &str) {
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(html));
-    // It stops for scripts alone, and the reader runs none.
-    let _ = tokenizer.feed(&input);
-}
-
 /// A text on one line, not too long.
 fn tidy(text: &str) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
@@ -118,69 +94,69 @@ fn tidy(text: &str) -> String {
 }
 
 impl Reader {
-    fn meta(&self, attrs: &[Attribute]) {
+    /// Reads the next token, if there is one.
+    fn reads_from(&mut self, tokenizer: &mut Tokenizer<StringReader<'_>>) -> bool {
+        let Some(Ok(token)) = tokenizer.next() else { return false };
+        if let Some(state) = self.take(token) {
+            tokenizer.set_state(state);
+        }
+        true
+    }
+
+    /// Takes what a token tells; gives the state that the tokenizer goes on in, when it is another, as a
+    /// browser's parser tells its own. HTML §Parsing HTML documents
+    fn take(&mut self, token: Token) -> Option<State> {
+        match token {
+            Token::StartTag(tag) => match &**tag.name {
+                b"meta" => self.meta(&tag),
+                b"title" => {
+                    // Pictures in a page have titles too, later.
+                    self.in_title = self.title.is_none();
+                    return Some(State::RcData);
+                }
+                b"textarea" => return Some(State::RcData),
+                b"script" => return Some(State::ScriptData),
+                b"style" | b"xmp" | b"iframe" | b"noembed" | b"noframes" => {
+                    return Some(State::RawText);
+                }
+                _ => {}
+            },
+            Token::EndTag(tag) if &**tag.name == b"title" => self.in_title = false,
+            Token::String(text) if self.in_title => {
+                self.title.get_or_insert_default().push_str(&String::from_utf8_lossy(&text));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn meta(&mut self, tag: &StartTag<()>) {
         let attr = |name: &str| {
-            attrs.iter().find(|attr| &*attr.name.local == name).map(|attr| attr.value.trim())
+            let value = tag.attributes.get(name.as_bytes())?;
+            Some(String::from_utf8_lossy(value).trim().to_owned())
         };
         if let Some(encoding) = attr("charset") {
-            self.encoding.borrow_mut().get_or_insert(encoding.to_owned());
+            self.encoding.get_or_insert(encoding);
         }
         let Some(content) = attr("content") else { return };
         if attr("http-equiv").is_some_and(|of| of.eq_ignore_ascii_case("content-type"))
-            && let (_, Some(encoding)) = content_type(content)
+            && let (_, Some(encoding)) = content_type(&content)
         {
-            self.encoding.borrow_mut().get_or_insert(encoding);
+            self.encoding.get_or_insert(encoding);
         }
         let Some(name) = attr("property").or_else(|| attr("name")) else { return };
         let name = name.to_ascii_lowercase();
+        let told = tidy(&content);
         if name == "description" {
-            self.description.borrow_mut().get_or_insert(content.to_owned());
+            self.description.get_or_insert(content);
         }
-        let mut open_graph = self.open_graph.borrow_mut();
-        let content = tidy(content);
         if name.starts_with("og:")
             && name.len() <= LONGEST
-            && !content.is_empty()
-            && open_graph.len() < PROPERTIES
+            && !told.is_empty()
+            && self.open_graph.len() < PROPERTIES
         {
             // The first of several is the one that counts most.
-            open_graph.entry(name).or_insert_with(|| content.into());
+            self.open_graph.entry(name).or_insert_with(|| told.into());
         }
-    }
-
-    /// What the tokenizer has to know after a tag, as a browser's parser tells it.
-    fn tag(&self, tag: &Tag) -> TokenSinkResult<()> {
-        let starts = tag.kind == TagKind::StartTag;
-        match (&*tag.name, starts) {
-            ("meta", true) => self.meta(&tag.attrs),
-            ("title", true) => {
-                // Pictures in a page have titles too, later.
-                self.in_title.set(self.title.borrow().is_none());
-                return TokenSinkResult::RawData(Rcdata);
-            }
-            ("title", false) => self.in_title.set(false),
-            ("textarea", true) => return TokenSinkResult::RawData(Rcdata),
-            ("script", true) => return TokenSinkResult::RawData(ScriptData),
-            ("style" | "xmp" | "iframe" | "noembed" | "noframes", true) => {
-                return TokenSinkResult::RawData(Rawtext);
-            }
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
-}
-
-impl TokenSink for Reader {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-        match token {
-            Token::TagToken(tag) => return self.tag(&tag),
-            Token::CharacterTokens(text) if self.in_title.get() => {
-                self.title.borrow_mut().get_or_insert_default().push_str(&text);
-            }
-            _ => {}
-        }
-        TokenSinkResult::Continue
     }
 }
