@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::{Incoming, Routes, api::ClientApi};
 use crate::{
-    Error, Result, Services,
-    http::{Authenticate, Body, Sent, admit, json_response},
+    Error, Result, Services, enumerations,
+    http::{Authenticate, Body, Sent, admit, bodies, json_response},
 };
 
 pub(super) fn routes(routes: &mut Routes) {
@@ -54,6 +54,7 @@ async fn add(
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     admit::<ClientApi, add_3pid::v3::Request>(services, &request).await?;
+    bodies::object(request.body()).await?;
     Err(cant_verify())
 }
 
@@ -88,15 +89,17 @@ where
 /// `POST /_matrix/client/v3/account/3pid/delete`
 async fn delete(
     _: &Services,
-    _: Incoming<delete_3pid::v3::Request>,
+    request: Incoming<delete_3pid::v3::Request>,
 ) -> Result<delete_3pid::v3::Response> {
+    enumerations::check("medium", [&request.medium])?;
     Ok(delete_3pid::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/unbind`
 async fn unbind(
     _: &Services,
-    _: Incoming<unbind_3pid::v3::Request>,
+    request: Incoming<unbind_3pid::v3::Request>,
 ) -> Result<unbind_3pid::v3::Response> {
+    enumerations::check("medium", [&request.medium])?;
     Ok(unbind_3pid::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
 }
