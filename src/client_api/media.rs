@@ -124,8 +124,10 @@ async fn upload_to(
     Ok(response)
 }
 
-/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` with or without a file name,
-/// and its deprecated forms.
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`,
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`, and the deprecated
+/// `GET /_matrix/media/v3/download/{serverName}/{mediaId}` and
+/// `GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}`
 #[allow(deprecated, reason = "older clients ask at the older paths")]
 async fn download(
     services: &Services,
@@ -148,7 +150,8 @@ async fn download(
     serve(&file, content)
 }
 
-/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` and its deprecated form.
+/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`, and the deprecated
+/// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}`
 #[allow(deprecated, reason = "older clients ask at the older paths")]
 async fn thumbnail(
     services: &Services,

@@ -153,7 +153,8 @@ async fn get_token(
     Ok(get_login_token::v1::Response::new(LOGIN_TOKEN_LIFETIME, token))
 }
 
-/// `GET /_matrix/client/v3/login/sso/redirect` with or without an identity provider: there is none.
+/// `GET /_matrix/client/v3/login/sso/redirect`,
+/// `GET /_matrix/client/v3/login/sso/redirect/{idpId}`: there is no identity provider.
 async fn redirect(
     _: &Services,
     _: http::Request<Body>,

@@ -58,7 +58,11 @@ async fn add(
     Err(cant_verify())
 }
 
-/// `POST /_matrix/client/v3/register/email/requestToken` and all that would add an identifier.
+/// All that would add an identifier: `POST /_matrix/client/v3/register/email/requestToken`,
+/// `POST /_matrix/client/v3/register/msisdn/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/email/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/msisdn/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/add`, `POST /_matrix/client/v3/account/3pid/bind`
 async fn denied<R: IncomingRequest>(_: &Services, _: Incoming<R>) -> Result<R::OutgoingResponse>
 where
     R::Authentication: Authenticate<ClientApi>,
@@ -74,7 +78,8 @@ fn cant_verify() -> Error {
     )
 }
 
-/// `POST /_matrix/client/v3/account/password/email/requestToken` and its like.
+/// `POST /_matrix/client/v3/account/password/email/requestToken`,
+/// `POST /_matrix/client/v3/account/password/msisdn/requestToken`
 async fn nobodys<R: IncomingRequest>(_: &Services, _: Incoming<R>) -> Result<R::OutgoingResponse>
 where
     R::Authentication: Authenticate<ClientApi>,

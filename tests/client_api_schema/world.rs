@@ -1,7 +1,8 @@
 //! A homeserver in which the example of each operation can be sent: `examples.json`.
 //!
 //! `$name` stands there for what a [`World`] has under that name. Examples are sent by alice unless
-//! `as` says otherwise, and are answered with 200 unless `refusal` has a status and a code.
+//! `as` says otherwise. They are answered with 200, unless there is a status and a code: as `refusal`
+//! of an operation that has no other answer, as `answer` where another needs more than a world has.
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -67,10 +68,11 @@ impl Examples {
     }
 
     pub fn expected(&self, operation: &Operation) -> Expected {
-        match self.of(operation)["refusal"].as_str() {
+        let example = self.of(operation);
+        match example["refusal"].as_str().or(example["answer"].as_str()) {
             None => (200, None),
-            Some(refusal) => {
-                let (status, errcode) = refusal.split_once(' ').unwrap();
+            Some(error) => {
+                let (status, errcode) = error.split_once(' ').unwrap();
                 (status.parse().unwrap(), Some(errcode.to_owned()))
             }
         }
