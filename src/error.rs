@@ -8,7 +8,7 @@ use ruma::api::{
     error::{ErrorBody, ErrorKind, LimitExceededErrorData, RetryAfter, StandardErrorBody},
 };
 
-use crate::{platform::UnreadableBlob, store};
+use crate::{json::Unreadable, platform::UnreadableBlob, store};
 
 /// An answer other than success, in the form that the specification gives it.
 #[derive(Clone, Debug)]
@@ -130,6 +130,15 @@ impl From<store::Error> for Error {
             ),
             store::Error::Corrupt(_) | store::Error::Encoding(_) => Self::Damaged(cause),
             cause => Self::internal(cause),
+        }
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(cause: Unreadable) -> Self {
+        match cause {
+            Unreadable::NotUtf8 | Unreadable::More => Self::not_json(cause.to_string()),
+            cause => Self::bad_json(cause),
         }
     }
 }

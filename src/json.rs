@@ -1,6 +1,8 @@
 //! How JSON may look that is kept. Contents are often stored and handed out as they came; whoever
 //! parses them later, inside of something else, must be able to.
 
+use serde_json::value::RawValue;
+
 /// How deep a request's JSON may be nested: parsers commonly take 127 levels, and an answer wraps
 /// what it tells in up to 17 more.
 pub const MAX_DEPTH: usize = 110;
@@ -16,6 +18,18 @@ const RESERVED: &str = "$serde_json::private::";
 /// Why JSON is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// It is no JSON then, wherever in it that is.
+    #[error("The JSON is not UTF-8")]
+    NotUtf8,
+    /// It is more than one value.
+    #[error("There is something after the JSON")]
+    More,
+    /// A string has half of a character. RFC 8259 §8.2: readers differ in what they make of it.
+    #[error("A string has a surrogate without the other")]
+    LoneSurrogate,
+    /// Something else than a content, a key or whatever is to have members.
+    #[error("An object is needed here")]
+    NoObject,
     /// Not every reader could parse it.
     #[error("The JSON is nested too deeply")]
     TooDeep,
@@ -24,12 +38,22 @@ pub enum Unreadable {
     ReservedName,
 }
 
-/// Whether readers can parse this, wherever it is put: one pass over its bytes, which says nothing
-/// about whether it is JSON at all.
+/// Whether JSON that is valid is an object.
+///
+/// # Errors
+/// When it is something else.
+pub fn check_object(json: &RawValue) -> Result<(), Unreadable> {
+    if json.get().starts_with('{') { Ok(()) } else { Err(Unreadable::NoObject) }
+}
+
+/// Whether readers can parse this, wherever it is put: a pass over its bytes, which says nothing
+/// about whether it is JSON otherwise.
 ///
 /// # Errors
 /// When they can't.
 pub fn check(json: &[u8], max_depth: usize) -> Result<(), Unreadable> {
+    // Parsers skip what they have no use for, and don't look at what strings there are made of.
+    str::from_utf8(json).map_err(|_| Unreadable::NotUtf8)?;
     let mut depth = 0usize;
     let mut at = 0;
     while let Some(byte) = json.get(at) {
@@ -40,10 +64,18 @@ pub fn check(json: &[u8], max_depth: usize) -> Result<(), Unreadable> {
                     return Err(Unreadable::TooDeep);
                 }
             }
-            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 && !json[at + 1..].trim_ascii_start().is_empty() {
+                    return Err(Unreadable::More);
+                }
+            }
             b'"' => {
                 let length = string_length(&json[at..]);
                 let (string, rest) = json[at..].split_at(length);
+                if has_lone_surrogate(string) {
+                    return Err(Unreadable::LoneSurrogate);
+                }
                 if is_reserved(string) && is_name(rest) {
                     return Err(Unreadable::ReservedName);
                 }
@@ -70,6 +102,28 @@ fn string_length(json: &[u8]) -> usize {
     json.len()
 }
 
+/// Whether a string has an escape that is half of a character, as UTF-16 writes those beyond the
+/// first 65,536.
+fn has_lone_surrogate(string: &[u8]) -> bool {
+    let mut rest = string;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = &rest[at..];
+        let length = match (escaped_unit(rest), rest.get(6..).and_then(escaped_unit)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => return true,
+            _ => 2,
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    false
+}
+
+/// The number in the `\u` escape that `json` begins with.
+fn escaped_unit(json: &[u8]) -> Option<u16> {
+    let digits = json.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}
+
 fn is_reserved(string: &[u8]) -> bool {
     // Any of its characters may be written as an escape.
     matches!(string.get(1), Some(b'$' | b'\\'))
@@ -92,8 +146,27 @@ mod tests {
             assert_eq!(check(json.as_bytes(), 2), Err(Unreadable::TooDeep), "{json}");
         }
         assert_eq!(check(&b"[".repeat(100_000), MAX_DEPTH), Err(Unreadable::TooDeep));
-        for json in ["\"", "\"\\", "[\"a", "]]]", "", "\"\\\"", "{\"$"] {
+        for json in ["\"", "\"\\", "[\"a", "]", "", "\"\\\"", "{\"$", "\"\\u"] {
             assert_eq!(check(json.as_bytes(), 3), Ok(()), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_readers_differ_about_is_found_wherever_it_is() {
+        for (json, cause) in [
+            (&b"{\"a\":\"\xff\"}"[..], Unreadable::NotUtf8),
+            (b"{\"\xed\xa0\x80\":1}", Unreadable::NotUtf8),
+            (b"{}{}", Unreadable::More),
+            (b"[[1],2] ,", Unreadable::More),
+            (br#"{"a":"\ud800"}"#, Unreadable::LoneSurrogate),
+            (br#"["\udc00\ud800"]"#, Unreadable::LoneSurrogate),
+            (br#"{"\ud83d\u0041":1}"#, Unreadable::LoneSurrogate),
+            (br#"["\\\uDFFF"]"#, Unreadable::LoneSurrogate),
+        ] {
+            assert_eq!(check(json, 9), Err(cause), "{}", json.escape_ascii());
+        }
+        for json in [r#"["\ud83d\ude00","\uD83D\uDE00","\\ud800","\u00e9"]"#, "{\"é\":1} \n"] {
+            assert_eq!(check(json.as_bytes(), 9), Ok(()), "{json}");
         }
     }
 

@@ -28,6 +28,8 @@ pub mod client_api;
 #[cfg(feature = "homeserver")]
 pub mod config;
 #[cfg(feature = "homeserver")]
+mod enumerations;
+#[cfg(feature = "homeserver")]
 mod error;
 #[cfg(feature = "homeserver")]
 pub mod feed;

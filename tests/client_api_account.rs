@@ -203,7 +203,7 @@ tests! {
         anonymous.post("/v3/login", json!({ "type": "m.login.magic" })).await.fails(400, "M_UNKNOWN");
         anonymous.post("/v3/login", json!({})).await.fails(400, "M_MISSING_PARAM");
         anonymous.post("/v3/login", json!({ "type": 1 })).await.fails(400, "M_BAD_JSON");
-        anonymous.post("/v3/login", json!([])).await.fails(400, "M_MISSING_PARAM");
+        anonymous.post("/v3/login", json!([])).await.fails(400, "M_BAD_JSON");
     }
 
     async fn a_login_with_a_known_device_replaces_its_tokens() {

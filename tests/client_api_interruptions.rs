@@ -411,7 +411,7 @@ tests! {
             1,
             async |world, name| {
                 let device = Client::login(&world.server, "bob").await;
-                let keys = json!({ "signed_curve25519:AAAA": { "key": name } });
+                let keys = json!({ "signed_curve25519:AAAA": { "key": name, "signatures": {} } });
                 let upload = json!({ "one_time_keys": keys });
                 device.post("/v3/keys/upload", upload).await.ok();
                 Ask::new(&device, "POST", "/v3/logout", json!({}))
@@ -661,8 +661,8 @@ tests! {
                 });
                 let body = json!({
                     "device_keys": keys,
-                    "one_time_keys": { "signed_curve25519:AAAA": { "key": name } },
-                    "fallback_keys": { "signed_curve25519:BBBB": { "key": name, "fallback": true } },
+                    "one_time_keys": { "signed_curve25519:AAAA": { "key": name, "signatures": {} } },
+                    "fallback_keys": { "signed_curve25519:BBBB": { "key": name, "fallback": true, "signatures": {} } },
                 });
                 Ask::new(&device, "POST", "/v3/keys/upload", body)
             },
@@ -688,8 +688,8 @@ tests! {
             async |world, name| {
                 let device = Client::login(&world.server, "bob").await;
                 let keys = json!({
-                    (format!("signed_curve25519:{name}a")): { "key": "a" },
-                    (format!("signed_curve25519:{name}b")): { "key": "b" },
+                    (format!("signed_curve25519:{name}a")): { "key": "a", "signatures": {} },
+                    (format!("signed_curve25519:{name}b")): { "key": "b", "signatures": {} },
                 });
                 let upload = json!({ "one_time_keys": keys });
                 device.post("/v3/keys/upload", upload).await.ok();

@@ -126,7 +126,7 @@ tests! {
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let fallback = |of: &str| {
-            json!({ "signed_curve25519:f": { "key": of, "fallback": true } })
+            json!({ "signed_curve25519:f": { "key": of, "fallback": true, "signatures": {} } })
         };
         let keys = json!({
             "signed_curve25519:AAAA": { "key": "a", "signatures": {} }, "curve25519:BBBB": "b",
@@ -202,7 +202,7 @@ tests! {
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
-        let fallback = json!({ "signed_curve25519:fallback": { "key": "f", "fallback": true } });
+        let fallback = json!({ "signed_curve25519:fallback": { "key": "f", "fallback": true, "signatures": {} } });
         let body = json!({ "one_time_keys": one_time_keys(10..20), "fallback_keys": fallback });
         let counts = alice.post("/v3/keys/upload", body).await.ok();
         assert_eq!(counts["one_time_key_counts"], json!({ "signed_curve25519": 10 }));
@@ -241,7 +241,7 @@ tests! {
         assert!(counts.unused_fallback_keys.is_empty());
         // A new one is unused.
         let alice = Client { server: server.clone(), ..alice.clone() };
-        let fallback = json!({ "signed_curve25519:second": { "key": "g", "fallback": true } });
+        let fallback = json!({ "signed_curve25519:second": { "key": "g", "fallback": true, "signatures": {} } });
         alice.post("/v3/keys/upload", json!({ "fallback_keys": fallback })).await.ok();
         let counts = server.users.key_counts(user, device).await.unwrap();
         assert_eq!(counts.unused_fallback_keys.len(), 1);

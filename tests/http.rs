@@ -102,6 +102,9 @@ fn router() -> Router<Done> {
     routes.add(put);
     routes.add(name);
     routes.add_raw(Method::POST, "/raw/{one}/{other}", raw);
+    routes.add_raw(Method::DELETE, "/all", raw);
+    routes.add_raw(Method::DELETE, "/all/{one}", raw);
+    routes.add_raw(Method::GET, "/all", raw);
     Router::builder().with(routes).finish().unwrap()
 }
 
@@ -160,6 +163,27 @@ tests! {
         assert_eq!((status, &told["errcode"]), (413, &json!("M_TOO_LARGE")));
     }
 
+    async fn a_body_is_one_object_of_what_every_reader_takes() {
+        let (router, done) = (router(), Done::default());
+        let target = format!("{PUT}/a.b");
+        for (body, expected) in [
+            (&b""[..], "M_NOT_JSON"),
+            (b"[]", "M_BAD_JSON"),
+            (b" null", "M_BAD_JSON"),
+            (b"{", "M_NOT_JSON"),
+            (b"[", "M_NOT_JSON"),
+            (b"{}{}", "M_NOT_JSON"),
+            (b"{\"a\":{\"\xff\":1}}", "M_NOT_JSON"),
+            (br#"{"a":["\ud800"]}"#, "M_BAD_JSON"),
+        ] {
+            let signed = format!("PUT {target} {}", String::from_utf8_lossy(body));
+            let signed = sign(request(Method::PUT, &target, body.to_vec()), &signed);
+            let (status, told) = answer(&router, &done, signed).await;
+            assert_eq!((status, &told["errcode"]), (400, &json!(expected)), "{}", body.escape_ascii());
+        }
+        assert_eq!(done.take(), [""; 0]);
+    }
+
     async fn what_is_not_there_is_unrecognized() {
         let (router, done) = (router(), Done::default());
         let name = "/.well-known/matrix/client";
@@ -179,6 +203,19 @@ tests! {
             if status > 400 {
                 assert_eq!(told["errcode"], "M_UNRECOGNIZED", "{target}");
             }
+        }
+        // The id of one is missing: that must not be taken for all.
+        for (method, target, expected) in [
+            (Method::DELETE, "/all", 200),
+            (Method::DELETE, "/all/", 404),
+            (Method::DELETE, "/all/a", 200),
+            (Method::DELETE, "/all/a/", 200),
+            (Method::GET, "/all/", 200),
+            (Method::GET, "/all?a=%c3%a9", 200),
+            (Method::GET, "/all?a=%ff", 400),
+        ] {
+            let (status, _) = answer(&router, &done, request(method, target, vec![])).await;
+            assert_eq!(status, expected, "{target}");
         }
         let long = format!("/raw/a/{}", "x".repeat(256));
         assert_eq!(answer(&router, &done, request(Method::POST, &long, vec![])).await.0, 400);

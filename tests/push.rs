@@ -276,7 +276,7 @@ tests! {
         alice.get(&rule("three")).await.ok();
         alice.put(&rule("five"), json!({ "actions": [] })).await.fails(400, "M_BAD_JSON");
         alice.put(&format!("{}/enabled", rule("none")), off).await.fails(404, "M_NOT_FOUND");
-        alice.get(&format!("{global}/none/one")).await.fails(404, "M_NOT_FOUND");
+        alice.get(&format!("{global}/none/one")).await.fails(400, "M_INVALID_PARAM");
         // Clients learn of changes by account data.
         let sync = alice.get("/v3/sync").await.ok();
         let types: Vec<_> = sync["account_data"]["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();

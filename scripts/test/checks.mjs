@@ -1,7 +1,9 @@
 // What needs no test to run: format, lints, types, sizes.
 
+import { join } from "node:path";
+
 import { budgets } from "../build.mjs";
-import { toolchain } from "../project.mjs";
+import { root, toolchain } from "../project.mjs";
 import { run } from "../steps.mjs";
 
 /** Those of the crate. */
@@ -10,6 +12,7 @@ export async function checks(results, { suite }) {
   const { rust } = await toolchain();
   const lint = (...targets) => ["clippy", ...targets, "--keep-going", "--locked", "--", "--deny", "warnings"];
   const forWasm = (...targets) => lint("--target", rust.target, ...targets);
+  await check(results, "docs/coverage.md", "node", join(root, "scripts/coverage.mjs"), "--check");
   await check(results, "cargo fmt", "cargo", "fmt", "--all", "--check");
   await check(results, "clippy", "cargo", ...lint("--all-targets"));
   await check(results, "clippy for wasm", "cargo", ...forWasm("--lib", "--benches"));

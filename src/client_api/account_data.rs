@@ -15,7 +15,7 @@ use ruma::{
 use serde_json::value::RawValue;
 
 use super::{Incoming, Routes};
-use crate::{Error, Result, Services, push::PUSH_RULES, users::Session};
+use crate::{Error, Result, Services, json, push::PUSH_RULES, users::Session};
 
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(set_global);
@@ -46,9 +46,7 @@ async fn set(
         let message = format!("{event_type} can't be set here");
         return Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, ErrorKind::BadJson, message));
     }
-    if !content.get().starts_with('{') {
-        return Err(Error::bad_json("The content is not an object"));
-    }
+    json::check_object(&content)?;
     services.users.set_account_data(user_id, room_id, event_type, content).await
 }
 

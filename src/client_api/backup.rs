@@ -18,7 +18,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Incoming, Routes};
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, json,
     users::{BackedUp, BackupAlgorithm, BackupKeys, BackupState},
 };
 
@@ -42,11 +42,8 @@ pub(super) fn routes(routes: &mut Routes) {
 fn algorithm(raw: &Raw<AlgorithmType>) -> Result<BackupAlgorithm> {
     let algorithm: BackupAlgorithm =
         raw.deserialize_as_unchecked().map_err(|cause| Error::bad_json(cause.to_string()))?;
-    if algorithm.auth_data.get().starts_with('{') {
-        Ok(algorithm)
-    } else {
-        Err(Error::bad_json("The data of the algorithm is not an object"))
-    }
+    json::check_object(&algorithm.auth_data)?;
+    Ok(algorithm)
 }
 
 fn told(algorithm: &BackupAlgorithm) -> Result<Raw<AlgorithmType>> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Incoming, Routes, guests, membership::check_invite, moderation};
 use crate::{
-    Error, Result, Services,
+    Result, Services, json,
     rooms::{NewEvent, Txn},
     users::Session,
 };
@@ -93,9 +93,6 @@ fn txn(session: &Session, txn_id: &ruma::TransactionId) -> Txn {
 
 /// A content is a JSON object. spec: client-server §Room event format
 fn object(content: &RawValue) -> Result<Box<RawValue>> {
-    if content.get().starts_with('{') {
-        Ok(content.to_owned())
-    } else {
-        Err(Error::bad_json("The content of an event is an object"))
-    }
+    json::check_object(content)?;
+    Ok(content.to_owned())
 }

@@ -7,7 +7,7 @@ use serde_json::{json, value::RawValue};
 
 use super::{Incoming, Routes};
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
     http::{Body, Sent, json_response},
 };
 
@@ -25,6 +25,7 @@ async fn create(
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("Filters are made by the user whom they are for"));
     }
+    enumerations::check("event_format", [&request.filter.event_format])?;
     let body: &[u8] = if sent.body.is_empty() { b"{}" } else { &sent.body };
     let filter: &RawValue =
         serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))?;

@@ -61,11 +61,8 @@ async fn upload_keys(
 fn keys_by_id(keys: &BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>) -> Result<KeysById> {
     let parsed = keys.iter().map(|(id, key)| {
         lengths::key("A one-time key", key.json())?;
-        match key.deserialize_as_unchecked::<Value>() {
-            Ok(key) if key.is_object() || key.is_string() => Ok((id.clone(), key)),
-            Ok(_) => Err(Error::bad_json("A one-time key is an object or a string")),
-            Err(cause) => Err(Error::bad_json(cause.to_string())),
-        }
+        let key = key.deserialize_as_unchecked::<Value>();
+        Ok((id.clone(), key.map_err(|cause| Error::bad_json(cause.to_string()))?))
     });
     parsed.collect()
 }

@@ -15,7 +15,7 @@ use super::{
     api::{self, ClientApi},
 };
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
     http::{Body, admit, caller, headers, parse, respond},
     media::{File, MAX_UPLOAD_SIZE, ThumbnailRequest},
     platform::Blob,
@@ -124,8 +124,11 @@ async fn upload_to(
     Ok(response)
 }
 
-/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` with or without a file name,
-/// and its deprecated forms.
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`,
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`, and the deprecated
+/// `GET /_matrix/media/v3/download/{serverName}/{mediaId}` and
+/// `GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}`
+#[allow(deprecated, reason = "older clients ask at the older paths")]
 async fn download(
     services: &Services,
     request: http::Request<Body>,
@@ -134,6 +137,9 @@ async fn download(
     let (head, _) = split(request);
     may_read(services, &head).await?;
     let filename = (args.len() > 2).then(|| args.remove(2));
+    if is_deprecated(&head) {
+        parse::<legacy::get_content::v3::Request>(&head, &[], &args)?;
+    }
     let asked = parse::<media::get_content::v1::Request>(&head, &[], &args)?;
     let caller = caller(&head);
     let (mut file, content) = services
@@ -144,7 +150,9 @@ async fn download(
     serve(&file, content)
 }
 
-/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` and its deprecated form.
+/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`, and the deprecated
+/// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}`
+#[allow(deprecated, reason = "older clients ask at the older paths")]
 async fn thumbnail(
     services: &Services,
     request: http::Request<Body>,
@@ -152,7 +160,11 @@ async fn thumbnail(
 ) -> Result<http::Response<Body>> {
     let (head, _) = split(request);
     may_read(services, &head).await?;
+    if is_deprecated(&head) {
+        parse::<legacy::get_content_thumbnail::v3::Request>(&head, &[], &args)?;
+    }
     let asked = parse::<media::get_content_thumbnail::v1::Request>(&head, &[], &args)?;
+    enumerations::check("method", &asked.method)?;
     let size = ThumbnailRequest::new(asked.width, asked.height, asked.method);
     let caller = caller(&head);
     let (file, content) = services
@@ -169,10 +181,15 @@ async fn may_read(services: &Services, head: &http::Request<()>) -> Result<()> {
         return Ok(());
     }
     let authenticated = api::sender(services, head).await;
-    if authenticated.is_err() && head.uri().path().starts_with("/_matrix/media/") {
+    if authenticated.is_err() && is_deprecated(head) {
         return Err(Error::not_found("Media is served by /_matrix/client/v1/media only"));
     }
     authenticated.map(|_| ())
+}
+
+/// Whether a request is for one of the deprecated endpoints, which take more parameters.
+fn is_deprecated(head: &http::Request<()>) -> bool {
+    head.uri().path().starts_with("/_matrix/media/")
 }
 
 fn split(request: http::Request<Body>) -> (http::Request<()>, Body) {

@@ -4,6 +4,7 @@ mod account;
 mod account_data;
 mod admin;
 mod api;
+mod appservices;
 mod backup;
 mod bodies;
 mod capabilities;
@@ -56,6 +57,7 @@ pub(crate) fn routes() -> Routes {
     account::routes(&mut routes);
     account_data::routes(&mut routes);
     admin::routes(&mut routes);
+    appservices::routes(&mut routes);
     backup::routes(&mut routes);
     capabilities::routes(&mut routes);
     devices::routes(&mut routes);

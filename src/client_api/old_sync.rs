@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use ruma::{
-    EventId, OwnedRoomId, RoomId,
+    EventId, OwnedRoomId, RoomId, UInt,
     api::{
         Metadata,
         client::{
@@ -150,7 +150,11 @@ async fn initial_sync(
     let head = request.map(|_| ());
     let session = member(services, &head).await?;
     let limit = number(&head, "limit")?.map_or(DEFAULT_LIMIT, timeline::capped);
-    let archived = query(&head, "archived").is_some_and(|value| value == "true");
+    let archived = match query(&head, "archived").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Error::invalid_param("archived is neither true nor false")),
+    };
     // Everything but the rooms is as in a first sync.
     let mut filter = FilterDefinition::default();
     filter.room = RoomFilter::ignore_all();
@@ -272,6 +276,7 @@ fn query(head: &http::Request<()>, name: &str) -> Option<String> {
 }
 
 fn number(head: &http::Request<()>, name: &str) -> Result<Option<u64>> {
-    let number = query(head, name).map(|number| number.parse()).transpose();
-    number.map_err(|_| Error::invalid_param(format!("{name} is not a number")))
+    let number = query(head, name).map(|number| number.parse::<UInt>()).transpose();
+    let number = number.map_err(|_| Error::invalid_param(format!("{name} is not a number")))?;
+    Ok(number.map(u64::from))
 }

@@ -18,7 +18,8 @@ use crate::{
 };
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(request_token);
+    // Ruma's type has no body, which is to be JSON all the same.
+    routes.add_completed(request_token, |_| Ok(()));
     let path = "/_matrix/federation/v1/openid/userinfo";
     routes.add_raw(Method::GET, path, get_user);
 }

@@ -6,19 +6,11 @@ use ruma::{
 };
 
 use super::{Incoming, Routes};
-use crate::{Error, Result, Services, lengths};
+use crate::{Error, Result, Services, enumerations, lengths};
 
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(get);
     routes.add(set);
-}
-
-/// Refuses states that the specification does not know, which others would be told of.
-pub(super) fn check_state(state: &PresenceState) -> Result<()> {
-    match state {
-        PresenceState::Online | PresenceState::Unavailable | PresenceState::Offline => Ok(()),
-        _ => Err(Error::invalid_param("A presence is online, unavailable or offline")),
-    }
 }
 
 /// `GET /_matrix/client/v3/presence/{userId}/status`
@@ -49,7 +41,7 @@ async fn set(
     if request.auth.user_id != request.user_id {
         return Err(Error::forbidden("You can't set somebody else's presence"));
     }
-    check_state(&request.presence)?;
+    enumerations::check("presence", [&request.presence])?;
     lengths::text("The status", request.status_msg.as_deref())?;
     let (state, status) = (request.presence.clone(), request.status_msg.clone());
     services.sync.presence().set(&request.user_id, state, status).await?;

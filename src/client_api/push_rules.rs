@@ -12,19 +12,22 @@ use ruma::{
     },
     push::{AnyPushRuleRef, InsertPushRuleError, NewPushRule, RemovePushRuleError, Ruleset},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Incoming, Routes};
-use crate::{Error, Result, Services, push::Push};
+use crate::{Error, Result, Services, enumerations, http::bodies, push::Push};
 
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(get_all);
     routes.add(get_global);
     routes.add(get);
-    // A rule without conditions always matches.
     routes.add_completed(set, |body| {
-        body.entry("conditions").or_insert_with(|| json!([]));
-        Ok(())
+        // A rule without conditions always matches.
+        let conditions = body.entry("conditions").or_insert_with(|| json!([]));
+        for condition in conditions.as_array().into_iter().flatten() {
+            check_condition(condition)?;
+        }
+        bodies::check_texts(body, &["pattern"])
     });
     routes.add(delete);
     routes.add(get_enabled);
@@ -33,11 +36,26 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(set_actions);
 }
 
+/// What a condition may say, whatever its kind makes of it. spec: client-server §Push Rules: API
+fn check_condition(condition: &Value) -> Result<()> {
+    let Value::Object(condition) = condition else { return Ok(()) };
+    bodies::check_texts(condition, &["is", "key", "pattern"])?;
+    let is_simple = |value: &Value| match value {
+        Value::Number(number) => number.is_i64(),
+        value => value.is_string() || value.is_boolean() || value.is_null(),
+    };
+    match condition.get("value").is_none_or(is_simple) {
+        true => Ok(()),
+        false => Err(Error::bad_json("A value is a string, an integer, a boolean or null")),
+    }
+}
+
 fn missing() -> Error {
     Error::not_found("There is no such push rule")
 }
 
 fn find<'a>(rules: &'a Ruleset, kind: &RuleKind, rule_id: &str) -> Result<AnyPushRuleRef<'a>> {
+    enumerations::check("kind", [kind])?;
     rules.get(kind.clone(), rule_id).ok_or_else(missing)
 }
 
@@ -121,6 +139,7 @@ async fn delete(
     services: &Services,
     request: Incoming<delete_pushrule::v3::Request>,
 ) -> Result<delete_pushrule::v3::Response> {
+    enumerations::check("kind", [&request.kind])?;
     services
         .push
         .change_rules(&request.auth.user_id, |rules| {
@@ -148,6 +167,7 @@ async fn set_enabled(
     services: &Services,
     request: Incoming<set_pushrule_enabled::v3::Request>,
 ) -> Result<set_pushrule_enabled::v3::Response> {
+    enumerations::check("kind", [&request.kind])?;
     services
         .push
         .change_rules(&request.auth.user_id, |rules| {
@@ -175,6 +195,7 @@ async fn set_actions(
     request: Incoming<set_pushrule_actions::v3::Request>,
 ) -> Result<set_pushrule_actions::v3::Response> {
     let actions = request.actions.clone();
+    enumerations::check("kind", [&request.kind])?;
     services
         .push
         .change_rules(&request.auth.user_id, |rules| {

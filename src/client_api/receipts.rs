@@ -94,13 +94,17 @@ async fn joined(services: &Services, session: &Session, room_id: &RoomId) -> Res
 async fn event(room: &Room, thread: &ReceiptThread, event_id: &EventId) -> Result<Event> {
     let event = room.event(event_id).await?;
     let event = event.ok_or_else(|| Error::not_found("The room has no such event"))?;
-    if let ReceiptThread::Thread(root) = thread {
-        let in_thread = room.thread_of(&event.pdu).await?.as_ref() == Some(root);
-        if !in_thread && event.pdu.event_id != *root {
-            return Err(Error::invalid_param("The event is not in the thread"));
+    match thread {
+        ReceiptThread::Unthreaded | ReceiptThread::Main => Ok(event),
+        ReceiptThread::Thread(root) => {
+            let in_thread = room.thread_of(&event.pdu).await?.as_ref() == Some(root);
+            match in_thread || event.pdu.event_id == *root {
+                true => Ok(event),
+                false => Err(Error::invalid_param("The event is not in the thread")),
+            }
         }
+        _ => Err(Error::invalid_param("thread_id is neither main nor the root of a thread")),
     }
-    Ok(event)
 }
 
 async fn set(

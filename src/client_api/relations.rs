@@ -20,7 +20,7 @@ use super::{
     timeline::{limit, visible_event},
 };
 use crate::{
-    Result, Services,
+    Result, Services, enumerations,
     feed::Position,
     rooms::{Format, Related, RelationFilter, Room},
     store::Direction,
@@ -95,6 +95,7 @@ async fn get_room_threads(
     services: &Services,
     request: Incoming<get_threads::v1::Request>,
 ) -> Result<get_threads::v1::Response> {
+    enumerations::check("include", [&request.include])?;
     let viewer = readable::room(services, &request.auth, &request.room_id).await?.viewer;
     let mut before = match &request.from {
         Some(token) => Token::parse(token)?.0 + 1,

@@ -13,7 +13,11 @@ use crate::{Error, Result, Services, feed::Position};
 
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(report_event);
-    routes.add(report_a_room);
+    // It may be empty, as ruma has it where there is none.
+    routes.add_completed(report_a_room, |body| match body.contains_key("reason") {
+        true => Ok(()),
+        false => Err(Error::missing_param("A report of a room has a reason")),
+    });
     routes.add(report_a_user);
 }
 

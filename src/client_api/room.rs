@@ -12,6 +12,8 @@ use ruma::{
     events::{StateEventType, TimelineEventType},
 };
 
+use serde_json::Value;
+
 use super::{
     Incoming, Routes,
     membership::{check_invite, check_invited, member_profile},
@@ -19,7 +21,8 @@ use super::{
     timeline::limit,
 };
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
+    http::bodies,
     rooms::{CreateRoom, DirectoryFilter},
 };
 
@@ -40,7 +43,14 @@ pub(super) fn routes(routes: &mut Routes) {
         Ok(())
     });
     routes.add(public_rooms);
-    routes.add(public_rooms_filtered);
+    routes.add_completed(public_rooms_filtered, |body| {
+        // Ruma makes one of the two, whatever else they are.
+        bodies::check_texts(body, &["third_party_instance_id"])?;
+        match body.get("include_all_networks") {
+            None | Some(Value::Bool(_) | Value::Null) => Ok(()),
+            Some(_) => Err(Error::bad_json("include_all_networks is not a boolean")),
+        }
+    });
 }
 
 /// `POST /_matrix/client/v3/createRoom`
@@ -146,6 +156,7 @@ async fn set_visibility(
     services: &Services,
     request: Incoming<set_room_visibility::v3::Request>,
 ) -> Result<set_room_visibility::v3::Response> {
+    enumerations::check("visibility", [&request.visibility])?;
     let room = services.rooms.room(&request.room_id).await?;
     let user_id = &request.auth.user_id;
     let kind = TimelineEventType::from(StateEventType::RoomCanonicalAlias.to_string());

@@ -13,11 +13,13 @@ use ruma::{
         },
     },
     events::{StateEventType, room::member::RoomMemberEventContent},
+    serde::JsonObject,
 };
+use serde_json::Value;
 
 use super::{Incoming, Routes, pagination::Token, readable};
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
     feed::Position,
     rooms::{Event, Format, Room, Viewer},
     search::{Hit, SearchKey},
@@ -33,13 +35,14 @@ const MAX_RESULTS: u64 = 100;
 const MAX_CONTEXT: u64 = 50;
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(search);
+    routes.add_completed(search, check_shape);
 }
 
 /// `POST /_matrix/client/v3/search`
 async fn search(services: &Services, request: Incoming<Request>) -> Result<Response> {
     let mut categories = v3::ResultCategories::new();
     if let Some(criteria) = &request.search_categories.room_events {
+        check(criteria)?;
         let from = match &request.next_batch {
             Some(token) => Place::parse(token)?,
             None => {
@@ -50,6 +53,25 @@ async fn search(services: &Services, request: Incoming<Request>) -> Result<Respo
         categories.room_events = room_events(services, &request.auth, criteria, from).await?;
     }
     Ok(Response::new(categories))
+}
+
+/// Refuses a list where an object is to be: ruma takes an empty one for an object without members.
+fn check_shape(body: &mut JsonObject) -> Result<()> {
+    let criteria = body.get("search_categories").and_then(|of| of.get("room_events"));
+    for name in ["event_context", "filter", "groupings"] {
+        if criteria.and_then(|criteria| criteria.get(name)).is_some_and(Value::is_array) {
+            return Err(Error::bad_json(format!("{name} is not an object")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is to be searched for, or how, in a way that is not known.
+fn check(criteria: &Criteria) -> Result<()> {
+    enumerations::check("A key", criteria.keys.iter().flatten())?;
+    enumerations::check("order_by", &criteria.order_by)?;
+    let groups = criteria.groupings.group_by.iter();
+    enumerations::check("The key of a group", groups.flat_map(|group| &group.key))
 }
 
 /// Where in its results a search goes on: what came in since it began changes nothing.

@@ -5,13 +5,15 @@ use ruma::{
     OwnedUserId,
     api::{
         client::{
-            session::{get_login_token, get_login_types, login, logout, logout_all, refresh_token},
+            session::{
+                get_login_token, get_login_types, login, logout, logout_all, refresh_token,
+                sso_login, sso_login_with_provider,
+            },
             uiaa::UserIdentifier,
         },
         error::ErrorKind,
     },
 };
-use serde_json::Value;
 
 use super::{Incoming, Routes, api::ClientApi, uia};
 use crate::{
@@ -27,6 +29,8 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(logout);
     routes.add(logout_all);
     routes.add(get_token);
+    routes.add_raw_for::<sso_login::v3::Request>(redirect);
+    routes.add_raw_for::<sso_login_with_provider::v3::Request>(redirect);
 }
 
 /// `GET /_matrix/client/v3/login`
@@ -47,14 +51,13 @@ async fn parse_login(
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     admit::<ClientApi, login::v3::Request>(services, &request).await?;
-    let body = bodies::read(request.body()).await?;
-    let value: Value =
-        serde_json::from_slice(&body).map_err(|cause| Error::not_json(cause.to_string()))?;
-    match value.get("type") {
-        Some(Value::String(_)) => {}
-        Some(_) => return Err(Error::bad_json("The type of a login is a string")),
-        None => return Err(Error::missing_param("A login has a type")),
+    let body = bodies::object(request.body()).await?;
+    if !body.contains_key("type") {
+        return Err(Error::missing_param("A login has a type"));
     }
+    // Of what is for other types of login ruma reads nothing.
+    bodies::check_texts(&body, &["type", "token", "password", "user", "medium", "address"])?;
+    let body = serde_json::to_vec(&body).map_err(Error::internal)?;
     let response = login(services, parse(&request.map(|_| ()), &body, &[])?).await?;
     respond(response)
 }
@@ -148,4 +151,14 @@ async fn get_token(
     uia::confirm(services, sender, "login/get_token", &(), request.request.auth.as_ref()).await?;
     let token = services.users.create_login_token(&sender.user_id).await?;
     Ok(get_login_token::v1::Response::new(LOGIN_TOKEN_LIFETIME, token))
+}
+
+/// `GET /_matrix/client/v3/login/sso/redirect`,
+/// `GET /_matrix/client/v3/login/sso/redirect/{idpId}`: there is no identity provider.
+async fn redirect(
+    _: &Services,
+    _: http::Request<Body>,
+    _: Vec<String>,
+) -> Result<http::Response<Body>> {
+    Err(Error::not_found("Nobody logs in by way of an identity provider here"))
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{Incoming, Routes, pagination::Token, readable};
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
     http::{Body, Sent, json_response},
     rooms::Format,
 };
@@ -44,6 +44,7 @@ async fn get_state_event(
     services: &Services,
     request: Incoming<get_state_event_for_key::v3::Request>,
 ) -> Result<get_state_event_for_key::v3::Response> {
+    enumerations::check("format", [&request.format])?;
     let readable = readable::room(services, &request.auth, &request.room_id).await?;
     let pdu = readable
         .state_event(&request.event_type, &request.state_key)
@@ -63,6 +64,8 @@ async fn get_members(
     services: &Services,
     request: Incoming<get_member_events::v3::Request>,
 ) -> Result<get_member_events::v3::Response> {
+    enumerations::check("membership", &request.membership)?;
+    enumerations::check("not_membership", &request.not_membership)?;
     let readable = readable::room(services, &request.auth, &request.room_id).await?;
     let state = match &request.at {
         None => readable.state().await?,

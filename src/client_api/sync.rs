@@ -5,9 +5,9 @@ use ruma::api::client::{
     sync::sync_events::v3::{self, Filter},
 };
 
-use super::{Incoming, Routes, pagination::Token, presence};
+use super::{Incoming, Routes, pagination::Token};
 use crate::{
-    Error, Result, Services,
+    Error, Result, Services, enumerations,
     http::{Body, Sent, json_response, parameter},
     sync::{StateForm, SyncRequest},
     users::Session,
@@ -24,7 +24,7 @@ async fn get_sync(
     sent: Sent,
 ) -> Result<http::Response<Body>> {
     let Incoming { request: asked, auth: session, caller } = request;
-    presence::check_state(&asked.set_presence)?;
+    enumerations::check("set_presence", [&asked.set_presence])?;
     let state_form = match () {
         // matrix-js-sdk asks by the name of MSC4222 alone.
         () if has_flag(&sent.head, "org.matrix.msc4222.use_state_after") => {
@@ -54,7 +54,16 @@ async fn filter(
 ) -> Result<FilterDefinition> {
     match asked {
         None => Ok(FilterDefinition::default()),
-        Some(Filter::FilterDefinition(filter)) => Ok(filter),
+        Some(Filter::FilterDefinition(filter)) => {
+            enumerations::check("event_format", [&filter.event_format])?;
+            Ok(filter)
+        }
+        // What ruma can't read as a definition, it takes for an id.
+        Some(Filter::FilterId(id)) if id.starts_with('{') => {
+            let cause = serde_json::from_str::<FilterDefinition>(&id).err();
+            let cause = cause.map(|cause| cause.to_string()).unwrap_or_default();
+            Err(Error::invalid_param(format!("The filter can't be read: {cause}")))
+        }
         Some(Filter::FilterId(id)) => services.users.filter(&session.user_id, &id).await,
         Some(_) => Err(Error::invalid_param("The filter is neither an id nor a definition")),
     }

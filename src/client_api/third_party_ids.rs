@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::{Incoming, Routes, api::ClientApi};
 use crate::{
-    Error, Result, Services,
-    http::{Authenticate, Body, Sent, admit, json_response},
+    Error, Result, Services, enumerations,
+    http::{Authenticate, Body, Sent, admit, bodies, json_response},
 };
 
 pub(super) fn routes(routes: &mut Routes) {
@@ -54,10 +54,15 @@ async fn add(
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     admit::<ClientApi, add_3pid::v3::Request>(services, &request).await?;
+    bodies::object(request.body()).await?;
     Err(cant_verify())
 }
 
-/// `POST /_matrix/client/v3/register/email/requestToken` and all that would add an identifier.
+/// All that would add an identifier: `POST /_matrix/client/v3/register/email/requestToken`,
+/// `POST /_matrix/client/v3/register/msisdn/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/email/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/msisdn/requestToken`,
+/// `POST /_matrix/client/v3/account/3pid/add`, `POST /_matrix/client/v3/account/3pid/bind`
 async fn denied<R: IncomingRequest>(_: &Services, _: Incoming<R>) -> Result<R::OutgoingResponse>
 where
     R::Authentication: Authenticate<ClientApi>,
@@ -73,7 +78,8 @@ fn cant_verify() -> Error {
     )
 }
 
-/// `POST /_matrix/client/v3/account/password/email/requestToken` and its like.
+/// `POST /_matrix/client/v3/account/password/email/requestToken`,
+/// `POST /_matrix/client/v3/account/password/msisdn/requestToken`
 async fn nobodys<R: IncomingRequest>(_: &Services, _: Incoming<R>) -> Result<R::OutgoingResponse>
 where
     R::Authentication: Authenticate<ClientApi>,
@@ -88,15 +94,17 @@ where
 /// `POST /_matrix/client/v3/account/3pid/delete`
 async fn delete(
     _: &Services,
-    _: Incoming<delete_3pid::v3::Request>,
+    request: Incoming<delete_3pid::v3::Request>,
 ) -> Result<delete_3pid::v3::Response> {
+    enumerations::check("medium", [&request.medium])?;
     Ok(delete_3pid::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/unbind`
 async fn unbind(
     _: &Services,
-    _: Incoming<unbind_3pid::v3::Request>,
+    request: Incoming<unbind_3pid::v3::Request>,
 ) -> Result<unbind_3pid::v3::Response> {
+    enumerations::check("medium", [&request.medium])?;
     Ok(unbind_3pid::v3::Response::new(ThirdPartyIdRemovalStatus::Success))
 }

@@ -2,7 +2,7 @@
 
 use ruma::api::client::discovery::{
     discover_homeserver::{self, HomeserverInfo},
-    discover_support,
+    discover_policy_server, discover_support,
 };
 
 use super::{Incoming, Routes};
@@ -11,6 +11,7 @@ use crate::{Error, Result, Services};
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(get_client);
     routes.add(get_support);
+    routes.add(get_policy_server);
 }
 
 /// `GET /.well-known/matrix/client`
@@ -32,4 +33,12 @@ async fn get_support(
     let mut response = discover_support::Response::with_contacts(support.contacts().to_vec());
     response.support_page = support.support_page().map(ToOwned::to_owned);
     Ok(response)
+}
+
+/// `GET /.well-known/matrix/policy_server`
+async fn get_policy_server(
+    _: &Services,
+    _: Incoming<discover_policy_server::Request>,
+) -> Result<discover_policy_server::Response> {
+    Err(Error::not_found("There is no policy server here"))
 }

@@ -1,6 +1,9 @@
 //! The bodies of requests that are read into memory.
 
 use bytes::Bytes;
+use ruma::serde::JsonObject;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Body;
 use crate::{Error, Result, json};
@@ -22,9 +25,54 @@ pub(super) fn check_size(body: &Body, most: u64) -> Result<()> {
 /// All of a body in memory; it may be no JSON.
 ///
 /// # Errors
-/// 400 `M_BAD_JSON` for JSON that is too deep, whatever it says.
+/// 400 `M_BAD_JSON` or `M_NOT_JSON` for JSON that not every reader could parse, whatever it says.
 pub async fn read(body: &Body) -> Result<Bytes> {
     let body = body.bytes().await?;
-    json::check(&body, json::MAX_DEPTH).map_err(Error::bad_json)?;
+    json::check(&body, json::MAX_DEPTH)?;
     Ok(body)
+}
+
+/// A body that is a JSON object; without bytes it is an empty one, as clients leave it out.
+///
+/// # Errors
+/// As [`read`], and 400 `M_BAD_JSON` or `M_NOT_JSON` for anything else.
+pub async fn object(body: &Body) -> Result<JsonObject> {
+    parse(&read(body).await?)
+}
+
+/// The same of what was read.
+pub(super) fn parse(body: &[u8]) -> Result<JsonObject> {
+    if body.is_empty() {
+        return Ok(JsonObject::new());
+    }
+    check_object(body)?;
+    serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))
+}
+
+/// Refuses an object in which a member that is to be a text is something else; one that is null is
+/// as good as left out.
+///
+/// # Errors
+/// 400 `M_BAD_JSON`
+pub fn check_texts(object: &JsonObject, members: &[&str]) -> Result<()> {
+    let is_text = |value: &Value| value.is_string() || value.is_null();
+    match members.iter().find(|name| !object.get(**name).is_none_or(is_text)) {
+        Some(name) => Err(Error::bad_json(format!("{name} is not a string"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what is no object, which every JSON body of Matrix is: types of requests that need no
+/// member take a list for one.
+///
+/// # Errors
+/// 400 `M_BAD_JSON` for other JSON, 400 `M_NOT_JSON` for what is none.
+pub(super) fn check_object(body: &[u8]) -> Result<()> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Err(Error::bad_json("The body is not an object")),
+        Err(cause) => Err(Error::not_json(cause.to_string())),
+    }
 }

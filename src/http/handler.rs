@@ -85,17 +85,20 @@ async fn receive<A: Api>(
     if body.is_empty() && endpoint.method == Method::PUT {
         return Err(Error::not_json("The request has no body"));
     }
+    if !body.is_empty() && endpoint.method != Method::GET {
+        bodies::check_object(&body)?;
+    }
     match left_out {
         LeftOut::Nothing => {}
-        LeftOut::Members(add) => body = completed(body, add)?,
+        LeftOut::Members(add) => body = completed(&body, add)?,
         LeftOut::StateKey => args.push(String::new()),
     }
     Ok(Received { sent: Sent { head, body }, args, sender })
 }
 
-/// The body with what it leaves out; one that is no object stays, for the parser to refuse.
-fn completed(body: Bytes, add: fn(&mut JsonObject) -> Result<()>) -> Result<Bytes> {
-    let Ok(mut object) = serde_json::from_slice::<JsonObject>(&body) else { return Ok(body) };
+/// The body with what it leaves out.
+fn completed(body: &[u8], add: fn(&mut JsonObject) -> Result<()>) -> Result<Bytes> {
+    let mut object = bodies::parse(body)?;
     add(&mut object)?;
     Ok(serde_json::to_vec(&object).map_err(Error::internal)?.into())
 }

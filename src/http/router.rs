@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use http::{Method, StatusCode};
+use matchit::Match;
 use percent_encoding::percent_decode_str;
 use ruma::api::error::ErrorKind;
 use tracing::Instrument;
@@ -16,8 +17,11 @@ use crate::{Error, Result, lengths};
 
 /// The table of all endpoints of all APIs.
 pub struct Router<S> {
-    paths: matchit::Router<HashMap<Method, Route<S>>>,
+    paths: matchit::Router<Methods<S>>,
 }
+
+/// What answers the requests of one path.
+type Methods<S> = HashMap<Method, Route<S>>;
 
 /// A router in the making.
 pub struct Builder<S> {
@@ -46,19 +50,11 @@ impl<S: 'static> Router<S> {
         if request.method() == Method::OPTIONS {
             return Ok(http::Response::new(Body::empty()));
         }
-        let path = request.uri().path();
-        // A trailing slash adds nothing: an empty last variable has a path of its own.
-        let found = self
-            .paths
-            .at(path)
-            .or_else(|missing| {
-                path.strip_suffix('/').map_or(Err(missing), |path| self.paths.at(path))
-            })
-            .map_err(|_| unrecognized(StatusCode::NOT_FOUND, "There is no such endpoint"))?;
         let method = match request.method() {
             &Method::HEAD => Method::GET,
             method => method.clone(),
         };
+        let found = self.find(&method, request.uri().path())?;
         let route = found.value.get(&method).ok_or_else(|| {
             unrecognized(StatusCode::METHOD_NOT_ALLOWED, "The endpoint has no such method")
         })?;
@@ -68,12 +64,31 @@ impl<S: 'static> Router<S> {
             .map(|(_, value)| percent_decode_str(value).decode_utf8().map(Into::into))
             .collect::<Result<Vec<String>, _>>()
             .map_err(|_| Error::invalid_param("The path is not UTF-8"))?;
+        // Forms are read with what is no UTF-8 replaced.
+        percent_decode_str(request.uri().query().unwrap_or_default())
+            .decode_utf8()
+            .map_err(|_| Error::invalid_param("The query is not UTF-8"))?;
         let path = &*route.path;
         let span = tracing::info_span!("request", %method, path);
         let answer = route.answer(services, request, args).instrument(span).await;
         let status = answer.as_ref().map_or_else(Error::status, http::Response::status);
         tracing::debug!(status = status.as_u16(), "{method} {path}");
         answer
+    }
+
+    /// The endpoints of a path. A trailing slash adds nothing, unless what is missing behind it is
+    /// the variable of a longer path: who asks for nothing in particular must not get or delete all.
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Result<Match<'_, 'p, &Methods<S>>> {
+        let missing = || unrecognized(StatusCode::NOT_FOUND, "There is no such endpoint");
+        if let Ok(found) = self.paths.at(path) {
+            return Ok(found);
+        }
+        let shorter = path.strip_suffix('/').ok_or_else(missing)?;
+        let found = self.paths.at(shorter).map_err(|_| missing())?;
+        let ends_empty = found.value.get(method).is_some_and(|route| route.ends_empty);
+        let longer = format!("{path}-");
+        let is_cut = self.paths.at(&longer).is_ok_and(|longer| longer.value.contains_key(method));
+        if is_cut && !ends_empty { Err(missing()) } else { Ok(found) }
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Route<S> {
     pub(super) path: String,
     /// The most bytes of their bodies.
     pub(super) max_body: u64,
+    /// Whether they may leave out the last variable of a longer path and keep the slash before it.
+    pub(super) ends_empty: bool,
     pub(super) handler: Rc<Handler<S>>,
 }
 
@@ -95,8 +97,11 @@ impl<A: Api> Routes<A> {
         handler: Rc<ParsedHandler<A>>,
     ) {
         let max_body = A::max_body(Some(endpoint.request));
+        let ends_empty = matches!(left_out, LeftOut::StateKey);
         let handler = handler::handler(endpoint, left_out, handler);
-        self.add_all(&endpoint.method, paths, max_body, &handler);
+        for path in paths {
+            self.insert(&endpoint.method, path, max_body, ends_empty, &handler);
+        }
     }
 
     /// Registers a handler that authenticates and reads the request itself, under all paths of this
@@ -112,7 +117,9 @@ impl<A: Api> Routes<A> {
         + 'static,
     ) {
         let max_body = A::max_body(Some(TypeId::of::<R>()));
-        self.add_all(&R::METHOD, &paths(&R::PATH_BUILDER), max_body, &raw(handler));
+        for path in paths(&R::PATH_BUILDER) {
+            self.insert(&R::METHOD, path, max_body, false, &raw(handler));
+        }
     }
 
     /// Registers a handler that authenticates and reads the request itself, for what ruma has no
@@ -129,19 +136,7 @@ impl<A: Api> Routes<A> {
         + Copy
         + 'static,
     ) {
-        self.insert(&method, path, A::max_body(None), &raw(handler));
-    }
-
-    fn add_all(
-        &mut self,
-        method: &Method,
-        paths: &[&str],
-        max_body: u64,
-        handler: &Rc<Handler<A::Services>>,
-    ) {
-        for path in paths {
-            self.insert(method, path, max_body, handler);
-        }
+        self.insert(&method, path, A::max_body(None), false, &raw(handler));
     }
 
     fn insert(
@@ -149,10 +144,13 @@ impl<A: Api> Routes<A> {
         method: &Method,
         path: &str,
         max_body: u64,
+        ends_empty: bool,
         handler: &Rc<Handler<A::Services>>,
     ) {
-        let route = Route { path: path.to_owned(), max_body, handler: handler.clone() };
-        self.table.entry(numbered(path)).or_default().insert(method.clone(), route);
+        let (path, handler) = (path.to_owned(), handler.clone());
+        let key = numbered(&path);
+        let route = Route { path, max_body, ends_empty, handler };
+        self.table.entry(key).or_default().insert(method.clone(), route);
     }
 
     /// What was registered.

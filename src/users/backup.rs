@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use ruma::{
-    OwnedRoomId, RoomId, UserId,
+    OwnedRoomId, RoomId, UInt, UserId,
     api::error::{ErrorKind, WrongRoomKeysVersionErrorData},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Users;
 use crate::{
-    Error, Result,
+    Error, Result, json,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
@@ -72,8 +72,8 @@ struct Quality {
 }
 
 impl Quality {
-    fn of(key: &RawValue) -> Result<Self> {
-        serde_json::from_str(key.get()).map_err(|cause| Error::bad_json(cause.to_string()))
+    fn of(stored: &RawValue) -> Result<Self> {
+        serde_json::from_str(stored.get()).map_err(Error::internal)
     }
 
     fn is_better_than(&self, other: &Self) -> bool {
@@ -81,6 +81,30 @@ impl Quality {
             (!quality.is_verified, quality.first_message_index, quality.forwarded_count)
         };
         order(self) < order(other)
+    }
+}
+
+/// What a key that is added has to have.
+#[derive(Deserialize)]
+struct NewKey<'a> {
+    first_message_index: UInt,
+    forwarded_count: UInt,
+    is_verified: bool,
+    #[serde(borrow)]
+    session_data: &'a RawValue,
+}
+
+impl NewKey<'_> {
+    fn read(key: &RawValue) -> Result<Quality> {
+        json::check_object(key)?;
+        let key: NewKey<'_> =
+            serde_json::from_str(key.get()).map_err(|cause| Error::bad_json(cause.to_string()))?;
+        json::check_object(key.session_data)?;
+        Ok(Quality {
+            first_message_index: key.first_message_index.into(),
+            forwarded_count: key.forwarded_count.into(),
+            is_verified: key.is_verified,
+        })
     }
 }
 
@@ -208,7 +232,7 @@ impl Users {
         let mut batch = Batch::new();
         for (room_id, sessions) in keys {
             for (session_id, key) in sessions {
-                let new = Quality::of(&key)?;
+                let new = NewKey::read(&key)?;
                 let place = backup_key(user_id, backup.version).str(&room_id).str(&session_id);
                 let stored: Option<Box<RawValue>> =
                     self.inner.store.get_json(Table::BackupKeys, &place).await?;

@@ -11,35 +11,15 @@ use ruma::{
 };
 use serde_json::Value;
 
-use super::{Users, device_keys::KeyObject, sessions::Session};
+use super::{
+    Users,
+    key_forms::{KeyObject, Usage, check_cross_signing_key},
+    sessions::Session,
+};
 use crate::{
     Error, Result,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
-
-/// What a cross-signing key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
-    /// The user's other cross-signing keys.
-    Master,
-    /// The user's devices.
-    SelfSigning,
-    /// Other users' master keys.
-    UserSigning,
-}
-
-impl Usage {
-    const ALL: [Self; 3] = [Self::Master, Self::SelfSigning, Self::UserSigning];
-
-    /// As the specification writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Master => "master",
-            Self::SelfSigning => "self_signing",
-            Self::UserSigning => "user_signing",
-        }
-    }
-}
 
 /// Cross-signing keys to publish.
 #[derive(Clone, Debug, Default)]
@@ -127,8 +107,8 @@ impl Users {
     /// Publishes cross-signing keys.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM`, 400 `M_INVALID_SIGNATURE`, 400 `M_MISSING_PARAM` without a master
-    /// key, 403 `M_FORBIDDEN` when a key is called as a device is.
+    /// 400 `M_BAD_JSON`, 400 `M_INVALID_PARAM`, 400 `M_INVALID_SIGNATURE`, 400 `M_MISSING_PARAM`
+    /// without a master key, 403 `M_FORBIDDEN` when a key is called as a device is.
     pub async fn upload_cross_signing_keys(
         &self,
         sender: &Session,
@@ -140,7 +120,7 @@ impl Users {
         let master = keys.master.as_ref().or(stored.as_ref());
         let master = master.ok_or_else(|| Error::missing_param("There is no master key"))?;
         for (usage, key) in keys.iter() {
-            check_form(user_id, usage, key)?;
+            check_cross_signing_key(user_id, usage, key)?;
             let id = public_key(key).unwrap_or_default();
             if self.device_record(user_id, id.into()).await?.is_some() {
                 return Err(Error::forbidden("A device has the id of the key"));
@@ -248,20 +228,4 @@ impl Users {
         }
         Ok(())
     }
-}
-
-fn check_form(user_id: &UserId, usage: Usage, key: &KeyObject) -> Result<()> {
-    let refused = |message: &str| Err(Error::invalid_param(message));
-    if key.get("user_id").and_then(Value::as_str) != Some(user_id.as_str()) {
-        return refused("The key is that of another user");
-    }
-    let usages = key.get("usage").and_then(Value::as_array);
-    if !usages.is_some_and(|usages| usages.iter().any(|given| given == usage.as_str())) {
-        return refused("The key is for another usage");
-    }
-    let one = key.get("keys").and_then(Value::as_object).is_some_and(|keys| keys.len() == 1);
-    if !one || public_key(key).is_none() {
-        return refused("A cross-signing key has one public key, by which it is called");
-    }
-    Ok(())
 }

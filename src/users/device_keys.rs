@@ -5,22 +5,25 @@ use std::collections::BTreeMap;
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 use serde_json::{Map, Value};
 
-use super::{Users, device_record::device_key, one_time_keys::KeysById, sessions::Session};
+use super::{
+    Users,
+    device_record::device_key,
+    key_forms::{KeyObject, check_device_keys},
+    one_time_keys::KeysById,
+    sessions::Session,
+};
 use crate::{
     Error, Result,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
-
-/// A signed object: keys as they were uploaded.
-pub(super) type KeyObject = Map<String, Value>;
 
 impl Users {
     /// Publishes the identity keys of the sender's device, adds one-time keys and replaces fallback
     /// keys.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM` when identity keys name another user or device, or a one-time key has
-    /// the id of another that is there; 403 `M_FORBIDDEN` for a device with the id of a
+    /// 400 `M_BAD_JSON` when keys lack what each has; 400 `M_INVALID_PARAM` when identity keys name
+    /// another user or device, or a one-time key has the id of another that is there; 403 `M_FORBIDDEN` for a device with the id of a
     /// cross-signing key.
     pub async fn upload_keys(
         &self,
@@ -60,6 +63,7 @@ impl Users {
         {
             return Err(Error::invalid_param("The keys are those of another device"));
         }
+        check_device_keys(&keys)?;
         // What the homeserver adds and does not keep.
         keys.remove("unsigned");
         let before = self.stored_device_keys(&sender.user_id, &sender.device_id).await?;

@@ -16,6 +16,7 @@ mod ignored;
 mod individuals;
 mod interactive;
 mod invite_permission;
+mod key_forms;
 mod login_tokens;
 mod moderation;
 mod one_time_keys;
@@ -38,11 +39,12 @@ pub use self::{
     account_data::AccountData,
     accounts::{Account, NewAccount},
     backup::{BackedUp, Backup, BackupAlgorithm, BackupKeys, BackupState},
-    cross_signing::{CrossSigningKeys, Usage},
+    cross_signing::CrossSigningKeys,
     devices::Device,
     directory::UserSearch,
     individuals::PUSH_RULES,
     interactive::{Purpose, Stages},
+    key_forms::Usage,
     login_tokens::LOGIN_TOKEN_LIFETIME,
     one_time_keys::{KeyCounts, KeysById},
     openid::OPENID_TOKEN_LIFETIME,

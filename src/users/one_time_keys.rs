@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Users, device_record::device_key, remembered::Remembered, sessions::Session};
+use super::{
+    Users, device_record::device_key, key_forms::check_one_time_key, remembered::Remembered,
+    sessions::Session,
+};
 use crate::{
     Error, Result,
     feed::Change,
@@ -96,7 +99,7 @@ impl Users {
     /// the caller holds the user's lock.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM` when a key has the id of another that is there; 413 `M_TOO_LARGE` for
+    /// 400 `M_BAD_JSON` for what is no key; 400 `M_INVALID_PARAM` when a key has the id of another that is there; 413 `M_TOO_LARGE` for
     /// more keys than a device may have.
     pub(super) async fn add_one_time_keys(
         &self,
@@ -108,6 +111,7 @@ impl Users {
         if one_time_keys.is_empty() && fallback_keys.is_empty() {
             return Ok(());
         }
+        one_time_keys.values().chain(fallback_keys.values()).try_for_each(check_one_time_key)?;
         let Session { user_id, device_id, .. } = sender;
         let mut present = HashMap::new();
         let range = KeyRange::prefix(device_key(user_id, device_id));

@@ -14,7 +14,7 @@ use super::{
     sessions::{Session, unknown_token},
 };
 use crate::{
-    Error, Result, lengths,
+    Error, Result, enumerations, lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
 };
 
@@ -132,6 +132,7 @@ fn check(pusher: &Pusher) -> Result<()> {
     let PusherKind::Http(data) = &pusher.kind else {
         return refused("Only pushers of the kind http are known here");
     };
+    enumerations::check("format", &data.format)?;
     // The specification wants https; http is for gateways on the same machine, as tests have.
     let is_gateway = |url: Url| ["https", "http"].contains(&url.scheme()) && url.path() == NOTIFY;
     match Url::parse(&data.url).is_ok_and(is_gateway) {

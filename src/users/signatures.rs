@@ -2,8 +2,8 @@
 
 use super::{
     Users,
-    cross_signing::{Usage, is_signed, public_key},
-    device_keys::KeyObject,
+    cross_signing::{is_signed, public_key},
+    key_forms::{KeyObject, Usage},
     sessions::Session,
 };
 use crate::{

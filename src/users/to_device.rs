@@ -13,7 +13,7 @@ use super::{Users, device_record::device_key, remembered::Remembered, sessions::
 use crate::{
     Error, Result,
     feed::{Change, Position},
-    lengths,
+    json, lengths,
     store::{Batch, Direction, Key, KeyRange, KeyReader, Submission, Table},
 };
 
@@ -46,7 +46,7 @@ impl Users {
     /// sends nothing.
     ///
     /// # Errors
-    /// 400 `M_INVALID_PARAM`, 413 `M_TOO_LARGE`
+    /// 400 `M_BAD_JSON`, 400 `M_INVALID_PARAM`, 413 `M_TOO_LARGE`
     pub async fn send_to_device<T>(
         &self,
         sender: &Session,
@@ -56,6 +56,7 @@ impl Users {
     ) -> Result<()> {
         lengths::id("The type", event_type)?;
         for content in messages.values().flat_map(BTreeMap::values) {
+            json::check_object(content.json())?;
             lengths::part("A message", content.json())?;
         }
         // A transaction id means something for one device and one path.

@@ -274,8 +274,8 @@ fn device_keys(client: &Client) -> Value {
             "user_id": user, "device_id": device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
             "keys": { format!("ed25519:{device}"): "key" }, "signatures": { user: { format!("ed25519:{device}"): "x" } },
         },
-        "one_time_keys": { "signed_curve25519:A": { "key": "one" }, "signed_curve25519:B": { "key": "two" } },
-        "fallback_keys": { "signed_curve25519:F": { "key": "last", "fallback": true } },
+        "one_time_keys": { "signed_curve25519:A": { "key": "one", "signatures": {} }, "signed_curve25519:B": { "key": "two", "signatures": {} } },
+        "fallback_keys": { "signed_curve25519:F": { "key": "last", "fallback": true, "signatures": {} } },
     })
 }
 

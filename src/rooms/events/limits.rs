@@ -30,7 +30,7 @@ pub(in crate::rooms) fn written(event: &CanonicalJsonObject) -> Result<Box<RawVa
             return Err(Error::too_large(format!("{member} is larger than 255 bytes")));
         }
     }
-    json::check(json.get().as_bytes(), MAX_DEPTH).map_err(Error::bad_json)?;
+    json::check(json.get().as_bytes(), MAX_DEPTH)?;
     Ok(json)
 }
 

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    Error, Result, platform,
+    Error, Result, enumerations, json, platform,
     rooms::{
         Event, NewEvent, Profile, Rooms, StateId, Status,
         append::Draft,
@@ -80,6 +80,8 @@ impl TryFrom<Request> for CreateRoom {
     type Error = Error;
 
     fn try_from(request: Request) -> Result<Self> {
+        enumerations::check("visibility", [&request.visibility])?;
+        enumerations::check("preset", &request.preset)?;
         let object = |json: &RawValue| {
             serde_json::from_str::<JsonObject>(json.get())
                 .map_err(|cause| Error::bad_json(cause.to_string()))
@@ -87,6 +89,7 @@ impl TryFrom<Request> for CreateRoom {
         let initial_state = request.initial_state.iter().map(|event| {
             let event: InitialState = serde_json::from_str(event.json().get())
                 .map_err(|cause| Error::bad_json(format!("initial_state: {cause}")))?;
+            json::check_object(&event.content)?;
             Ok(NewEvent::state(event.kind, event.state_key, event.content))
         });
         Ok(Self {
