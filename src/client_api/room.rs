@@ -12,6 +12,8 @@ use ruma::{
     events::{StateEventType, TimelineEventType},
 };
 
+use serde_json::Value;
+
 use super::{
     Incoming, Routes,
     membership::{check_invite, check_invited, member_profile},
@@ -20,15 +22,15 @@ use super::{
 };
 use crate::{
     Error, Result, Services,
-    rooms::{CreateRoom, DirectoryFilter},
+    rooms::{CreateRoom, DirectoryFilter, room_version},
 };
 
 /// How many rooms a page of the directory has, when the client does not say.
 const DEFAULT_LIMIT: u32 = 100;
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(create);
-    routes.add(upgrade);
+    routes.add_completed(create, |body| check_version(body.get("room_version")));
+    routes.add_completed(upgrade, |body| check_version(body.get("new_version")));
     routes.add(put_alias);
     routes.add(get_room_of_alias);
     routes.add(remove_alias);
@@ -41,6 +43,11 @@ pub(super) fn routes(routes: &mut Routes) {
     });
     routes.add(public_rooms);
     routes.add(public_rooms_filtered);
+}
+
+/// Refuses a version of which no room can be made, before it is refused for its form.
+fn check_version(named: Option<&Value>) -> Result<()> {
+    named.and_then(Value::as_str).map_or(Ok(()), |named| room_version(named).map(drop))
 }
 
 /// `POST /_matrix/client/v3/createRoom`
