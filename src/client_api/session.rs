@@ -26,7 +26,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(refresh);
     routes.add(logout);
     routes.add(logout_all);
-    routes.add(get_token);
+    uia::add(routes, get_token);
 }
 
 /// `GET /_matrix/client/v3/login`

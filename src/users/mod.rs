@@ -42,7 +42,7 @@ pub use self::{
     devices::Device,
     directory::UserSearch,
     individuals::PUSH_RULES,
-    interactive::{Purpose, Stages},
+    interactive::{Fingerprint, Purpose, Stages},
     login_tokens::LOGIN_TOKEN_LIFETIME,
     one_time_keys::{KeyCounts, KeysById},
     openid::OPENID_TOKEN_LIFETIME,
