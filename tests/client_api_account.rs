@@ -324,4 +324,140 @@ tests! {
         anonymous.post("/v3/register", body).await.fails(400, "M_USER_IN_USE");
         Client { server, ..bob }.get("/v3/account/whoami").await.ok();
     }
+
+    async fn who_goes_on_with_a_session_need_not_say_again_what_they_asked() {
+        let server = server().await;
+        let anonymous = Client::anonymous(&server);
+        let asked = json!({ "username": "alice", "password": "password", "device_id": "PHONE" });
+        let session = anonymous.post("/v3/register", asked).await.body["session"].clone();
+        let dummy = json!({ "type": "m.login.dummy", "session": session });
+        let registered = anonymous.post("/v3/register", json!({ "auth": dummy })).await.ok();
+        assert_eq!(registered["user_id"], "@alice:neurite.test");
+        assert_eq!(registered["device_id"], "PHONE");
+
+        let alice = anonymous.logged_in(&registered);
+        let bob = Client::register(&server, "bob").await;
+        let other = Client::login(&server, "alice").await;
+        let third = Client::login(&server, "alice").await;
+        let device = format!("/v3/devices/{}", other.device_id);
+        for (method, path, body) in [
+            ("DELETE", &*device, None),
+            ("POST", "/v3/delete_devices", Some(json!({ "devices": [third.device_id] }))),
+            ("POST", "/v1/login/get_token", None),
+            (
+                "POST",
+                "/v3/account/password",
+                Some(json!({ "new_password": "new", "logout_devices": false })),
+            ),
+        ] {
+            let begun = alice.request(method, path, body.clone()).await;
+            assert_eq!(begun.status, 401, "{path}: {begun:?}");
+            let auth = password_auth("alice", &begun.body["session"]);
+            // Others get nothing of it, with whichever password.
+            for username in ["alice", "bob"] {
+                let auth = password_auth(username, &begun.body["session"]);
+                let answer = bob.request(method, path, Some(json!({ "auth": auth }))).await;
+                assert_ne!(answer.status, 200, "{path}: {answer:?}");
+            }
+            alice.request(method, path, Some(json!({ "auth": auth }))).await.ok();
+        }
+        for gone in [&other, &third] {
+            gone.get("/v3/account/whoami").await.fails(401, "M_UNKNOWN_TOKEN");
+        }
+        let mut login = password_login("alice");
+        login["password"] = json!("new");
+        anonymous.post("/v3/login", login).await.ok();
+        // What is said again counts, as far as the session is for it.
+        let path = "/v3/delete_devices";
+        let begun = alice.post(path, json!({ "devices": ["A"] })).await;
+        let mut auth = password_auth("alice", &begun.body["session"]);
+        auth["password"] = json!("new");
+        let body = json!({ "devices": ["B"], "auth": auth });
+        alice.post(path, body).await.fails(403, "M_FORBIDDEN");
+    }
+
+    async fn a_registration_whose_answer_was_lost_can_be_sent_again() {
+        let server = server().await;
+        let anonymous = Client::anonymous(&server);
+        let register = async |body: &Value| anonymous.post("/v3/register", body.clone()).await;
+        let begin = async |body: &Value| register(body).await.body["session"].clone();
+        let dummy = |session: &Value| json!({ "type": "m.login.dummy", "session": session });
+        for username in [Some("alice"), None] {
+            let mut body = json!({ "password": "password" });
+            if let Some(username) = username {
+                body["username"] = username.into();
+            }
+            let session = begin(&body).await;
+            body["auth"] = dummy(&session);
+            // Also while the first is under way.
+            let (first, second) = futures::join!(register(&body), register(&body));
+            let first = first.ok();
+            assert_eq!(second.ok(), first);
+            assert_eq!(register(&body).await.ok(), first);
+            let user = anonymous.logged_in(&first);
+            assert_eq!(user.get("/v3/account/whoami").await.ok()["user_id"], first["user_id"]);
+            // Nothing else comes of the session.
+            let only_auth = json!({ "auth": dummy(&session) });
+            register(&only_auth).await.fails(400, "M_MISSING_PARAM");
+            let page = format!(
+                "/_matrix/client/v3/auth/m.login.dummy/fallback/web?session={}",
+                session.as_str().unwrap()
+            );
+            anonymous.send("GET", &page, None).await.fails(404, "M_NOT_FOUND");
+            let mut other = body.clone();
+            other["username"] = json!("alice");
+            other["password"] = json!("other");
+            register(&other).await.fails(400, "M_USER_IN_USE");
+            // An hour later it is too late to ask again.
+            server.expire(neurite::platform::unix_millis() + 60 * 60 * 1000).await.unwrap();
+            let late = register(&body).await;
+            match username {
+                Some(_) => drop(late.fails(400, "M_USER_IN_USE")),
+                None => assert_ne!(late.ok()["user_id"], first["user_id"]),
+            }
+        }
+        // Who was told what they had asked before, says no more than that when they ask again.
+        let session = begin(&json!({ "username": "bob", "password": "password" })).await;
+        let only_auth = json!({ "auth": dummy(&session) });
+        let first = register(&only_auth).await.ok();
+        assert_eq!(register(&only_auth).await.ok(), first);
+    }
+
+    async fn a_name_that_was_taken_meanwhile_can_be_replaced_in_the_same_session() {
+        let server = server().await;
+        let anonymous = Client::anonymous(&server);
+        let mut body = json!({ "username": "alice", "password": "password" });
+        let session = anonymous.post("/v3/register", body.clone()).await.body["session"].clone();
+        Client::register(&server, "alice").await;
+        body["auth"] = json!({ "type": "m.login.dummy", "session": session });
+        anonymous.post("/v3/register", body.clone()).await.fails(400, "M_USER_IN_USE");
+        body["username"] = json!("alice2");
+        let registered = anonymous.post("/v3/register", body).await.ok();
+        assert_eq!(registered["user_id"], "@alice2:neurite.test");
+    }
+
+    async fn a_stage_takes_the_name_that_older_clients_give_and_tells_what_is_completed() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        Client::register(&server, "bob").await;
+        let path = "/v1/login/get_token";
+        for asked in [json!({}), json!({ "auth": {} }), json!({ "auth": null })] {
+            let begun = alice.post(path, asked).await;
+            assert_eq!((begun.status, &begun.body["completed"]), (401, &json!([])), "{begun:?}");
+        }
+        let auth = |user: &str, password: &str| {
+            json!({ "auth": { "type": "m.login.password", "user": user, "password": password } })
+        };
+        let wrong = alice.post(path, auth("alice", "wrong")).await;
+        wrong.fails(401, "M_FORBIDDEN");
+        for member in ["error", "params", "completed", "flows", "session"] {
+            assert!(wrong.body.get(member).is_some(), "{member}: {wrong:?}");
+        }
+        alice.post(path, auth("bob", "password")).await.fails(403, "M_FORBIDDEN");
+        for user in ["alice", "@alice:neurite.test"] {
+            alice.post(path, auth(user, "password")).await.ok();
+        }
+        alice.post(path, json!({ "auth": "none" })).await.fails(400, "M_BAD_JSON");
+        alice.post(path, json!([])).await.fails(400, "M_BAD_JSON");
+    }
 }

@@ -282,15 +282,42 @@ tests! {
             anonymous.post("/v3/login", login).await.ok();
         }
 
-        let mut new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
+        let new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
         let challenge = alice.post(upload, new.clone()).await;
         assert_eq!(challenge.status, 401);
-        new["auth"] = password_login("alice");
-        new["auth"]["session"] = challenge.body["session"].clone();
-        alice.post(upload, new.clone()).await.ok();
+        let mut auth = password_login("alice");
+        auth["session"] = challenge.body["session"].clone();
+        // What is to be published was said before.
+        alice.post(upload, json!({ "auth": auth })).await.ok();
         let seen = query(&alice, user).await;
         assert_eq!(seen["master_keys"][user], new["master_key"]);
         assert_eq!(seen["self_signing_keys"], Value::Null);
+    }
+
+    async fn others_are_told_of_the_keys_that_they_see() {
+        let server = server().await;
+        let alice = Client::register(&server, "alice").await;
+        let user = alice.user_id.as_str();
+        let upload = async |keys: &Value| {
+            let since = server.feed.current();
+            let mut body = keys.clone();
+            body["auth"] = password_login("alice");
+            alice.post("/v3/keys/device_signing/upload", body).await.ok();
+            told(&server, since).await
+        };
+        let id: ruma::OwnedUserId = user.try_into().unwrap();
+        let own = Change::UserSignature { user_id: id.clone(), of: id };
+        let (master, others) = (SigningKey::new(None), SigningKey::new(None));
+        let keys = json!({ "master_key": master.cross_signing(user, "master") });
+        assert_eq!(upload(&keys).await, [own_devices(&alice)]);
+        let user_signing = master.sign(user, others.cross_signing(user, "user_signing"));
+        let keys = json!({ "user_signing_key": user_signing });
+        assert_eq!(upload(&keys).await, [own]);
+        // The same again changes nothing.
+        assert_eq!(upload(&keys).await, []);
+        let own_key = SigningKey::new(None).cross_signing(user, "self_signing");
+        let keys = json!({ "self_signing_key": master.sign(user, own_key) });
+        assert_eq!(upload(&keys).await, [own_devices(&alice)]);
     }
 
     async fn signatures_are_added_and_seen_by_whom_they_concern() {

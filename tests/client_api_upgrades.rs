@@ -78,10 +78,6 @@ tests! {
         join(&bob, &old).await;
         let path = format!("/v3/rooms/{old}/upgrade");
         bob.post(&path, json!({ "new_version": "12" })).await.fails(403, "M_FORBIDDEN");
-        alice
-            .post(&path, json!({ "new_version": "none" }))
-            .await
-            .fails(400, "M_UNSUPPORTED_ROOM_VERSION");
         let banned = json!({ "user_id": "@rude:neurite.test", "reason": "Rude" });
         alice.post(&format!("/v3/rooms/{old}/ban"), banned).await.ok();
         let new = upgrade(&alice, &old, json!({ "new_version": "12" })).await;
@@ -124,6 +120,8 @@ tests! {
             let listed = alice.get(&format!("/v3/directory/list/room/{room}")).await.ok();
             assert_eq!(listed["visibility"], visibility);
         }
+        // The replacement's id is the hash of its create event, which can't name what names it.
+        assert_eq!(create["predecessor"].get("event_id"), None);
         // Who may join does so, with the rules of the old room.
         join(&bob, &new).await;
     }
@@ -208,5 +206,100 @@ tests! {
         let new = upgrade(&alice, &room, json!({ "new_version": "12" })).await;
         until(&alice, &tags_of(&alice, &new), &json!({ "tags": { "m.favourite": {} } })).await;
         assert_eq!(alice.get(&tags_of(&alice, &trap)).await.ok()["tags"], json!({}));
+    }
+
+    async fn aliases_stay_their_makers() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
+        let old = create(&alice, json!({
+            "preset": "public_chat",
+            "room_alias_name": "alices",
+        })).await;
+        join(&bob, &old).await;
+        let [alices, bobs] =
+            ["alices", "bobs"].map(|name| format!("/v3/directory/room/%23{name}:neurite.test"));
+        bob.put(&bobs, json!({ "room_id": old })).await.ok();
+        let new = upgrade(&alice, &old, json!({ "new_version": "12" })).await;
+        for alias in [&alices, &bobs] {
+            assert_eq!(bob.get(alias).await.ok()["room_id"], json!(new));
+        }
+        // He has no power in either room and is not even in the new one.
+        bob.delete(&alices, None).await.fails(403, "M_FORBIDDEN");
+        bob.delete(&bobs, None).await.ok();
+        bob.get(&bobs).await.fails(404, "M_NOT_FOUND");
+        let left = alice.get(&format!("/v3/rooms/{new}/aliases")).await.ok();
+        assert_eq!(left["aliases"], json!(["#alices:neurite.test"]));
+    }
+
+    async fn power_levels_in_strings_become_integers() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        for (from, to) in [("9", "10"), ("6", "12"), ("6", "9")] {
+            let old = create(&alice, json!({
+                "room_version": from,
+                "power_level_content_override": {
+                    "users": { (alice.user_id.clone()): "200", "@bob:neurite.test": " +70 " },
+                    "users_default": "55",
+                    "events": { "m.room.name": "0060", "org.example": "120" },
+                    "state_default": "61",
+                    "notifications": { "room": "20" },
+                    "org.example": "7",
+                },
+            })).await;
+            let new = upgrade(&alice, &old, json!({ "new_version": to })).await;
+            let levels = state(&alice, &new, "m.room.power_levels").await;
+            assert_eq!(levels["users"]["@bob:neurite.test"], 70, "{to}: {levels}");
+            assert_eq!(levels["users_default"], 55);
+            assert_eq!(levels["events"]["m.room.name"], 60);
+            assert_eq!(levels["events"]["org.example"], 120);
+            assert_eq!(levels["state_default"], 61);
+            assert_eq!(levels["notifications"]["room"], 20);
+            // What is no power level is none of the room's business.
+            assert_eq!(levels["org.example"], "7");
+            if to != "12" {
+                assert_eq!(levels["users"][&alice.user_id], 200);
+            }
+            let closed = state(&alice, &old, "m.room.power_levels").await;
+            assert_eq!((&closed["events_default"], &closed["invite"]), (&json!(56), &json!(56)));
+        }
+    }
+
+    async fn a_version_that_is_not_made_here_is_unsupported_whatever_it_looks_like() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let room = create(&alice, json!({})).await;
+        let path = format!("/v3/rooms/{room}/upgrade");
+        let too_long = "1".repeat(33);
+        for version in ["none", "my_bad_version", "", "1", "13", "1 2", "\u{1f980}", &too_long] {
+            alice
+                .post(&path, json!({ "new_version": version }))
+                .await
+                .fails(400, "M_UNSUPPORTED_ROOM_VERSION");
+            alice
+                .post("/v3/createRoom", json!({ "room_version": version }))
+                .await
+                .fails(400, "M_UNSUPPORTED_ROOM_VERSION");
+        }
+        for version in [json!(12), json!(["12"]), json!({})] {
+            alice.post(&path, json!({ "new_version": version })).await.fails(400, "M_BAD_JSON");
+            let body = json!({ "room_version": version });
+            alice.post("/v3/createRoom", body).await.fails(400, "M_BAD_JSON");
+        }
+    }
+
+    async fn a_replacement_names_the_tombstone_that_names_it() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        for to in ["6", "10", "11"] {
+            let old = create(&alice, json!({})).await;
+            let new = upgrade(&alice, &old, json!({ "new_version": to })).await;
+            let predecessor = state(&alice, &new, "m.room.create").await["predecessor"].clone();
+            assert_eq!(predecessor["room_id"], json!(old));
+            let named = predecessor["event_id"].as_str().unwrap();
+            let named = alice.get(&format!("/v3/rooms/{old}/event/{named}")).await.ok();
+            assert_eq!(named["type"], "m.room.tombstone");
+            assert_eq!(named["content"]["replacement_room"], json!(new));
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::{Incoming, Routes, uia};
 use crate::{Error, Result, Services};
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(change_password);
-    routes.add(deactivate);
+    uia::add(routes, change_password);
+    uia::add(routes, deactivate);
     routes.add(whoami);
 }
 

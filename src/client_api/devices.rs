@@ -14,8 +14,8 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(get_devices);
     routes.add(get_device);
     routes.add(update_device);
-    routes.add(delete_device);
-    routes.add(delete_devices);
+    uia::add(routes, delete_device);
+    uia::add(routes, delete_devices);
 }
 
 fn shown(device: users::Device) -> device::Device {

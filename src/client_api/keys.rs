@@ -23,7 +23,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(query_keys);
     routes.add(claim_keys);
     routes.add(get_changes);
-    routes.add(upload_signing_keys);
+    uia::add(routes, upload_signing_keys);
     routes.add(upload_signatures);
 }
 

@@ -8,72 +8,105 @@ use ruma::{
     },
 };
 
-use super::{Incoming, Routes, uia};
+use super::{
+    Incoming, Routes,
+    api::ClientApi,
+    uia::{self, Asked},
+};
 use crate::{
     Error, Result, Services,
     config::Registration,
-    users::{Login, NewAccount, NewDevice},
+    http::{Body, endpoint, respond},
+    users::{Fingerprint, Login, NewAccount, NewDevice},
 };
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(register);
+    routes.add_raw_for::<register::v3::Request>(register_once);
     routes.add(get_availability);
     routes.add(get_token_validity);
 }
 
-/// `POST /_matrix/client/v3/register`
+/// `POST /_matrix/client/v3/register`: who sends the same request in the same session again has lost
+/// the answer.
+async fn register_once(
+    services: &Services,
+    request: http::Request<Body>,
+    args: Vec<String>,
+) -> Result<http::Response<Body>> {
+    let endpoint = endpoint::<ClientApi, register::v3::Request>();
+    let asked = Asked::receive(services, endpoint, request).await?;
+    let users = &services.users;
+    let (session, fingerprint) = (asked.session().map(ToOwned::to_owned), asked.fingerprint());
+    // Held until it is known what becomes of the session.
+    let _turn = match &session {
+        Some(session) => Some(users.turn_to_register(session).await),
+        None => None,
+    };
+    if let Some((user_id, login)) =
+        session.and_then(|session| users.registered(&session, &fingerprint))
+    {
+        return respond(answer(user_id, login));
+    }
+    match register(services, asked.parse(&args)?, fingerprint).await {
+        Ok((user_id, login)) => respond(answer(user_id, login)),
+        Err(cause) => Err(asked.keep(services, cause)),
+    }
+}
+
 async fn register(
     services: &Services,
     request: Incoming<register::v3::Request>,
-) -> Result<register::v3::Response> {
+    fingerprint: Fingerprint,
+) -> Result<(OwnedUserId, Option<Login>)> {
     let request = request.request;
-    let new = match request.kind {
-        RegistrationKind::User => {
-            if services.config.registration == Registration::Closed {
-                return Err(Error::forbidden("Nobody can register here"));
-            }
-            // Told before authentication, so that nobody authenticates for a name in vain.
-            let guest = match (&request.guest_access_token, &request.username) {
-                (Some(token), username) => Some(guest(services, token, username.as_deref()).await?),
-                (None, Some(username)) => {
-                    services.users.available(username).await?;
-                    None
-                }
-                (None, None) => None,
-            };
-            uia::registration(services, request.auth.as_ref()).await?;
-            let password =
-                request.password.ok_or_else(|| Error::missing_param("A password is needed"))?;
-            let device = (!request.inhibit_login).then_some(NewDevice {
-                device_id: request.device_id,
-                display_name: request.initial_device_display_name,
-                refreshes: request.refresh_token,
-            });
-            if let Some(user_id) = guest {
-                let login = services.users.upgrade_guest(&user_id, &password, device).await?;
-                return Ok(answer(user_id, login));
-            }
-            NewAccount {
-                username: request.username,
-                password: Some(password),
-                guest: false,
-                device,
-            }
-        }
+    let users = &services.users;
+    match request.kind {
+        RegistrationKind::User => {}
         RegistrationKind::Guest => {
             if services.config.registration != Registration::Open {
                 return Err(Error::forbidden("Guests are not let in here"));
             }
-            let device = NewDevice {
-                display_name: request.initial_device_display_name,
-                ..NewDevice::default()
-            };
-            NewAccount { guest: true, device: Some(device), ..NewAccount::default() }
+            let display_name = request.initial_device_display_name;
+            let device = Some(NewDevice { display_name, ..NewDevice::default() });
+            return users
+                .register(NewAccount { guest: true, device, ..NewAccount::default() })
+                .await;
         }
         _ => return Err(Error::invalid_param("There is no such kind of account")),
+    }
+    if services.config.registration == Registration::Closed {
+        return Err(Error::forbidden("Nobody can register here"));
+    }
+    // Told before authentication, so that nobody authenticates for a name in vain.
+    let guest = match (&request.guest_access_token, &request.username) {
+        (Some(token), username) => Some(guest(services, token, username.as_deref()).await?),
+        (None, Some(username)) => {
+            users.available(username).await?;
+            None
+        }
+        (None, None) => None,
     };
-    let (user_id, login) = services.users.register(new).await?;
-    Ok(answer(user_id, login))
+    let session = uia::registration(services, request.auth.as_ref()).await?;
+    let password = request.password.ok_or_else(|| Error::missing_param("A password is needed"))?;
+    let device = (!request.inhibit_login).then_some(NewDevice {
+        device_id: request.device_id,
+        display_name: request.initial_device_display_name,
+        refreshes: request.refresh_token,
+    });
+    let (user_id, login) = match guest {
+        Some(user_id) => {
+            let login = users.upgrade_guest(&user_id, &password, device).await?;
+            (user_id, login)
+        }
+        None => {
+            let (username, password) = (request.username, Some(password));
+            users.register(NewAccount { username, password, guest: false, device }).await?
+        }
+    };
+    if let Some(session) = session {
+        users.end_registration(session, fingerprint, user_id.clone(), login.clone());
+    }
+    Ok((user_id, login))
 }
 
 /// Whose account becomes a user's: the guest's who has the token, under the name that they have.

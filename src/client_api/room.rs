@@ -23,15 +23,15 @@ use super::{
 use crate::{
     Error, Result, Services, enumerations,
     http::bodies,
-    rooms::{CreateRoom, DirectoryFilter},
+    rooms::{CreateRoom, DirectoryFilter, room_version},
 };
 
 /// How many rooms a page of the directory has, when the client does not say.
 const DEFAULT_LIMIT: u32 = 100;
 
 pub(super) fn routes(routes: &mut Routes) {
-    routes.add(create);
-    routes.add(upgrade);
+    routes.add_completed(create, |body| check_version(body.get("room_version")));
+    routes.add_completed(upgrade, |body| check_version(body.get("new_version")));
     routes.add(put_alias);
     routes.add(get_room_of_alias);
     routes.add(remove_alias);
@@ -51,6 +51,11 @@ pub(super) fn routes(routes: &mut Routes) {
             Some(_) => Err(Error::bad_json("include_all_networks is not a boolean")),
         }
     });
+}
+
+/// Refuses a version of which no room can be made, before it is refused for its form.
+fn check_version(named: Option<&Value>) -> Result<()> {
+    named.and_then(Value::as_str).map_or(Ok(()), |named| room_version(named).map(drop))
 }
 
 /// `POST /_matrix/client/v3/createRoom`

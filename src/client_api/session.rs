@@ -28,7 +28,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.add(refresh);
     routes.add(logout);
     routes.add(logout_all);
-    routes.add(get_token);
+    uia::add(routes, get_token);
     routes.add_raw_for::<sso_login::v3::Request>(redirect);
     routes.add_raw_for::<sso_login_with_provider::v3::Request>(redirect);
 }

@@ -3,20 +3,139 @@
 use ruma::{
     UserId,
     api::{
+        IncomingRequest,
         client::uiaa::{AuthData, AuthFlow, AuthType, UiaaInfo, UserIdentifier},
         error::{ErrorKind, StandardErrorBody},
     },
+    serde::JsonObject,
 };
 use serde::Serialize;
-use serde_json::value::to_raw_value;
+use serde_json::{Value, json, value::to_raw_value};
 use sha2::{Digest, Sha256};
 
+use super::{Incoming, Routes, api::ClientApi};
 use crate::{
     Error, Result, Services,
     config::Registration,
-    http::Limit,
-    users::{Purpose, Session},
+    http::{Api, Authenticate, Body, Endpoint, Limit, bodies, caller, endpoint, parse, respond},
+    users::{Fingerprint, Purpose, Session},
 };
+
+/// Registers a handler of requests that may have to pass by this: who goes on with a session need
+/// not say again what they asked in it.
+pub(super) fn add<R, H>(routes: &mut Routes, handler: H)
+where
+    R: IncomingRequest + 'static,
+    R::Authentication: Authenticate<ClientApi>,
+    H: AsyncFn(&Services, Incoming<R>) -> Result<R::OutgoingResponse> + Copy + 'static,
+{
+    let answer =
+        async move |services: &Services, request: http::Request<Body>, args: Vec<String>| {
+            let asked = Asked::receive(services, endpoint::<ClientApi, R>(), request).await?;
+            match handler(services, asked.parse(&args)?).await {
+                Ok(response) => respond(response),
+                Err(cause) => Err(asked.keep(services, cause)),
+            }
+        };
+    routes.add_raw_for::<R>(answer);
+}
+
+/// A request with all that was asked in its session.
+pub(super) struct Asked {
+    head: http::Request<()>,
+    sender: Option<Session>,
+    body: JsonObject,
+    sent: Fingerprint,
+}
+
+impl Asked {
+    /// Lets a request in and reads its body.
+    ///
+    /// # Errors
+    /// As [`Api::admit`]; 400 `M_BAD_JSON` or `M_NOT_JSON` when the body is no object.
+    pub(super) async fn receive(
+        services: &Services,
+        endpoint: &Endpoint,
+        request: http::Request<Body>,
+    ) -> Result<Self> {
+        let sender = ClientApi::admit(services, endpoint, &request).await?;
+        let sent = bodies::read(request.body()).await?;
+        let head = request.map(|_| ());
+        let mut body = match sent.is_empty() {
+            true => JsonObject::new(),
+            false => serde_json::from_slice(&sent).map_err(|cause| match cause.is_data() {
+                true => Error::bad_json(cause),
+                false => Error::not_json(cause.to_string()),
+            })?,
+        };
+        if let Some(auth) = body.get_mut("auth").and_then(Value::as_object_mut) {
+            identify(auth);
+            // Some ask for the flows with an object that says nothing.
+            if auth.is_empty() {
+                body.remove("auth");
+            }
+        }
+        let sent = Sha256::new()
+            .chain_update(head.uri().to_string())
+            .chain_update([0])
+            .chain_update(&sent)
+            .finalize()
+            .into();
+        let mut asked = Self { head, sender, body, sent };
+        let said = asked
+            .session()
+            .and_then(|session| services.users.parameters(session, asked.sender.as_ref()));
+        for (name, value) in said.into_iter().flatten() {
+            asked.body.entry(name).or_insert(value);
+        }
+        Ok(asked)
+    }
+
+    /// The session that it goes on with.
+    pub(super) fn session(&self) -> Option<&str> {
+        self.body.get("auth")?.get("session")?.as_str()
+    }
+
+    /// What no other request has, but for the same sent again.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.sent
+    }
+
+    /// The request as its handler gets it.
+    ///
+    /// # Errors
+    /// 400 `M_BAD_JSON` or `M_INVALID_PARAM`.
+    pub(super) fn parse<R>(&self, args: &[String]) -> Result<Incoming<R>>
+    where
+        R: IncomingRequest + 'static,
+        R::Authentication: Authenticate<ClientApi>,
+    {
+        let body = serde_json::to_vec(&self.body).map_err(Error::internal)?;
+        let request = parse(&self.head, &body, args)?;
+        let auth = R::Authentication::sender(self.sender.clone())?;
+        Ok(Incoming { request, auth, caller: caller(&self.head) })
+    }
+
+    /// Keeps what is asked with the session in which the client is told to go on.
+    pub(super) fn keep(mut self, services: &Services, cause: Error) -> Error {
+        let Error::Uiaa(info) = &cause else { return cause };
+        let Some(session) = &info.session else { return cause };
+        self.body.remove("auth");
+        services.users.keep_parameters(session, &self.body).err().unwrap_or(cause)
+    }
+}
+
+/// Has a password say whose it is in the way of today: older clients name the user beside it.
+fn identify(auth: &mut serde_json::Map<String, Value>) {
+    if auth.get("type").is_none_or(|stage| stage != "m.login.password") {
+        return;
+    }
+    if let Some(user) = auth.get("user").filter(|user| user.is_string()).cloned()
+        && !auth.contains_key("identifier")
+    {
+        auth.insert("identifier".to_owned(), json!({ "type": "m.id.user", "user": user }));
+    }
+}
 
 /// What a session authenticates: it can't be used by another sender, for another endpoint, nor for
 /// the same endpoint asked for something else.
@@ -45,15 +164,22 @@ pub(super) async fn confirm(
     }
     let purpose = purpose(Some(sender), endpoint, asked)?;
     let flows = vec![AuthFlow::new(vec![AuthType::Password])];
-    authenticate(services, purpose, flows, auth).await
+    if let Some(session) = authenticate(services, purpose, flows, auth).await? {
+        services.users.end_stages(session);
+    }
+    Ok(())
 }
 
-/// Lets a registration pass. What is registered may change between the stages: nothing of it is
-/// authenticated here, and clients ask for the flows before they ask for a name.
+/// Lets a registration pass; the session, which goes on until the account is there. What is
+/// registered may change between the stages: nothing of it is authenticated here, and clients ask
+/// for the flows before they ask for a name.
 ///
 /// # Errors
 /// 401 with what is missing; 403 `M_FORBIDDEN` when nobody may register.
-pub(super) async fn registration(services: &Services, auth: Option<&AuthData>) -> Result<()> {
+pub(super) async fn registration<'a>(
+    services: &Services,
+    auth: Option<&'a AuthData>,
+) -> Result<Option<&'a str>> {
     let stage = match services.config.registration {
         Registration::Open => AuthType::Dummy,
         Registration::Token(_) => AuthType::RegistrationToken,
@@ -63,12 +189,14 @@ pub(super) async fn registration(services: &Services, auth: Option<&AuthData>) -
     authenticate(services, purpose(None, "register", &())?, flows, auth).await
 }
 
-async fn authenticate(
+/// Succeeds with the session once all stages of a flow are completed, unless the client did not
+/// need any.
+async fn authenticate<'a>(
     services: &Services,
     purpose: Purpose,
     flows: Vec<AuthFlow>,
-    auth: Option<&AuthData>,
-) -> Result<()> {
+    auth: Option<&'a AuthData>,
+) -> Result<Option<&'a str>> {
     let users = &services.users;
     let named = auth.and_then(AuthData::session);
     let known = match named {
@@ -93,8 +221,10 @@ async fn authenticate(
     }
     let completed = users.stages(&session).map(|stages| stages.completed).unwrap_or_default();
     if flows.iter().any(|flow| flow.stages.iter().all(|stage| completed.contains(stage))) {
-        users.end_stages(&session);
-        return Ok(());
+        if known.is_none() {
+            users.end_stages(&session);
+        }
+        return Ok(known);
     }
     let mut info = UiaaInfo::new(flows);
     info.completed = completed;

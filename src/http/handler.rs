@@ -39,7 +39,7 @@ pub(super) enum LeftOut {
 }
 
 /// The endpoint that requests of this type are for.
-pub(super) fn endpoint<A, R>() -> &'static Endpoint
+pub fn endpoint<A, R>() -> &'static Endpoint
 where
     A: Api,
     R: IncomingRequest + 'static,

@@ -17,7 +17,7 @@ pub use self::{
     api::{Api, Authenticate},
     body::Body,
     endpoint::{Endpoint, Scheme},
-    handler::admit,
+    handler::{admit, endpoint},
     limits::{Limit, RateLimits},
     request::{Incoming, Sent, caller, parameter, parse},
     response::{json_response, refusal, respond},

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ruma::api::{
-    OutgoingBody, OutgoingResponse, OutgoingResponseExt, client::uiaa::UiaaResponse,
+    OutgoingBody, OutgoingResponse, OutgoingResponseExt, client::uiaa::UiaaInfo,
     error::IntoHttpError,
 };
 use serde::Serialize;
@@ -50,6 +50,25 @@ pub fn json_response(body: &impl Serialize) -> Result<http::Response<Body>> {
     Ok(response)
 }
 
+/// What is missing of User-Interactive Authentication. Which stages are completed is told also where
+/// it is none: ruma leaves an empty list out.
+fn unauthenticated(info: &UiaaInfo) -> Result<http::Response<Bytes>> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        #[serde(flatten)]
+        info: &'a UiaaInfo,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        completed: Option<[(); 0]>,
+    }
+    let completed = info.completed.is_empty().then_some([]);
+    let body = serde_json::to_vec(&Told { info, completed }).map_err(Error::internal)?;
+    let mut response = http::Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
 /// The response to a request that came to nothing.
 pub fn refusal(error: Error) -> http::Response<Body> {
     headers::complete(error.into_response().map(Body::from))
@@ -61,7 +80,7 @@ impl Error {
         let response = match self {
             Self::Damaged(cause) => return Self::internal(cause).into_response(),
             Self::Matrix(error) => error.try_into_http_response::<Vec<u8>>(),
-            Self::Uiaa(info) => UiaaResponse::AuthResponse(*info).try_into_http_response(),
+            Self::Uiaa(info) => return unauthenticated(&info).unwrap_or_else(Self::into_response),
         };
         match response {
             Ok(response) => response.map(Bytes::from),

@@ -29,7 +29,7 @@ pub use self::{
     directory::{DirectoryFilter, DirectoryPage},
     events::{Event, NewEvent, Pdu, PowerLevels, ServerKey, Status, Txn},
     graph::{StateEntry, StateId, StateMap},
-    lifecycle::{CreateRoom, ROOM_VERSIONS},
+    lifecycle::{CreateRoom, ROOM_VERSIONS, room_version},
     membership::{Member, Members, Profile, UserRoom, UserRooms},
     output::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
     room::Room,

@@ -134,16 +134,33 @@ impl Users {
             }
         }
         let mut batch = Batch::new();
-        if keys.master.is_some() && stored.as_ref().and_then(public_key) != public_key(master) {
+        let mut shown = false;
+        let another =
+            keys.master.is_some() && stored.as_ref().and_then(public_key) != public_key(master);
+        if another {
             // A new master key has not signed the old keys.
             batch.delete(Table::CrossSigningKeys, row_key(user_id, Usage::SelfSigning));
             batch.delete(Table::CrossSigningKeys, row_key(user_id, Usage::UserSigning));
         }
         for (usage, key) in keys.iter() {
+            let same = self.stored_cross_signing_key(user_id, usage).await?.as_ref() == Some(key);
+            if same && !another {
+                continue;
+            }
             batch.put_json(Table::CrossSigningKeys, row_key(user_id, usage), key)?;
+            match usage {
+                // Others don't see this one.
+                Usage::UserSigning => self.record_signature(&mut batch, user_id, user_id),
+                Usage::Master | Usage::SelfSigning => shown = true,
+            }
         }
-        self.record_device_list(&mut batch, user_id);
-        Ok(self.inner.store.commit(batch).await?)
+        if shown {
+            self.record_device_list(&mut batch, user_id);
+        }
+        match batch.is_empty() {
+            true => Ok(()),
+            false => Ok(self.inner.store.commit(batch).await?),
+        }
     }
 
     /// A user's cross-signing key with the signatures that `requester` may see.

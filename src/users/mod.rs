@@ -43,7 +43,7 @@ pub use self::{
     devices::Device,
     directory::UserSearch,
     individuals::PUSH_RULES,
-    interactive::{Purpose, Stages},
+    interactive::{Fingerprint, Purpose, Stages},
     key_forms::Usage,
     login_tokens::LOGIN_TOKEN_LIFETIME,
     one_time_keys::{KeyCounts, KeysById},

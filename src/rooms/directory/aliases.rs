@@ -32,6 +32,38 @@ impl ReservedAlias {
     pub(in crate::rooms) fn alias(&self) -> &RoomAliasId {
         &self.alias
     }
+
+    /// Lets it name a room.
+    pub(in crate::rooms) fn name(
+        &self,
+        batch: &mut Batch,
+        room_id: &RoomId,
+        creator: &UserId,
+    ) -> Result<()> {
+        write(batch, &self.alias, room_id, creator)
+    }
+}
+
+fn write(batch: &mut Batch, alias: &RoomAliasId, room_id: &RoomId, creator: &UserId) -> Result<()> {
+    let row = Alias { room_id: room_id.to_owned(), creator: creator.to_owned() };
+    batch.put_json(Table::Aliases, Key::new().str(alias), &row)?;
+    batch.put(Table::RoomAliases, Key::new().str(room_id).str(alias), creator.as_str());
+    Ok(())
+}
+
+/// An alias that names a room, which nobody else can change while this is held.
+pub(in crate::rooms) struct HeldAlias {
+    alias: OwnedRoomAliasId,
+    row: Alias,
+    _guard: KeyedGuard<OwnedRoomAliasId>,
+}
+
+impl HeldAlias {
+    /// Lets it name another room. It stays its creator's.
+    pub(in crate::rooms) fn rename(&self, batch: &mut Batch, room_id: &RoomId) -> Result<()> {
+        batch.delete(Table::RoomAliases, Key::new().str(&self.row.room_id).str(&self.alias));
+        write(batch, &self.alias, room_id, &self.row.creator)
+    }
 }
 
 #[derive(Deserialize)]
@@ -81,6 +113,21 @@ impl Rooms {
             .collect()
     }
 
+    /// Holds all aliases of a room, so that nobody changes them meanwhile.
+    pub(in crate::rooms) async fn hold_aliases(&self, room_id: &RoomId) -> Result<Vec<HeldAlias>> {
+        let mut held = Vec::new();
+        // In the order of the table, whoever holds some: nobody waits for each other.
+        for alias in self.aliases(room_id).await? {
+            let guard = self.inner.aliases.lock(alias.clone()).await;
+            let row: Option<Alias> =
+                self.inner.store.get_json(Table::Aliases, Key::new().str(&alias)).await?;
+            if let Some(row) = row.filter(|row| row.room_id == room_id) {
+                held.push(HeldAlias { alias, row, _guard: guard });
+            }
+        }
+        Ok(held)
+    }
+
     /// Names a room.
     ///
     /// # Errors
@@ -105,7 +152,7 @@ impl Rooms {
         }
         self.room(room_id).await?;
         let mut batch = Batch::new();
-        self.write_alias(&mut batch, alias, room_id, user_id)?;
+        write(&mut batch, alias, room_id, user_id)?;
         Ok(self.inner.store.commit(batch).await?)
     }
 
@@ -206,32 +253,6 @@ impl Rooms {
             ));
         }
         Ok(ReservedAlias { alias: alias.to_owned(), _guard: guard })
-    }
-
-    pub(in crate::rooms) fn write_alias(
-        &self,
-        batch: &mut Batch,
-        alias: &RoomAliasId,
-        room_id: &RoomId,
-        creator: &UserId,
-    ) -> Result<()> {
-        let row = Alias { room_id: room_id.to_owned(), creator: creator.to_owned() };
-        batch.put_json(Table::Aliases, Key::new().str(alias), &row)?;
-        batch.put(Table::RoomAliases, Key::new().str(room_id).str(alias), creator.as_str());
-        Ok(())
-    }
-
-    /// Lets an alias name another room.
-    pub(in crate::rooms) fn move_alias(
-        &self,
-        batch: &mut Batch,
-        alias: &RoomAliasId,
-        from: &RoomId,
-        to: &RoomId,
-        creator: &UserId,
-    ) -> Result<()> {
-        batch.delete(Table::RoomAliases, Key::new().str(from).str(alias));
-        self.write_alias(batch, alias, to, creator)
     }
 
     /// Refuses what the specification has the server check in the content of an event.

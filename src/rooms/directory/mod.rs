@@ -5,5 +5,5 @@ mod listing;
 mod published;
 mod summary;
 
-pub(super) use self::listing::Listing;
 pub use self::published::{DirectoryFilter, DirectoryPage};
+pub(super) use self::{aliases::ReservedAlias, listing::Listing};

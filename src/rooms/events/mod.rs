@@ -6,7 +6,7 @@ mod event;
 pub(super) mod limits;
 mod new_event;
 mod pdu;
-mod power_levels;
+pub(super) mod power_levels;
 mod signing;
 
 pub use self::{

@@ -7,8 +7,10 @@ use ruma::{
     events::{TimelineEventType, room::power_levels::UserPowerLevel},
     int,
     room_version_rules::AuthorizationRules,
+    serde::{JsonObject, deserialize_v1_powerlevel},
     state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
 };
+use serde_json::Value;
 
 use super::Pdu;
 
@@ -125,4 +127,24 @@ impl PowerLevels {
     ) -> bool {
         self.of(user_id) >= self.needed_to_send(kind, state_key)
     }
+}
+
+/// Power levels as room versions since 10 have them: those before also take integers in strings.
+/// spec: room version 10 §Values in `m.room.power_levels` events must be integers
+pub(in crate::rooms) fn with_integers(mut levels: JsonObject) -> JsonObject {
+    let to_integer = |value: &mut Value| {
+        if value.is_string()
+            && let Ok(level) = deserialize_v1_powerlevel(&*value)
+        {
+            *value = i64::from(level).into();
+        }
+    };
+    for field in ACTIONS {
+        levels.get_mut(field.as_str()).into_iter().for_each(to_integer);
+    }
+    for map in ["events", "users", "notifications"] {
+        let map = levels.get_mut(map).and_then(Value::as_object_mut);
+        map.into_iter().flat_map(|map| map.values_mut()).for_each(to_integer);
+    }
+    levels
 }

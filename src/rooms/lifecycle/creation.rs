@@ -28,6 +28,7 @@ use crate::{
     rooms::{
         Event, NewEvent, Profile, Rooms, StateId, Status,
         append::Draft,
+        directory::ReservedAlias,
         events::{
             auth::{self, Loaded},
             build::{self, Place},
@@ -127,18 +128,27 @@ pub const ROOM_VERSIONS: [RoomVersionId; 7] = [
     RoomVersionId::V12,
 ];
 
+/// The version in which this server makes rooms that a client names, in whatever form.
+///
+/// # Errors
+/// 400 `M_UNSUPPORTED_ROOM_VERSION`
+pub fn room_version(named: &str) -> Result<RoomVersionId> {
+    let version = ROOM_VERSIONS.into_iter().find(|version| version.as_str() == named);
+    version.ok_or_else(|| unsupported(named))
+}
+
 /// The rules of a version in which this server makes rooms.
 pub(super) fn rules_of(version: &RoomVersionId) -> Result<RoomVersionRules> {
-    Some(version)
-        .filter(|version| ROOM_VERSIONS.contains(version))
-        .and_then(RoomVersionId::rules)
-        .ok_or_else(|| {
-            Error::new(
-                StatusCode::BAD_REQUEST,
-                ErrorKind::UnsupportedRoomVersion,
-                format!("Rooms of version {version} are not supported"),
-            )
-        })
+    let rules = room_version(version.as_str())?.rules();
+    rules.ok_or_else(|| unsupported(version.as_str()))
+}
+
+fn unsupported(version: &str) -> Error {
+    Error::new(
+        StatusCode::BAD_REQUEST,
+        ErrorKind::UnsupportedRoomVersion,
+        format!("Rooms of version {version} are not supported"),
+    )
 }
 
 impl Rooms {
@@ -158,9 +168,10 @@ impl Rooms {
         let preset = Preset::of(&request);
         let content = create_content(creator, &version, &rules, &preset, &request);
         loop {
-            let mut draft = self.create_draft(creator, &version, &rules, &content).await?;
-            let alias = alias.as_ref().map(|alias| alias.alias());
-            self.furnish(&mut draft, creator, &rules, &preset, &request, alias)?;
+            let room_id = self.made_up_room_id(&rules)?;
+            let draft = self.create_draft(room_id, creator, &version, &rules, &content).await?;
+            let Some(mut draft) = draft else { continue };
+            self.furnish(&mut draft, creator, &rules, &preset, &request, alias.as_ref())?;
             let live = draft.live().clone();
             let Some(submitted) = draft.submit()? else { continue };
             submitted.durable().await?;
@@ -177,13 +188,14 @@ impl Rooms {
         rules: &RoomVersionRules,
         preset: &Preset,
         request: &CreateRoom,
-        alias: Option<&RoomAliasId>,
+        alias: Option<&ReservedAlias>,
     ) -> Result<()> {
         let room_id = draft.room_id().to_owned();
         let profile = |user_id: &UserId| request.profiles.get(user_id).cloned().unwrap_or_default();
         let join = MemberContent::new(MembershipState::Join).with_profile(profile(creator));
         draft.push(creator, &join.event(creator)?)?;
-        for event in state_events(creator, rules, preset, request, alias)? {
+        let name = alias.map(ReservedAlias::alias);
+        for event in state_events(creator, rules, preset, request, name)? {
             draft.push(creator, &event).map_err(invalid_room_state)?;
         }
         for user_id in request.invite.iter().filter(|user_id| *user_id != creator) {
@@ -193,7 +205,7 @@ impl Rooms {
             draft.push(creator, &invite.event(user_id)?)?;
         }
         if let Some(alias) = alias {
-            self.write_alias(&mut draft.batch, alias, &room_id, creator)?;
+            alias.name(&mut draft.batch, &room_id, creator)?;
         }
         if request.visibility == Visibility::Public {
             self.write_published(&mut draft.batch, &room_id, true);
@@ -201,42 +213,25 @@ impl Rooms {
         Ok(())
     }
 
-    /// A draft of a room with its create event.
-    pub(in crate::rooms) async fn create_draft(
-        &self,
-        creator: &UserId,
-        version: &RoomVersionId,
-        rules: &RoomVersionRules,
-        content: &JsonObject,
-    ) -> Result<Draft> {
-        loop {
-            let draft = self.try_create_draft(creator, version, rules, content)?;
-            let row = Key::new().str(draft.room_id());
-            // A clock that was set back may give a create event that was there before.
-            if self.inner.store.get(Table::Rooms, row).await?.is_none() {
-                return Ok(draft);
-            }
+    /// An id for a new room, where it is not its create event that makes it.
+    pub(super) fn made_up_room_id(&self, rules: &RoomVersionRules) -> Result<Option<OwnedRoomId>> {
+        if build::create_makes_room_id(rules) {
+            return Ok(None);
         }
+        let id = format!("!{}:{}", platform::random_string(18), self.inner.key.server_name());
+        RoomId::parse(id).map(Some).map_err(Error::internal)
     }
 
-    fn try_create_draft(
+    /// A draft of a room with its create event; `None` when there is a room of that id, so that it
+    /// needs another.
+    pub(super) async fn create_draft(
         &self,
+        room_id: Option<OwnedRoomId>,
         creator: &UserId,
         version: &RoomVersionId,
         rules: &RoomVersionRules,
         content: &JsonObject,
-    ) -> Result<Draft> {
-        let room_id = match build::create_makes_room_id(rules) {
-            true => None,
-            false => Some(
-                RoomId::parse(format!(
-                    "!{}:{}",
-                    platform::random_string(18),
-                    self.inner.key.server_name()
-                ))
-                .map_err(Error::internal)?,
-            ),
-        };
+    ) -> Result<Option<Draft>> {
         // Where the create event's hash is the room's id, rooms that are made alike differ by
         // their time alone: no two may have the same.
         let now = u64::from(platform::now().0).max(self.inner.last_creation.get() + 1);
@@ -283,7 +278,10 @@ impl Rooms {
             replaces_state: None,
             redacted_because: None,
         });
-        Ok(draft)
+        let row = Key::new().str(draft.room_id());
+        // A clock that was set back may give a create event that was there before.
+        let taken = self.inner.store.get(Table::Rooms, row).await?.is_some();
+        Ok((!taken).then_some(draft))
     }
 }
 

@@ -3,4 +3,4 @@
 mod creation;
 mod upgrade;
 
-pub use self::creation::{CreateRoom, ROOM_VERSIONS};
+pub use self::creation::{CreateRoom, ROOM_VERSIONS, room_version};

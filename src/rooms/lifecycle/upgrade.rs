@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use ruma::{
-    OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId,
+    EventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId,
     events::{StateEventType, TimelineEventType, room::member::MembershipState},
     room_version_rules::RoomVersionRules,
     serde::JsonObject,
@@ -15,6 +15,7 @@ use crate::{
     rooms::{
         NewEvent, Profile, Room, Rooms,
         append::{self, Draft},
+        events::{build, power_levels::with_integers},
         membership::MemberContent,
     },
     store::Batch,
@@ -36,6 +37,7 @@ const TRANSFERRED: [StateEventType; 8] = [
 struct Plan {
     version: RoomVersionId,
     rules: RoomVersionRules,
+    /// The content of the create event, without the tombstone's id.
     create: JsonObject,
     /// The events after the creator's join.
     events: Vec<NewEvent>,
@@ -67,7 +69,7 @@ impl Rooms {
             return Err(Error::forbidden("You may not upgrade this room"));
         }
         let plan = self.plan(&room, user_id, version, rules, additional_creators).await?;
-        let aliases = self.aliases(room_id).await?;
+        let aliases = self.hold_aliases(room_id).await?;
         let published = self.is_published(room_id).await?;
         loop {
             let live = self.live(room_id).await?;
@@ -83,8 +85,6 @@ impl Rooms {
                     self.auth_event(&live, &event_id).await?;
                 }
             }
-            let mut new =
-                self.create_draft(user_id, &plan.version, &plan.rules, &plan.create).await?;
             let mut old = Draft::new(self, &live);
             let mut missing = old.missing(user_id, &tombstone(room_id)?)?;
             for event in &plan.farewell {
@@ -93,7 +93,23 @@ impl Rooms {
             if live.broken() || !missing.is_empty() {
                 continue;
             }
+            let made = self.made_up_room_id(&plan.rules)?;
+            let create = match &made {
+                Some(replacement) => {
+                    let last = old.push(user_id, &tombstone(replacement)?)?;
+                    after(&plan.create, room_id, &last.event_id)
+                }
+                None => plan.create.clone(),
+            };
+            let Some(mut new) =
+                self.create_draft(made, user_id, &plan.version, &plan.rules, &create).await?
+            else {
+                continue;
+            };
             let replacement = new.room_id().to_owned();
+            if build::create_makes_room_id(&plan.rules) {
+                old.push(user_id, &tombstone(&replacement)?)?;
+            }
             let join = MemberContent::new(MembershipState::Join).with_profile(profile.clone());
             new.push(user_id, &join.event(user_id)?)?;
             for event in &plan.events {
@@ -104,7 +120,6 @@ impl Rooms {
                     outcome => drop(outcome?),
                 }
             }
-            old.push(user_id, &tombstone(&replacement)?)?;
             for event in &plan.farewell {
                 // "If possible": who may upgrade may still lack the power for these.
                 if let Err(cause) = old.push(user_id, event) {
@@ -113,7 +128,7 @@ impl Rooms {
             }
             let mut batch = Batch::new();
             for alias in &aliases {
-                self.move_alias(&mut batch, alias, room_id, &replacement, user_id)?;
+                alias.rename(&mut batch, &replacement)?;
             }
             if published {
                 self.write_published(&mut batch, room_id, false);
@@ -141,7 +156,7 @@ impl Rooms {
             create.remove(key);
         }
         create.insert("room_version".to_owned(), version.as_str().into());
-        create.insert("predecessor".to_owned(), predecessor(room, &rules));
+        create.insert("predecessor".to_owned(), json!({ "room_id": room.id() }));
         let mut creators = vec![user_id.to_owned()];
         if rules.authorization.additional_room_creators && !additional_creators.is_empty() {
             create.insert("additional_creators".to_owned(), json!(additional_creators));
@@ -152,6 +167,7 @@ impl Rooms {
 
         let old_levels: JsonObject =
             room.state_content(&StateEventType::RoomPowerLevels, "").await?.unwrap_or_default();
+        let old_levels = with_integers(old_levels);
         let mut levels = new_levels(old_levels.clone(), &rules, &creators);
         // Who had power without end by being a creator gets it as a number.
         for creator in room.power_levels().await?.privileged() {
@@ -218,14 +234,13 @@ fn stays_behind(event: &NewEvent, cause: &Error) -> bool {
     }
 }
 
-/// The reference to the old room. Rooms before version 12 name its last event too.
-fn predecessor(room: &Room, rules: &RoomVersionRules) -> Value {
-    match room.view().head.extremities.last() {
-        Some(event_id) if !rules.authorization.room_create_event_id_as_room_id => {
-            json!({ "room_id": room.id(), "event_id": event_id })
-        }
-        _ => json!({ "room_id": room.id() }),
-    }
+/// The content of a create event that names the old room's tombstone too, as it does where its own
+/// hash is not in the tombstone, as the room's id. spec: client-server §m.room.create
+fn after(create: &JsonObject, room_id: &RoomId, tombstone: &EventId) -> JsonObject {
+    let mut create = create.clone();
+    let predecessor = json!({ "room_id": room_id, "event_id": tombstone });
+    create.insert("predecessor".to_owned(), predecessor);
+    create
 }
 
 fn level(levels: &JsonObject, key: &str, default: i64) -> i64 {
