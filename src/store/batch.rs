@@ -9,7 +9,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Store, Table};
+use super::{
+    CompleteBatch, Store, Table,
+    complete::{Write, full_key},
+};
 
 /// What is done when a batch is submitted.
 type OnSubmit = Box<dyn FnOnce(&mut Submission)>;
@@ -20,27 +23,8 @@ type WriteLast = Box<dyn FnOnce(&mut Batch)>;
 /// Writes that become durable together, in the order given; the last write of a key counts.
 #[derive(Default)]
 pub struct Batch {
-    pub(super) writes: Vec<Write>,
-    pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
-    /// Whether it may wait for others to become durable with.
-    pub(super) patient: bool,
-    makes_room: bool,
+    done: CompleteBatch,
     on_submit: Vec<OnSubmit>,
-}
-
-/// One write: a value, or `None` to delete.
-pub(super) struct Write {
-    /// The full key.
-    pub(super) key: Vec<u8>,
-    pub(super) value: Option<Vec<u8>>,
-}
-
-/// The key of a row among the rows of all tables.
-pub(super) fn full_key(table: Table, key: &[u8]) -> Vec<u8> {
-    let mut full = Vec::with_capacity(key.len() + 1);
-    full.push(table as u8);
-    full.extend_from_slice(key);
-    full
 }
 
 impl Batch {
@@ -51,7 +35,9 @@ impl Batch {
 
     /// Writes `value` under `key`.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.writes.push(Write { key: full_key(table, &key.into()), value: Some(value.into()) });
+        self.done
+            .writes
+            .push(Write { key: full_key(table, &key.into()), value: Some(value.into()) });
     }
 
     /// Writes `value` as JSON.
@@ -70,13 +56,13 @@ impl Batch {
 
     /// Removes `key`, if it is there.
     pub fn delete(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.writes.push(Write { key: full_key(table, &key.into()), value: None });
+        self.done.writes.push(Write { key: full_key(table, &key.into()), value: None });
     }
 
     /// Runs `then` once the batch is durable, before its [`Commit`](super::Commit) resolves and in
     /// the order of submission. Not run when the commit fails.
     pub fn on_durable(&mut self, then: impl FnOnce() + 'static) {
-        self.on_durable.push(Box::new(then));
+        self.done.on_durable.push(Box::new(then));
     }
 
     /// Runs `then` at the moment of submission, in the order in which these were given, after what
@@ -89,30 +75,19 @@ impl Batch {
     /// Lets the batch wait a little for others to become durable with, instead of taking a
     /// transaction for itself: for what nobody waits for, such as a consumer's progress.
     pub fn wait_for_others(&mut self) {
-        self.patient = true;
+        self.done.is_patient = true;
     }
 
     /// Says that what the batch removes, or lets others remove, is worth more room than what it
     /// writes: where there is none it may use what is kept in reserve. A batch that only deletes
     /// need not say it.
     pub fn makes_room(&mut self) {
-        self.makes_room = true;
-    }
-
-    /// Whether it makes room; known once it is complete.
-    pub(super) fn is_making_room(&self) -> bool {
-        self.makes_room || self.writes.iter().all(|write| write.value.is_none())
-    }
-
-    /// How many bytes its keys and values have.
-    pub(super) fn bytes(&self) -> usize {
-        let value = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
-        self.writes.iter().map(|write| write.key.len() + value(write)).sum()
+        self.done.makes_room = true;
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.on_submit.is_empty()
+        self.done.writes.is_empty() && self.on_submit.is_empty()
     }
 }
 
@@ -175,8 +150,8 @@ impl Submission {
         write(&mut self.others[place])
     }
 
-    /// The batch with everything that was left to do at its submission.
-    pub(super) fn finish(mut self) -> Batch {
+    /// Does what was left to do at the submission.
+    pub(super) fn finish(mut self) -> CompleteBatch {
         while !self.batch.on_submit.is_empty() {
             for then in std::mem::take(&mut self.batch.on_submit) {
                 then(&mut self);
@@ -189,7 +164,7 @@ impl Submission {
             // Its store is in memory, and fails only as a whole.
             self.batch.on_durable(move || drop(other.store.clone().hand_in(other)));
         }
-        self.batch
+        self.batch.done
     }
 }
 

@@ -5,6 +5,9 @@
 //! it may have been built on it.
 
 mod batch;
+mod commit;
+mod complete;
+mod driver;
 mod engine;
 mod error;
 #[cfg(target_arch = "wasm32")]
@@ -27,7 +30,9 @@ use serde::de::DeserializeOwned;
 pub use self::row_count::RowCount;
 pub use self::{
     batch::{Batch, Submission},
-    engine::Commit,
+    commit::{Commit, Outcome},
+    complete::{CompleteBatch, Write},
+    driver::{Driver, Row},
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
     options::{Durability, Options, Usage},
@@ -39,13 +44,14 @@ use crate::platform::{self, Blob};
 /// A handle to the one store of a homeserver; clones share it.
 #[derive(Clone)]
 pub struct Store {
-    engine: Rc<Engine>,
+    driver: Rc<dyn Driver>,
     submitting: Submitting,
 }
 
 impl Store {
-    fn over(engine: Rc<Engine>) -> Self {
-        Self { engine, submitting: Submitting::default() }
+    /// A store that `driver` stands behind.
+    pub fn over(driver: Rc<dyn Driver>) -> Self {
+        Self { driver, submitting: Submitting::default() }
     }
 
     /// A store on a disk in memory, which may hold one from before.
@@ -82,7 +88,7 @@ impl Store {
     /// When it can't be read.
     pub async fn get(&self, table: Table, key: impl AsRef<[u8]>) -> Result<Option<Bytes>> {
         platform::give_way().await;
-        self.engine.get(&batch::full_key(table, key.as_ref())).await
+        self.driver.get(table, key.as_ref()).await
     }
 
     /// The JSON value under `key`.
@@ -111,12 +117,9 @@ impl Store {
         range: KeyRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(Bytes, Bytes)>> {
-        let start = batch::full_key(table, &range.start.unwrap_or_default());
-        let end =
-            range.end.map_or_else(|| vec![table as u8 + 1], |end| batch::full_key(table, &end));
+    ) -> Result<Vec<Row>> {
         platform::give_way().await;
-        self.engine.scan(start..end, direction, limit).await
+        self.driver.scan(table, range, direction, limit).await
     }
 
     /// Hands a batch in, in this very moment; the [`Commit`] resolves when it is durable.
@@ -138,23 +141,23 @@ impl Store {
         batch: Batch,
         complete: impl FnOnce(&mut Submission) -> Result<T, E>,
     ) -> Result<(T, Commit), E> {
-        self.engine.check_accepting()?;
+        self.driver.check_accepting()?;
         let _only = self.submitting.begin()?;
         let mut submission = Submission::new(self, batch);
         let value = complete(&mut submission)?;
-        Ok((value, self.engine.submit(submission.finish())))
+        Ok((value, self.driver.clone().submit(submission.finish())))
     }
 
     /// Hands in what was completed together with a batch of another store.
     fn hand_in(&self, submission: Submission) -> Result<Commit> {
-        self.engine.check_accepting()?;
+        self.driver.check_accepting()?;
         let _only = self.submitting.begin()?;
-        Ok(self.engine.submit(submission.finish()))
+        Ok(self.driver.clone().submit(submission.finish()))
     }
 
     /// Whether both are handles to one store.
     fn is(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.engine, &other.engine)
+        Rc::ptr_eq(&self.driver, &other.driver)
     }
 
     /// Submits a batch and waits until it is durable.
@@ -182,7 +185,7 @@ impl Store {
     /// Grows each time that submitted batches failed: who has built something in memory on a batch
     /// that was not yet durable has to begin again from what is stored.
     pub fn epoch(&self) -> u64 {
-        self.engine.epoch()
+        self.driver.epoch()
     }
 
     /// Keeps a large value by itself; durable when this returns.
@@ -190,7 +193,7 @@ impl Store {
     /// # Errors
     /// When it could not be written.
     pub async fn put_blob(&self, id: &str, blob: Blob) -> Result<()> {
-        self.engine.put_blob(id, blob).await
+        self.driver.put_blob(id, blob).await
     }
 
     /// A large value.
@@ -198,7 +201,7 @@ impl Store {
     /// # Errors
     /// When it can't be read.
     pub async fn blob(&self, id: &str) -> Result<Option<Blob>> {
-        self.engine.blob(id).await
+        self.driver.blob(id).await
     }
 
     /// Removes a large value, if it is there.
@@ -206,7 +209,7 @@ impl Store {
     /// # Errors
     /// When it could not be removed.
     pub async fn delete_blob(&self, id: &str) -> Result<()> {
-        self.engine.delete_blob(id).await
+        self.driver.delete_blob(id).await
     }
 
     /// What the store takes.
@@ -214,34 +217,34 @@ impl Store {
     /// # Errors
     /// When the store is closed.
     pub async fn usage(&self) -> Result<Usage> {
-        self.engine.usage().await
+        self.driver.usage().await
     }
 
     /// Whether there is no room for what is to be kept, as far as is known. What is stored can be
     /// read and removed.
     pub fn is_full(&self) -> bool {
-        self.engine.shortage().is_full()
+        self.driver.is_full()
     }
 
     /// Calls `watcher` each time that [`Store::is_full`] has changed.
     pub fn watch_full(&self, watcher: impl Fn(bool) + 'static) {
-        self.engine.shortage().watch(Rc::new(watcher));
+        self.driver.watch_full(Rc::new(watcher));
     }
 
     /// Why the store can't be used any more, if that is so: it was closed, or its database was
     /// deleted or taken away. Only opening it again helps.
     pub fn closed(&self) -> Option<Error> {
-        self.engine.closed()
+        self.driver.closed()
     }
 
     /// Waits until the store can't be used any more, and tells why.
     pub async fn ended(&self) -> Error {
-        self.engine.ended().await
+        self.driver.ended().await
     }
 
     /// Makes everything that was submitted durable and closes the database; nothing is accepted
     /// any more.
     pub async fn close(&self) {
-        self.engine.close().await;
+        self.driver.clone().close().await;
     }
 }

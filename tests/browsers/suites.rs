@@ -100,6 +100,8 @@ mod rooms;
 mod search;
 #[path = "../store.rs"]
 mod store;
+#[path = "../store_driver.rs"]
+mod store_driver;
 #[path = "../sync.rs"]
 mod sync;
 #[path = "../sync_away.rs"]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     platform,
-    store::{Durability, Result, batch::Write},
+    store::{Durability, Result, complete::Write},
 };
 
 /// A transaction takes no further leaves beyond this size.

@@ -1,15 +1,8 @@
 //! Group commit: one transaction at a time, with everything that was submitted before it began.
 
-use std::{
-    collections::VecDeque,
-    future::Future,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::VecDeque, rc::Rc, time::Duration};
 
-use futures::{channel::oneshot, future::join};
+use futures::future::join;
 use tracing::Instrument;
 use web_time::Instant;
 
@@ -22,7 +15,7 @@ use super::{
 };
 use crate::{
     platform,
-    store::{Batch, Durability, Error, Result, batch::Write},
+    store::{Commit, CompleteBatch, Durability, Error, Outcome, Result, complete::Write},
 };
 
 /// A group takes no further batches beyond this size; one batch may be larger.
@@ -32,52 +25,20 @@ const GATHERING: Duration = Duration::from_millis(5);
 /// How long a batch that may wait for others waits at most.
 const PATIENCE: Duration = Duration::from_millis(25);
 
-/// A submitted batch; resolves when it is durable or has failed. Dropping it changes nothing.
-#[must_use = "a batch is durable only when its commit has resolved"]
-pub struct Commit {
-    state: State,
-}
-
-enum State {
-    Refused(Error),
-    Submitted(oneshot::Receiver<Result<()>>),
-}
-
-impl Commit {
-    /// Of a batch that was not taken.
-    pub(in crate::store) fn refused(cause: Error) -> Self {
-        Self { state: State::Refused(cause) }
-    }
-}
-
-impl Future for Commit {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        match &mut self.state {
-            State::Refused(cause) => Poll::Ready(Err(cause.clone())),
-            State::Submitted(receiver) => {
-                let gone = || Err(Error::Closed("the store was dropped".to_owned()));
-                Pin::new(receiver).poll(context).map(|outcome| outcome.unwrap_or_else(|_| gone()))
-            }
-        }
-    }
-}
-
 /// A batch that waits for its transaction.
 pub(super) struct Submitted {
     /// Counted from the opening of the store.
     number: u64,
-    batch: Batch,
-    outcome: oneshot::Sender<Result<()>>,
+    batch: CompleteBatch,
+    outcome: Outcome,
     /// Whether its rows are older than everything in the active journal: they were in the frozen
     /// one and have no place in the leaves.
     carried: bool,
 }
 
 impl Engine {
-    /// Puts a batch in the queue, after [`Engine::check_accepting`].
-    pub(crate) fn submit(self: &Rc<Self>, batch: Batch) -> Commit {
+    /// Puts a batch in the queue.
+    pub(super) fn add(self: &Rc<Self>, batch: CompleteBatch) -> Commit {
         if !batch.is_making_room()
             && let Err(cause) = self.check_room()
         {
@@ -85,28 +46,27 @@ impl Engine {
             self.epoch.set(self.epoch.get() + 1);
             return Commit::refused(cause);
         }
-        let (outcome, receiver) = oneshot::channel();
-        let patient = batch.patient;
+        let (outcome, commit) = Commit::pending();
+        let patient = batch.is_patient();
         let number = self.next_number();
         self.queue.borrow_mut().push_back(Submitted { number, batch, outcome, carried: false });
         match patient {
             true => self.write_after_patience(number),
             false => self.start_writing(),
         }
-        Commit { state: State::Submitted(receiver) }
+        commit
     }
 
     /// Puts rows of the frozen journal into the active one, where it has nothing newer.
     pub(crate) fn carry(self: &Rc<Self>, writes: Vec<Write>) -> Commit {
-        let (outcome, receiver) = oneshot::channel();
-        let mut batch = Batch::new();
-        batch.writes = writes;
+        let (outcome, commit) = Commit::pending();
+        let batch = CompleteBatch { writes, ..CompleteBatch::default() };
         let number = self.next_number();
         self.queue.borrow_mut().push_front(Submitted { number, batch, outcome, carried: true });
         // Whoever waits for the checkpoint would wait for this.
         self.checkpointed.notify();
         self.start_writing();
-        Commit { state: State::Submitted(receiver) }
+        commit
     }
 
     /// Whether nothing waits for a transaction but what the checkpoint carries over.
@@ -142,7 +102,7 @@ impl Engine {
     fn is_due(&self) -> bool {
         self.patience_ended.get()
             || self.closing.get()
-            || self.queue.borrow().iter().any(|submitted| !submitted.batch.patient)
+            || self.queue.borrow().iter().any(|submitted| !submitted.batch.is_patient())
     }
 
     async fn write(self: Rc<Self>) {
@@ -210,7 +170,7 @@ impl Engine {
 
     /// Makes a group durable and visible. A group without writes needs no transaction.
     async fn write_group(&self, group: &VecDeque<Submitted>) -> Result<()> {
-        if group.iter().all(|submitted| submitted.batch.is_empty()) {
+        if group.iter().all(|submitted| submitted.batch.writes.is_empty()) {
             return self.check_open();
         }
         let id = RecordId { owner: self.owner, sequence: self.sequence.get() };
@@ -280,8 +240,7 @@ impl Engine {
         self.epoch.set(self.epoch.get() + 1);
         let submitted_since = self.queue.take();
         for submitted in group.into_iter().chain(submitted_since) {
-            // Who has dropped the commit does not want to know.
-            let _ = submitted.outcome.send(Err(cause.clone()));
+            submitted.outcome.is(Err(cause.clone()));
         }
     }
 }
@@ -290,11 +249,10 @@ impl Engine {
 fn settle(group: VecDeque<Submitted>) {
     let mut outcomes = Vec::with_capacity(group.len());
     for submitted in group {
-        submitted.batch.on_durable.into_iter().for_each(|then| then());
+        submitted.batch.settle();
         outcomes.push(submitted.outcome);
     }
     for outcome in outcomes {
-        // Who has dropped the commit does not want to know.
-        let _ = outcome.send(Ok(()));
+        outcome.is(Ok(()));
     }
 }

@@ -9,7 +9,7 @@ use super::{
     backend::Space,
     codec::{self, Reader, Writer},
 };
-use crate::store::{Error, Result, batch::Write};
+use crate::store::{Error, Result, complete::Write};
 
 const FORMAT: u8 = 1;
 

@@ -11,6 +11,7 @@ mod cache;
 mod checkpoint;
 mod codec;
 mod commit;
+mod driver;
 pub(super) mod ending;
 pub(super) mod facts;
 pub(super) mod journal;
@@ -26,14 +27,11 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
-    time::Duration,
 };
 
-use bytes::Bytes;
 use futures::future::select;
 use web_time::Instant;
 
-pub use self::commit::Commit;
 use self::{
     backend::{Backend, Space},
     commit::Submitted,
@@ -43,11 +41,8 @@ use self::{
     scan::Scans,
     shortage::Shortage,
 };
-use super::{Blob, Error, Options, Result, Usage};
-use crate::platform::{self, Notify};
-
-/// How long closing may take for what makes the next start quick.
-const PACKING_UP: Duration = Duration::from_secs(5);
+use super::{Error, Options, Result};
+use crate::platform::Notify;
 
 /// The engine over one backend.
 pub(super) struct Engine {
@@ -153,72 +148,13 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The value of a full key.
-    pub(super) async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.check_open()?;
-        if let Some(row) = self.overlays.borrow().get(key) {
-            return Ok(row.clone());
-        }
-        self.leaves.at(key).await?.get(key)
-    }
-
-    /// A large value.
-    pub(super) async fn blob(&self, id: &str) -> Result<Option<Blob>> {
-        self.check_open()?;
-        self.backend.blob(id).await
-    }
-
-    /// Whether there is no room for what is to be kept, and who is told when that changes.
-    pub(super) fn shortage(&self) -> &Shortage {
-        &self.shortage
-    }
-
-    /// Grows each time that submitted batches failed.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch.get()
-    }
-
-    /// What is in use.
-    pub(super) async fn usage(&self) -> Result<Usage> {
-        self.check_open()?;
-        let room = self.backend.room().await?;
-        let overlays = self.overlays.borrow();
-        let frozen = overlays.frozen.as_deref();
-        Ok(Usage {
-            usage: room.usage,
-            quota: room.quota,
-            journal_records: overlays.active.records() + frozen.map_or(0, |o| o.records()),
-            journal_bytes: overlays.active.bytes() + frozen.map_or(0, |o| o.bytes()),
-            journal_rows: overlays.active.rows() + frozen.map_or(0, |o| o.rows()),
-            cached_bytes: self.leaves.cached_bytes(),
-        })
-    }
-
-    /// Makes everything that was submitted durable, and ends.
-    pub(super) async fn close(self: &Rc<Self>) {
-        self.refusing.set(true);
-        // What is not worked off in time is read by the next start.
-        platform::timeout(PACKING_UP, self.work_off_journals()).await;
-        self.closing.set(true);
-        while self.writing.get() || self.checkpointing.get() || !self.queue.borrow().is_empty() {
-            self.settled.notified().await;
-        }
-        if self.closed().is_none()
-            && let Err(cause) = self.write_head().await
-        {
-            tracing::warn!("the newest journal record is not noted: {cause}");
-        }
-        self.closed.reach(Error::Closed("it was stopped".to_owned()));
-        self.backend.close();
-    }
-
     /// Why nothing can be read or written any more, if that is so.
-    pub(super) fn closed(&self) -> Option<Error> {
+    fn closed(&self) -> Option<Error> {
         self.backend.closed().or_else(|| self.closed.reason())
     }
 
     /// Waits until that is so.
-    pub(super) async fn ended(&self) -> Error {
+    async fn ended(&self) -> Error {
         select(self.backend.ended(), Box::pin(self.closed.wait())).await.factor_first().0
     }
 
@@ -230,7 +166,7 @@ impl Engine {
 
     /// # Errors
     /// When nothing new is accepted any more.
-    pub(super) fn check_accepting(&self) -> Result<()> {
+    fn check_accepting(&self) -> Result<()> {
         if self.refusing.get() {
             return Err(Error::Closed("it is being stopped".to_owned()));
         }

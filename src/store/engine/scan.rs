@@ -27,7 +27,7 @@ const EXPECTED_ROWS: usize = 48;
 
 impl Engine {
     /// At most `limit` rows from a range of full keys of one table, which has not ended.
-    pub(crate) async fn scan(
+    pub(super) async fn rows(
         &self,
         range: Range<Vec<u8>>,
         direction: Direction,
