@@ -24,6 +24,8 @@
 )]
 
 #[cfg(feature = "homeserver")]
+pub mod bus;
+#[cfg(feature = "homeserver")]
 pub mod client_api;
 #[cfg(feature = "homeserver")]
 pub mod config;

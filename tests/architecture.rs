@@ -125,6 +125,16 @@ fn parts_of_the_queue_use_those_above_them_only() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// To all others the queue is a bus, so that another could stand there.
+#[test]
+fn few_parts_know_of_the_queue() {
+    let imports = sources(root());
+    let is_of_queue = |file: &String| part("src/", file) == Some("queue");
+    let knowing = imports.iter().filter(|(_, others)| others.iter().any(is_of_queue));
+    let knowing: BTreeSet<_> = knowing.filter_map(|(file, _)| part("src/", file)).collect();
+    assert_eq!(knowing, ["bus", "homeserver", "queue", "services", "web"].into());
+}
+
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let imports = sources(root());

@@ -11,7 +11,9 @@ use ruma::{OwnedServerName, ServerName};
 
 pub use self::status::Status;
 use crate::{
-    Error, Result, client_api,
+    Error, Result,
+    bus::Bus,
+    client_api,
     config::Config,
     feed::Feed,
     http::{Body, RateLimits, Router, refusal},
@@ -49,20 +51,21 @@ impl Homeserver {
     pub async fn start(config: Config, store: Store) -> Result<Rc<Self>> {
         let feed = Feed::open(store.clone(), config.kept_changes).await?;
         let queue = Queue::open(store.clone()).await?;
+        let bus: Rc<dyn Bus> = Rc::new(queue.clone());
         let rooms = Rooms::open(
             store.clone(),
             feed.clone(),
-            queue.clone(),
+            bus.clone(),
             config.server_name.clone(),
             config.default_room_version.clone(),
         )
         .await?;
         let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
-        let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
+        let push = Push::open(store.clone(), feed.clone(), &*bus, rooms.clone(), users.clone());
         let push = push.await?;
-        let search = Search::open(store.clone(), &queue, rooms.clone()).await?;
-        queue.finish_reserving(ROOM_EVENTS)?;
+        let search = Search::open(store.clone(), &*bus, rooms.clone()).await?;
+        bus.finish_consumers(ROOM_EVENTS)?;
         let sync =
             Sync::new(store.clone(), feed.clone(), rooms.clone(), users.clone(), push.clone());
         let limits = RateLimits::new(config.rate_limits);
@@ -71,6 +74,7 @@ impl Homeserver {
             store,
             feed,
             queue,
+            bus,
             rooms,
             users,
             media,

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Homeserver;
 use crate::{
-    Error, Result,
-    queue::{OfflineStatus, StreamStatus},
+    Result,
+    bus::{self, OfflineStatus, StreamStatus},
 };
 
 /// The state of the homeserver's parts, as `Status` of `worker/shared/status.ts` has it.
@@ -27,10 +27,10 @@ impl Homeserver {
     /// # Errors
     /// When the store can't be read.
     pub async fn status(&self) -> Result<Status> {
-        let streams = self.queue.status().await.map_err(Error::internal)?;
+        let bus::Status { streams, offline } = self.bus.status().await?;
         Ok(Status {
-            streams: streams.into_iter().map(StreamStatus::from).collect(),
-            offline: self.queue.offline_status(),
+            streams,
+            offline,
             rooms: self.rooms.count().await?,
             users: self.users.count().await?,
         })

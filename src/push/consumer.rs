@@ -1,6 +1,6 @@
 //! Listening to the rooms' output.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use http::StatusCode;
 use ruma::{OwnedEventId, OwnedRoomId};
@@ -8,7 +8,7 @@ use ruma::{OwnedEventId, OwnedRoomId};
 use super::{Push, effects::Effects};
 use crate::{
     Error, Result,
-    queue::{self, Consumer, Message, Queue},
+    bus::{self, Bus, Consumer, Message},
     rooms::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
     store::{Batch, Key, Table},
 };
@@ -21,14 +21,14 @@ const EVENTS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Makes the consumer, unless it is there as it is to be.
-pub(super) async fn create(queue: &Queue) -> Result<Consumer> {
-    consumer_of_room_events(queue, CONSUMER).await
+pub(super) async fn create(bus: &dyn Bus) -> Result<Rc<dyn Consumer>> {
+    consumer_of_room_events(bus, CONSUMER).await
 }
 
 impl Push {
     pub(super) fn listen(&self) {
         let consumer = self.inner.consumer.clone();
-        queue::work(&self.inner, consumer, EVENTS, async |inner, messages| {
+        bus::work(&self.inner, &*consumer, EVENTS, async |inner, messages| {
             Self { inner }.process(messages).await
         });
     }
@@ -54,7 +54,7 @@ impl Push {
                 }
                 Err(cause) => {
                     tracing::error!("an event can't be pushed: {cause}");
-                    message.put_off();
+                    self.inner.consumer.put_off(&message);
                 }
             }
         }
@@ -62,7 +62,7 @@ impl Push {
         all.sort_by_key(Effects::position);
         let mut batch = Batch::new();
         let _guards = self.apply(&mut batch, all).await?;
-        Message::ack_all(&done, &mut batch);
+        self.inner.consumer.acknowledge(&mut batch, &done);
         batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)
     }

@@ -31,9 +31,9 @@ pub use self::{
 pub use crate::users::PUSH_RULES;
 use crate::{
     Result,
+    bus::{Bus, Consumer},
     feed::{Feed, Position},
     platform::KeyedMutex,
-    queue::{Consumer, Queue},
     rooms::Rooms,
     store::Store,
     users::Users,
@@ -51,7 +51,7 @@ struct Inner {
     rooms: Rooms,
     users: Users,
     rules: RuleCache,
-    consumer: Consumer,
+    consumer: Rc<dyn Consumer>,
     /// Up to here events may have been worked on without notifications of their room, once that is
     /// read.
     begins: Cell<Option<Position>>,
@@ -68,11 +68,11 @@ impl Push {
     pub async fn open(
         store: Store,
         feed: Feed,
-        queue: &Queue,
+        bus: &dyn Bus,
         rooms: Rooms,
         users: Users,
     ) -> Result<Self> {
-        let push = Self::new(store, feed, queue, rooms, users).await?;
+        let push = Self::new(store, feed, bus, rooms, users).await?;
         push.listen();
         Ok(push)
     }
@@ -80,11 +80,11 @@ impl Push {
     async fn new(
         store: Store,
         feed: Feed,
-        queue: &Queue,
+        bus: &dyn Bus,
         rooms: Rooms,
         users: Users,
     ) -> Result<Self> {
-        let consumer = consumer::create(queue).await?;
+        let consumer = consumer::create(bus).await?;
         Ok(Self {
             inner: Rc::new(Inner {
                 store,

@@ -1,6 +1,6 @@
 //! What is worked on late, or again after everything ended, by messages that the tests fetch.
 
-use std::{iter::successors, pin::pin, time::Duration};
+use std::{iter::successors, pin::pin, rc::Rc, time::Duration};
 
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId,
@@ -12,11 +12,12 @@ use serde_json::{json, value::to_raw_value};
 
 use super::Push;
 use crate::{
+    Result,
     config::KeptChanges,
     feed::{Feed, Position},
     platform,
     queue::{Message, Queue},
-    rooms::{CreateRoom, NewEvent, Profile, Rooms},
+    rooms::{CreateRoom, NewEvent, Profile, ROOM_EVENTS, Rooms},
     store::{Batch, Options, Store, memory::Disk},
     users::Users,
 };
@@ -28,6 +29,7 @@ fn user(name: &str) -> OwnedUserId {
 /// A server that works on nothing by itself.
 struct World {
     store: Store,
+    queue: Queue,
     rooms: Rooms,
     push: Push,
 }
@@ -41,11 +43,12 @@ impl World {
         let queue = Queue::open(store.clone()).await.unwrap();
         let name = server_name!("neurite.test").to_owned();
         let version = RoomVersionId::V12;
-        let rooms = Rooms::open(store.clone(), feed.clone(), queue.clone(), name.clone(), version);
+        let rooms =
+            Rooms::open(store.clone(), feed.clone(), Rc::new(queue.clone()), name.clone(), version);
         let rooms = rooms.await.unwrap();
         let users = Users::new(store.clone(), feed.clone(), name);
         let push = Push::new(store.clone(), feed, &queue, rooms.clone(), users).await.unwrap();
-        Self { store, rooms, push }
+        Self { store, queue, rooms, push }
     }
 
     /// A room with everybody, whose making is worked on.
@@ -66,13 +69,18 @@ impl World {
     }
 
     async fn fetch(&self) -> Vec<Message> {
-        self.push.inner.consumer.fetch(1000, Duration::ZERO).await.unwrap()
+        let consumer = self.queue.consumer(ROOM_EVENTS, "push").unwrap();
+        consumer.fetch(1000, Duration::ZERO).await.unwrap()
+    }
+
+    async fn process(&self, messages: Vec<Message>) -> Result<()> {
+        self.push.process(messages.into_iter().map(Into::into).collect()).await
     }
 
     /// Works on all that there is.
     async fn work(&self) {
         let messages = self.fetch().await;
-        self.push.process(messages).await.unwrap();
+        self.process(messages).await.unwrap();
     }
 
     /// How much a user has not read, and how much of it is highlighted.
@@ -130,7 +138,7 @@ fn what_is_worked_on_when_everything_ends_counts_once() {
             sent.reverse();
             let messages = world.fetch().await;
             assert_eq!(messages.len(), 3);
-            let is_done = goes_on(world.push.process(messages), turns).await;
+            let is_done = goes_on(world.process(messages), turns).await;
 
             let world = World::on(&disk).await;
             assert!(!is_done || world.fetch().await.is_empty());
@@ -162,7 +170,7 @@ fn what_comes_late_counts_for_those_who_have_counted_on() {
         let third = world.say(&room_id, text("third")).await;
         let mut late = world.fetch().await;
         let newest = late.pop().unwrap();
-        world.push.process(vec![newest]).await.unwrap();
+        world.process(vec![newest]).await.unwrap();
         // Some have counted on, and that is stored for one of them; another has read it all.
         world.read("carol", &room_id, &first).await;
         assert_eq!(world.unread("carol", &room_id).await, (1, 0));
@@ -175,7 +183,7 @@ fn what_comes_late_counts_for_those_who_have_counted_on() {
         let mut messages = world.fetch().await;
         assert_eq!(messages.len(), 3);
         messages.rotate_left(2);
-        world.push.process(messages).await.unwrap();
+        world.process(messages).await.unwrap();
         for (name, unread) in [("bob", 3), ("carol", 3), ("dave", 1), ("alice", 0)] {
             assert_eq!(world.unread(name, &room_id).await, (unread, 0), "{name}");
         }

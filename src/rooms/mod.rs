@@ -38,9 +38,9 @@ pub use self::{
 use self::{cache::Cache, directory::Listing, graph::LiveRoom};
 use crate::{
     Result,
+    bus::Bus,
     feed::Feed,
     platform::KeyedMutex,
-    queue::Queue,
     store::{RowCount, Store, Table},
 };
 
@@ -60,7 +60,7 @@ pub struct Rooms {
 struct Inner {
     store: Store,
     feed: Feed,
-    queue: Queue,
+    bus: Rc<dyn Bus>,
     key: ServerKey,
     default_version: RoomVersionId,
     live: RefCell<Cache<OwnedRoomId, Rc<LiveRoom>>>,
@@ -88,17 +88,17 @@ impl Rooms {
     pub async fn open(
         store: Store,
         feed: Feed,
-        queue: Queue,
+        bus: Rc<dyn Bus>,
         server_name: OwnedServerName,
         default_version: RoomVersionId,
     ) -> Result<Self> {
         let key = ServerKey::open(&store, server_name).await?;
-        output::create_stream(&queue).await?;
+        bus.ensure_stream(&output::STREAM).await?;
         Ok(Self {
             inner: Rc::new(Inner {
                 store,
                 feed,
-                queue,
+                bus,
                 key,
                 default_version,
                 live: RefCell::new(Cache::new(LIVE_ROOMS)),

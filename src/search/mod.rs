@@ -12,7 +12,7 @@ use ruma::{OwnedEventId, OwnedRoomId, events::TimelineEventType};
 pub use self::index::{Hit, SearchKey};
 use crate::{
     Error, Result,
-    queue::{self, Consumer, Message, Queue},
+    bus::{self, Bus, Consumer, Message},
     rooms::{ROOM_EVENTS, RoomEvent, Rooms, consumer_of_room_events},
     store::{Batch, Store},
 };
@@ -33,7 +33,7 @@ pub struct Search {
 struct Inner {
     store: Store,
     rooms: Rooms,
-    consumer: Consumer,
+    consumer: Rc<dyn Consumer>,
 }
 
 impl Search {
@@ -41,10 +41,10 @@ impl Search {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open(store: Store, queue: &Queue, rooms: Rooms) -> Result<Self> {
-        let consumer = consumer_of_room_events(queue, CONSUMER).await?;
+    pub async fn open(store: Store, bus: &dyn Bus, rooms: Rooms) -> Result<Self> {
+        let consumer = consumer_of_room_events(bus, CONSUMER).await?;
         let search = Self { inner: Rc::new(Inner { store, rooms, consumer: consumer.clone() }) };
-        queue::work(&search.inner, consumer, EVENTS, async |inner, messages| {
+        bus::work(&search.inner, &*consumer, EVENTS, async |inner, messages| {
             Self { inner }.process(messages).await
         });
         Ok(search)
@@ -74,11 +74,11 @@ impl Search {
                 Ok(()) => done.push(message),
                 Err(cause) => {
                     tracing::error!("an event can't be indexed: {cause}");
-                    message.put_off();
+                    self.inner.consumer.put_off(&message);
                 }
             }
         }
-        Message::ack_all(&done, &mut batch);
+        self.inner.consumer.acknowledge(&mut batch, &done);
         batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)
     }

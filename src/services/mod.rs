@@ -2,8 +2,10 @@
 
 mod follow_ups;
 
+use std::rc::Rc;
+
 use crate::{
-    config::Config, feed::Feed, http::RateLimits, media::Media, push::Push, queue::Queue,
+    bus::Bus, config::Config, feed::Feed, http::RateLimits, media::Media, push::Push, queue::Queue,
     rooms::Rooms, search::Search, store::Store, sync::Sync, users::Users,
 };
 
@@ -15,8 +17,10 @@ pub struct Services {
     pub store: Store,
     /// The order of everything that clients see.
     pub feed: Feed,
-    /// Streams and consumers.
+    /// Streams and consumers, as clients reach them.
     pub queue: Queue,
+    /// The same, as the parts use them.
+    pub bus: Rc<dyn Bus>,
     /// Rooms and their events.
     pub rooms: Rooms,
     /// Accounts and what belongs to them.

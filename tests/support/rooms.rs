@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each suite uses a part")]
 
+use std::rc::Rc;
+
 use neurite::{
     config::KeptChanges,
     feed::{Feed, Position},
@@ -22,7 +24,7 @@ pub async fn open(store: &Store) -> Rooms {
     let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
     let name = server_name!("neurite.test").to_owned();
     let queue = Queue::open(store.clone()).await.unwrap();
-    Rooms::open(store.clone(), feed, queue, name, RoomVersionId::V12).await.unwrap()
+    Rooms::open(store.clone(), feed, Rc::new(queue), name, RoomVersionId::V12).await.unwrap()
 }
 
 pub fn user(name: &str) -> OwnedUserId {

@@ -59,8 +59,7 @@ impl Message {
     /// Acknowledges several messages of one consumer with the batch, as one.
     pub fn ack_all(messages: &[Self], batch: &mut Batch) {
         if let Some(Self { consumer, .. }) = messages.first() {
-            let sequences = messages.iter().map(|message| message.stream_sequence);
-            consumer.acknowledge(batch, sequences, Outcome::Processed);
+            consumer.ack_all(batch, messages.iter().map(|message| message.stream_sequence));
         }
     }
 
@@ -91,8 +90,7 @@ impl Message {
     /// Has it redelivered later, with a longer delay each time: what is missing now may be there by
     /// then.
     pub fn put_off(&self) {
-        let times = u32::try_from(self.num_delivered.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.nak(Some(RETRY.saturating_mul(4u32.saturating_pow(times))));
+        self.consumer.put_off(self.stream_sequence, self.num_delivered);
     }
 
     /// Says that it is still being worked on: `ack_wait` begins anew.
@@ -102,6 +100,17 @@ impl Message {
 }
 
 impl Consumer {
+    /// Acknowledges messages with the batch, as one, by their sequence numbers in the stream.
+    pub fn ack_all(&self, batch: &mut Batch, sequences: impl IntoIterator<Item = u64>) {
+        self.acknowledge(batch, sequences, Outcome::Processed);
+    }
+
+    /// Does for a message that was delivered so often what [`Message::put_off`] does.
+    pub fn put_off(&self, sequence: u64, num_delivered: u64) {
+        let times = u32::try_from(num_delivered.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.nak(sequence, Some(RETRY.saturating_mul(4u32.saturating_pow(times))));
+    }
+
     /// Has a message redelivered; returns its consumer sequence and how often it was delivered, if
     /// it was pending.
     pub(super) fn nak(&self, sequence: u64, delay: Option<Duration>) -> Option<(u64, u64)> {

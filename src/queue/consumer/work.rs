@@ -66,7 +66,7 @@ impl Consumer {
 /// delivered when a worker ended: after a start, the pending ones and the `max` messages that
 /// follow are worked on one by one. With `max_deliver`, a message that ends the worker each time is
 /// set aside.
-pub fn work<T: 'static, E: Display>(
+pub fn work<T: ?Sized + 'static, E: Display + 'static>(
     owner: &Rc<T>,
     consumer: Consumer,
     max: usize,
@@ -82,14 +82,14 @@ pub fn work<T: 'static, E: Display>(
 }
 
 /// What works on the messages of a consumer.
-struct Worker<T, W> {
+struct Worker<T: ?Sized, W> {
     owner: Weak<T>,
     consumer: Consumer,
     max: usize,
     work: W,
 }
 
-impl<T, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, W> {
+impl<T: ?Sized, E: Display, W: AsyncFn(Rc<T>, Vec<Message>) -> Result<(), E>> Worker<T, W> {
     /// Works on messages that may have ended the worker before, at most so many: one after the
     /// other, also among the consumers of the stream, and each once its delivery is durable.
     async fn work_on_suspects(&self, most: usize) {

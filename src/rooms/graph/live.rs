@@ -362,7 +362,7 @@ mod tests {
         let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
         let queue = Queue::open(store.clone()).await.unwrap();
         let name = server_name!("neurite.test").to_owned();
-        Rooms::open(store, feed, queue, name, RoomVersionId::V12).await.unwrap()
+        Rooms::open(store, feed, Rc::new(queue), name, RoomVersionId::V12).await.unwrap()
     }
 
     async fn public_room(rooms: &Rooms) -> OwnedRoomId {

@@ -262,7 +262,8 @@ mod tests {
             let feed = Feed::open(store.clone(), KeptChanges::default()).await.unwrap();
             let queue = Queue::open(store.clone()).await.unwrap();
             let name = server_name!("neurite.test").to_owned();
-            let rooms = Rooms::open(store, feed, queue, name, RoomVersionId::V12).await.unwrap();
+            let rooms =
+                Rooms::open(store, feed, Rc::new(queue), name, RoomVersionId::V12).await.unwrap();
             let alice = UserId::parse("@alice:neurite.test").unwrap();
             let room_id = rooms.create(&alice, CreateRoom::default()).await.unwrap();
             let live = rooms.live(&room_id).await.unwrap();
