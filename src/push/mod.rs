@@ -24,6 +24,7 @@ use std::{cell::Cell, rc::Rc};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use self::rules::RuleCache;
+pub(crate) use self::rules::id_in_ruleset;
 pub use self::{
     counts::{Counts, UnreadCounts},
     listing::Notification,

@@ -6,8 +6,14 @@ use std::{
     rc::Rc,
 };
 
-use ruma::{OwnedUserId, UserId, events::push_rules::PushRulesEventContent, push::Ruleset};
-use serde_json::value::{RawValue, to_raw_value};
+use ruma::{
+    OwnedUserId, UserId, api::client::push::RuleKind, events::push_rules::PushRulesEventContent,
+    push::Ruleset,
+};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{PUSH_RULES, Push};
 use crate::{Error, Result};
@@ -22,12 +28,56 @@ pub(super) struct RuleCache {
     changes: Cell<u64>,
 }
 
+/// What the id of a room rule begins with in a [`Ruleset`] where the client calls it by an alias:
+/// ruma takes ids of rooms alone. No room has such an id, and the rule applies to none, as in other
+/// homeservers.
+const BY_ALIAS: &str = "!#";
+
+/// The id in a [`Ruleset`] of a rule that clients call `rule_id`.
+pub(crate) fn id_in_ruleset(kind: &RuleKind, rule_id: &str) -> String {
+    match kind {
+        RuleKind::Room if rule_id.starts_with('#') => format!("!{rule_id}"),
+        _ => rule_id.to_owned(),
+    }
+}
+
+/// Renames the room rules of a content.
+fn rename_room_rules(content: &mut Value, rename: impl Fn(&str) -> Option<String>) {
+    let rules = content.pointer_mut("/global/room").and_then(Value::as_array_mut);
+    for rule in rules.into_iter().flatten() {
+        if let Some(id) = rule.get_mut("rule_id")
+            && let Some(renamed) = id.as_str().and_then(&rename)
+        {
+            *id = renamed.into();
+        }
+    }
+}
+
+fn parse(content: &RawValue) -> Option<PushRulesEventContent> {
+    serde_json::from_str(content.get()).ok().or_else(|| {
+        let mut content: Value = serde_json::from_str(content.get()).ok()?;
+        rename_room_rules(&mut content, |id| id.starts_with('#').then(|| format!("!{id}")));
+        serde_json::from_value(content).ok()
+    })
+}
+
+/// The content that has these rules.
+fn write(rules: Ruleset) -> Result<Box<RawValue>> {
+    let by_alias = rules.room.iter().any(|rule| rule.rule_id.as_str().starts_with(BY_ALIAS));
+    let content = PushRulesEventContent::new(rules);
+    if !by_alias {
+        return to_raw_value(&content).map_err(Error::internal);
+    }
+    let mut content = serde_json::to_value(content).map_err(Error::internal)?;
+    let alias = |id: &str| id.strip_prefix('!').filter(|id| id.starts_with('#')).map(str::to_owned);
+    rename_room_rules(&mut content, alias);
+    to_raw_value(&content).map_err(Error::internal)
+}
+
 /// The rules in a content, with the default rules of this version among them.
 fn read(user_id: &UserId, content: Option<&RawValue>) -> Ruleset {
     let default = Ruleset::server_default(user_id);
-    let stored = content
-        .and_then(|content| serde_json::from_str::<PushRulesEventContent>(content.get()).ok());
-    match stored {
+    match content.and_then(parse) {
         Some(PushRulesEventContent { global: mut rules, .. }) => {
             rules.update_with_server_default(default);
             rules
@@ -64,8 +114,7 @@ impl Push {
     /// # Errors
     /// When the store can't be read.
     pub async fn rules_content(&self, user_id: &UserId) -> Result<Box<RawValue>> {
-        let rules = self.rules(user_id).await?;
-        to_raw_value(&PushRulesEventContent::new((*rules).clone())).map_err(Error::internal)
+        write((*self.rules(user_id).await?).clone())
     }
 
     /// Changes a user's push rules; their clients learn of it by account data.
@@ -80,7 +129,7 @@ impl Push {
         let update = |content: Option<&RawValue>| {
             let mut rules = read(user_id, content);
             change(&mut rules)?;
-            to_raw_value(&PushRulesEventContent::new(rules)).map_err(Error::internal)
+            write(rules)
         };
         let changed = self.inner.users.update_account_data(user_id, None, PUSH_RULES, update).await;
         let cache = &self.inner.rules;
