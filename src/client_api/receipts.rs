@@ -129,5 +129,6 @@ fn fully_read(
     let content = to_raw_value(&FullyReadEventContent::new(event_id.to_owned()));
     let content = content.map_err(Error::internal)?;
     let (user_id, room_id) = (&session.user_id, Some(room.id()));
-    services.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content)
+    services.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content);
+    Ok(())
 }

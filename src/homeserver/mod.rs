@@ -21,7 +21,7 @@ use crate::{
     queue::Queue,
     rooms::{ROOM_EVENTS, Rooms},
     search::Search,
-    services::Services,
+    services::{Services, TABLES},
     store::{self, Batch, Key, Store, Table},
     sync::Sync,
     users::Users,
@@ -57,7 +57,7 @@ impl Homeserver {
             config.default_room_version.clone(),
         )
         .await?;
-        let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
+        let users = Users::new(store.clone(), feed.clone(), config.server_name.clone(), TABLES);
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let push = Push::open(store.clone(), feed.clone(), &queue, rooms.clone(), users.clone());
         let push = push.await?;

@@ -16,6 +16,7 @@ mod notifications;
 mod replacement;
 mod room_notifications;
 mod rules;
+mod tables;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
@@ -24,6 +25,7 @@ use std::{cell::Cell, rc::Rc};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use self::rules::RuleCache;
+pub(crate) use self::tables::TABLES;
 pub use self::{
     counts::{Counts, UnreadCounts},
     listing::Notification,

@@ -43,7 +43,7 @@ impl World {
         let version = RoomVersionId::V12;
         let rooms = Rooms::open(store.clone(), feed.clone(), queue.clone(), name.clone(), version);
         let rooms = rooms.await.unwrap();
-        let users = Users::new(store.clone(), feed.clone(), name);
+        let users = Users::new(store.clone(), feed.clone(), name, &[]);
         let push = Push::new(store.clone(), feed, &queue, rooms.clone(), users).await.unwrap();
         Self { store, rooms, push }
     }

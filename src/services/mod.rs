@@ -1,7 +1,9 @@
 //! The parts of the homeserver, as its APIs get them.
 
 mod follow_ups;
+mod tables;
 
+pub use self::tables::TABLES;
 use crate::{
     config::Config, feed::Feed, http::RateLimits, media::Media, push::Push, queue::Queue,
     rooms::Rooms, search::Search, store::Store, sync::Sync, users::Users,

@@ -132,8 +132,8 @@ pub enum Table {
     UrlPreviews = 142,
 }
 
-/// Whether the keys of the table of this number have a secret in them, as pushkeys are, and are not
-/// to be told to anybody.
+/// Whether the keys of the table of this number have a secret in them, as pushkeys are and addresses
+/// of pages may be, and are not to be told to anybody.
 pub(super) fn has_secret_keys(number: u8) -> bool {
-    [Table::Pushers as u8, Table::PusherOwners as u8].contains(&number)
+    [Table::Pushers as u8, Table::PusherOwners as u8, Table::UrlPreviews as u8].contains(&number)
 }

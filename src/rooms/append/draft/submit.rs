@@ -12,7 +12,9 @@ use crate::{
     Result,
     feed::Change,
     rooms::{
-        Member, Relation, Rooms, Status, UserRoom, graph::LiveRoom, membership::MemberChanges,
+        Member, Relation, Rooms, Status, UserRoom,
+        graph::LiveRoom,
+        membership::{MemberChanges, ROOM_MEMBERS, USER_ROOMS},
     },
     store::{Batch, Commit, Key, Submission, Table},
 };
@@ -144,10 +146,9 @@ impl Draft {
         let room_id = &self.live.room_id;
         let mut user_rooms = Vec::new();
         for (user_id, member) in members {
-            let row = Key::new().str(room_id).str(user_id);
             match member {
-                Some((member, _)) => batch.put_json(Table::RoomMembers, row, member)?,
-                None => batch.delete(Table::RoomMembers, row),
+                Some((member, _)) => ROOM_MEMBERS.put(batch, (room_id, user_id), member)?,
+                None => ROOM_MEMBERS.delete(batch, (room_id, user_id)),
             }
             if !self.rooms.is_local(user_id) {
                 continue;
@@ -161,10 +162,9 @@ impl Draft {
                 sender: member.sender.clone(),
                 forgotten: false,
             });
-            let row = Key::new().str(user_id).str(room_id);
             match &room {
-                Some(room) => batch.put_json(Table::UserRooms, row, room)?,
-                None => batch.delete(Table::UserRooms, row),
+                Some(room) => USER_ROOMS.put(batch, (user_id, room_id), room)?,
+                None => USER_ROOMS.delete(batch, (user_id, room_id)),
             }
             user_rooms.push((user_id.clone(), room_id.clone(), room));
         }
