@@ -43,7 +43,7 @@ pub use self::{
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
     options::{Durability, Options, Usage},
-    parts::{AsPart, Kind, Part, Parts, Prefix, Remainder},
+    parts::{AsPart, Kind, Nested, Part, Parts, Prefix, Remainder},
     row_scan::Scan,
     rows::Rows,
     tables::Table,

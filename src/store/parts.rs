@@ -61,6 +61,14 @@ pub trait Prefix<K> {
     fn append(&self, key: Key) -> Key;
 }
 
+impl<K, T: Prefix<K>> Prefix<K> for &T {
+    type Rest = T::Rest;
+
+    fn append(&self, key: Key) -> Key {
+        (**self).append(key)
+    }
+}
+
 /// The rules for keys of so many parts: each is a type, and what stands for it in a prefix.
 macro_rules! keys_of {
     ($($part:ident $given:ident),+) => {
@@ -106,6 +114,23 @@ impl Parts for () {
 
     fn read(key: KeyReader<'_>) -> Option<Self> {
         key.is_empty().then_some(())
+    }
+}
+
+/// The key of a row, as a part of another.
+pub struct Nested<K>(pub K);
+
+impl<K: Parts> Part for Nested<K> {
+    const KIND: Kind = Kind::Text;
+
+    fn read(key: &mut KeyReader<'_>) -> Option<Self> {
+        K::read(KeyReader::new(&key.bytes()?)).map(Self)
+    }
+}
+
+impl<K> AsPart<Nested<K>> for Key {
+    fn append(&self, key: Key) -> Key {
+        key.bytes(self)
     }
 }
 

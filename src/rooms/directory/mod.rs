@@ -5,5 +5,9 @@ mod listing;
 mod published;
 mod summary;
 
-pub(super) use self::listing::Listing;
 pub use self::published::{DirectoryFilter, DirectoryPage};
+pub(super) use self::{
+    aliases::{ALIASES, ROOM_ALIASES},
+    listing::Listing,
+    published::PUBLISHED_ROOMS,
+};

@@ -32,10 +32,9 @@ use crate::{
             auth::{self, Loaded},
             build::{self, Place},
         },
-        graph::{Head, LiveRoom, View},
+        graph::{Head, LiveRoom, ROOMS, View},
         membership::MemberContent,
     },
-    store::{Key, Table},
 };
 
 /// A room to be made.
@@ -211,9 +210,8 @@ impl Rooms {
     ) -> Result<Draft> {
         loop {
             let draft = self.try_create_draft(creator, version, rules, content)?;
-            let row = Key::new().str(draft.room_id());
             // A clock that was set back may give a create event that was there before.
-            if self.inner.store.get(Table::Rooms, row).await?.is_none() {
+            if !ROOMS.has(&self.inner.store, (draft.room_id(),)).await? {
                 return Ok(draft);
             }
         }

@@ -13,10 +13,10 @@ use crate::{
     feed::Change,
     rooms::{
         Member, Relation, Rooms, Status, UserRoom,
-        graph::LiveRoom,
+        graph::{LiveRoom, ROOM_STATES, ROOMS},
         membership::{MemberChanges, ROOM_MEMBERS, USER_ROOMS},
     },
-    store::{Batch, Commit, Key, Submission, Table},
+    store::{Batch, Commit, Submission},
 };
 
 impl Draft {
@@ -50,12 +50,12 @@ impl Draft {
         self.write_threads(batch)?;
         let members = self.members();
         let user_rooms = self.write_members(batch, &members)?;
-        let room = Key::new().str(&self.live.room_id);
+        let room_id = &self.live.room_id;
         for group in &self.groups {
-            batch.put(Table::RoomStates, room.clone().u64(group.id.0), group.to_row());
+            ROOM_STATES.put(batch, (room_id, group.id.0), group.to_row());
             self.live.keep_group(group.clone());
         }
-        batch.put_json(Table::Rooms, room, &self.view.head)?;
+        ROOMS.put(batch, (room_id,), &self.view.head)?;
 
         let Self { rooms, live, view, events, rewritten, groups, annotated, resolved, .. } = self;
         let view = Rc::new(view);
