@@ -26,7 +26,6 @@ mod row_scan;
 mod rows;
 mod submitting;
 mod tables;
-mod trim;
 mod values;
 
 use std::rc::Rc;
@@ -47,7 +46,7 @@ pub use self::{
     row_scan::Scan,
     rows::Rows,
     tables::Table,
-    values::{Encoded, Json, KeyOf, Nothing, Plain, RawJson, Text, Value},
+    values::{Encoded, Json, KeyOf, Nothing, Pack, Packed, Plain, RawJson, Text, Value},
 };
 use self::{engine::Engine, memory::Memory, submitting::Submitting};
 #[cfg(feature = "homeserver")]

@@ -9,8 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{
-    Batch, Declaration, Encoded, Erasure, Error, Expires, Expiry, Json, Key, KeyOf, Nothing, Parts,
-    Plain, Prefix, RawJson, Result, Scan, Store, Table, Text, Value,
+    Batch, Declaration, Encoded, Erasure, Error, Expires, Expiry, Json, Key, KeyOf, Nothing, Pack,
+    Packed, Parts, Plain, Prefix, RawJson, Result, Scan, Store, Table, Text, Value,
 };
 
 /// A table with keys of the parts `K` and values of the form `V`.
@@ -158,6 +158,13 @@ impl<K: Parts, L: Parts> Rows<K, KeyOf<L>> {
         W: Prefix<L, Rest = ()>,
     {
         self.write(batch, key, value.append(Key::new()));
+    }
+}
+
+impl<K: Parts, T: Pack> Rows<K, Packed<T>> {
+    /// Writes a row.
+    pub fn put<Q: Prefix<K, Rest = ()>>(&self, batch: &mut Batch, key: Q, value: &T) {
+        self.write(batch, key, value.pack());
     }
 }
 

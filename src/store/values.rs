@@ -83,6 +83,26 @@ impl<K: Parts> Value for KeyOf<K> {
     }
 }
 
+/// A value with a form of its own.
+pub trait Pack: Sized {
+    /// Its bytes.
+    fn pack(&self) -> Vec<u8>;
+
+    /// What has these bytes; `None` when nothing has.
+    fn unpack(row: &[u8]) -> Option<Self>;
+}
+
+/// A value with a form of its own.
+pub struct Packed<T>(PhantomData<fn() -> T>);
+
+impl<T: Pack> Value for Packed<T> {
+    type Read = T;
+
+    fn read(row: Bytes) -> Result<T, String> {
+        T::unpack(&row).ok_or_else(|| "it is of another form".to_owned())
+    }
+}
+
 /// Bytes whose form the part that has the table knows.
 pub struct Plain;
 

@@ -269,7 +269,7 @@ impl Users {
         account.deactivated = true;
         let mut batch = Batch::new();
         ACCOUNTS.put(&mut batch, (user_id,), &account)?;
-        let rest = FollowUp::LeaveRooms { user_id: user_id.to_owned() }.to_record();
+        let rest = FollowUp::LeaveRooms { user_id: user_id.to_owned(), erase }.to_record();
         rest.write(&mut batch)?;
         let shown = erase && self.erase(&mut batch, user_id).await?;
         self.remove_other_devices(&mut batch, user_id, None).await?;

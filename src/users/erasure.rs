@@ -28,6 +28,21 @@ impl Users {
         Ok(shown)
     }
 
+    /// Erases what has come of an erased user since, such as what they were notified of before they
+    /// had left their rooms.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn erase_rest(&self, user_id: &UserId) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut batch = Batch::new();
+        self.erase(&mut batch, user_id).await?;
+        match batch.is_empty() {
+            true => Ok(()),
+            false => Ok(self.inner.store.commit(batch).await?),
+        }
+    }
+
     /// Writes into `batch` that everything goes which belongs to a device, but for its tokens and
     /// pushers; what the list of devices needs for it, if the device had keys.
     pub(super) async fn remove_rows_of_device(
