@@ -92,6 +92,15 @@ impl Error {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, cause.to_string())
     }
 
+    /// What is told in place of this to those who may not know so much; that the homeserver fails is
+    /// told to everybody.
+    pub fn hidden_by(self, told: Self) -> Self {
+        match self.is_server_error() {
+            true => self,
+            false => told,
+        }
+    }
+
     /// The status of the response that says this.
     pub fn status(&self) -> StatusCode {
         match self {

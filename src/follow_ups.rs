@@ -8,8 +8,13 @@ use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
 
 use crate::{
     platform,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Table},
+    store::{Batch, Declaration, Erasure, Json, Result, Rows, Store, Table},
 };
+
+/// Id → what is left to do after a commit.
+const FOLLOW_UPS: Rows<(String,), Json<FollowUp>> = Rows::new(Table::FollowUps, Erasure::Kept);
+/// All tables of this part.
+pub(crate) const TABLES: &[Declaration] = &[FOLLOW_UPS.declaration()];
 
 /// Something to do after a commit. To do it again changes nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +24,9 @@ pub enum FollowUp {
     LeaveRooms {
         /// The user.
         user_id: OwnedUserId,
+        /// Whether what came of them until then is erased.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        erase: bool,
     },
     /// A user has another name or avatar: their rooms show it.
     ShowProfile {
@@ -62,7 +70,7 @@ impl Recorded {
     /// # Errors
     /// When it has no JSON form.
     pub fn write(&self, batch: &mut Batch) -> Result<()> {
-        batch.put_json(Table::FollowUps, Key::new().str(&self.id), &self.follow_up)
+        FOLLOW_UPS.put(batch, (&self.id,), &self.follow_up)
     }
 
     /// Takes it off: it is done.
@@ -71,7 +79,7 @@ impl Recorded {
     /// When the store fails.
     pub async fn done(self, store: &Store) -> Result<()> {
         let mut batch = Batch::new();
-        batch.delete(Table::FollowUps, Key::new().str(&self.id));
+        FOLLOW_UPS.delete(&mut batch, (&self.id,));
         store.commit(batch).await
     }
 }
@@ -81,13 +89,6 @@ impl Recorded {
 /// # Errors
 /// When the store can't be read.
 pub async fn left(store: &Store) -> Result<Vec<Recorded>> {
-    let all = KeyRange::all();
-    let rows = store.scan(Table::FollowUps, all, Direction::Forward, usize::MAX).await?;
-    let mut left = Vec::with_capacity(rows.len());
-    for (key, row) in rows {
-        let Some(id) = KeyReader::new(&key).str() else { continue };
-        let follow_up = serde_json::from_slice(&row).map_err(crate::store::Error::encoding)?;
-        left.push(Recorded { id, follow_up });
-    }
-    Ok(left)
+    let rows = FOLLOW_UPS.scan(()).readable(store).await?;
+    Ok(rows.into_iter().map(|((id,), follow_up)| Recorded { id, follow_up }).collect())
 }

@@ -9,7 +9,8 @@ use futures::future::join_all;
 use neurite::{
     Homeserver,
     feed::{Change, Position},
-    store::{Batch, Direction, Key, KeyRange, Table},
+    services::TABLES,
+    store::{Batch, Direction, Erasure, Key, KeyRange, Table},
 };
 use ruma::{
     device_id,
@@ -441,6 +442,9 @@ tests! {
         let server = server_over(store.clone(), |_| {}).await;
         let alice = Client::register(&server, "alice").await;
         let bob = Client::register(&server, "bob").await;
+        let mut refreshing = password_login("alice");
+        refreshing["refresh_token"] = json!(true);
+        Client::anonymous(&server).post("/v3/login", refreshing).await.ok();
         let (user, upload) = (alice.user_id.as_str(), "/v3/keys/device_signing/upload");
         let (master, others) = (SigningKey::new(None), SigningKey::new(None));
         let keys = json!({
@@ -454,8 +458,21 @@ tests! {
         let signed = json!({ (bob.user_id.clone()): { (of_bob.public.clone()): others.sign(user, key) } });
         assert_eq!(alice.post("/v3/keys/signatures/upload", signed).await.ok(), json!({}));
         let device = SigningKey::new(Some(&alice.device_id));
-        let keys = json!({ "device_keys": device_keys(&alice, &device), "one_time_keys": one_time_keys(0..2) });
+        let keys = json!({
+            "device_keys": device_keys(&alice, &device), "one_time_keys": one_time_keys(0..2),
+            "fallback_keys": { "signed_curve25519:f": { "key": "f", "fallback": true } },
+        });
         alice.post("/v3/keys/upload", keys).await.ok();
+        let claim = json!({ (user): { (alice.device_id.clone()): "signed_curve25519" } });
+        bob.post("/v3/keys/claim", json!({ "one_time_keys": claim })).await.ok();
+        let pusher = json!({
+            "kind": "http", "app_id": "app", "pushkey": "key", "app_display_name": "App", "lang": "en",
+            "device_display_name": "Phone", "data": { "url": "https://push.invalid/_matrix/push/v1/notify" },
+        });
+        alice.post("/v3/pushers/set", pusher).await.ok();
+        // Push rules of their own, so that they have notifications of their own.
+        let rule = json!({ "pattern": "hello", "actions": ["notify"] });
+        alice.put("/v3/pushrules/global/content/hello", rule).await.ok();
         for (path, body) in [
             ("/v3/room_keys/version", json!({ "algorithm": "a", "auth_data": {} })),
             (&format!("/v3/user/{user}/filter"), json!({ "room": {} })),
@@ -465,9 +482,10 @@ tests! {
         let backed_up = json!({ "first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": {} });
         let message = json!({ "messages": { user: { "*": {} } } });
         // Receipts in a room where the user is, and in one that they have left and forgotten.
-        for leaves in [false, true] {
-            let room = bob.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
-            let room = room["room_id"].as_str().unwrap();
+        let mut room = None;
+        for leaves in [true, false] {
+            let made = bob.post("/v3/createRoom", json!({ "preset": "public_chat" })).await.ok();
+            let room = room.insert(made["room_id"].as_str().unwrap().to_owned());
             let say = json!({ "msgtype": "m.text", "body": "Hello" });
             alice.post(&format!("/v3/join/{room}"), json!({})).await.ok();
             let said = bob.put(&format!("/v3/rooms/{room}/send/m.room.message/1"), say).await.ok();
@@ -488,28 +506,42 @@ tests! {
         ] {
             alice.put(path, body).await.ok();
         }
-        let all = async || {
-            let mut found = Vec::new();
-            for table in [
-                Table::Profiles, Table::AccountData, Table::Filters, Table::DeviceKeys, Table::OneTimeKeys,
-                Table::CrossSigningKeys, Table::Backups, Table::BackupKeys, Table::ToDevice,
-                Table::ToDeviceTransactions, Table::Devices, Table::AccessTokens, Table::Receipts,
-            ] {
-                let rows = store.scan(table, KeyRange::all(), Direction::Forward, 100).await.unwrap();
-                let own = |(key, value): &&(bytes::Bytes, bytes::Bytes)| {
-                    let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(user);
-                    names(key) || names(value)
-                };
-                found.extend(rows.iter().find(own).map(|_| table));
+        // Messages that she has not read.
+        let room = room.unwrap();
+        let hello = json!({ "msgtype": "m.text", "body": "hello" });
+        bob.put(&format!("/v3/rooms/{room}/send/m.room.message/2"), hello).await.ok();
+        server.push.catch_up().await;
+        // In which tables rows name her, by key or value.
+        let named = async || {
+            let mut named = BTreeSet::new();
+            for table in Table::ALL {
+                let rows = store.scan(*table, KeyRange::all(), Direction::Forward, usize::MAX).await;
+                let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(user);
+                if rows.unwrap().iter().any(|(key, value)| names(key) || names(value)) {
+                    named.insert(*table);
+                }
             }
-            let signatures = store.scan(Table::Signatures, KeyRange::all(), Direction::Forward, 100).await;
-            (found.len(), signatures.unwrap().len())
+            named
         };
-        assert_eq!(all().await, (13, 1));
+        let declared = |erasure: &[Erasure]| {
+            let tables = TABLES.iter().copied().flatten();
+            let declared = tables.filter(|table| erasure.contains(&table.erasure));
+            declared.map(|table| table.table).collect::<BTreeSet<_>>()
+        };
+        let goes = declared(&[Erasure::Removed, Erasure::WithDevice]);
+        let stays = declared(&[Erasure::Kept, Erasure::Expires]);
+        let before = named().await;
+        let missing: Vec<_> = goes.difference(&before).collect();
+        assert!(missing.is_empty(), "of {missing:?} there is nothing to erase");
+        let undeclared: Vec<_> = before.difference(&goes).filter(|of| !stays.contains(of)).collect();
+        assert!(undeclared.is_empty(), "{undeclared:?} have rows about users");
         let before = server.feed.current();
         let auth = json!({ "auth": password_login("alice"), "erase": true });
         alice.post("/v3/account/deactivate", auth).await.ok();
-        assert_eq!(all().await, (0, 0));
+        // They have left the rooms, which others are told.
+        server.push.catch_up().await;
+        let left: Vec<_> = named().await.intersection(&goes).copied().collect();
+        assert!(left.is_empty(), "{left:?}");
         assert!(told(&server, before).await.contains(&own_devices(&alice)));
         let seen = query(&bob, user).await;
         assert_eq!((&seen["master_keys"], &seen["device_keys"][user]), (&Value::Null, &json!({})));

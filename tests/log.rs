@@ -3,48 +3,18 @@
 #[macro_use]
 mod support;
 
-use std::sync::{Arc, Mutex};
-
 use neurite::{
     Homeserver,
     config::Registration,
-    log::{Fields, Levels, Sink, Subscriber, Wanted},
+    log::{Levels, Wanted},
     store::{Batch, Key, Table},
 };
 use serde_json::{Value, json};
-use support::client::{Client, server, server_over};
-use tracing::{Level, level_filters::LevelFilter, subscriber::DefaultGuard};
-
-/// What has been logged, a line each.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl Lines {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-
-    fn add(&self, line: String) {
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-impl Sink for Lines {
-    fn message(&self, level: Level, part: &str, text: &str, fields: &Fields) {
-        self.add(format!("{level} {part}: {text} {fields:?}"));
-    }
-
-    fn span(&self, name: &str, part: &str, fields: &Fields, _: std::time::Duration) {
-        self.add(format!("span {part}: {name} {fields:?}"));
-    }
-}
-
-/// Logs what this thread does, until the guard is dropped.
-fn listen(wanted: Wanted) -> (Lines, Arc<Subscriber<Lines>>, DefaultGuard) {
-    let lines = Lines::default();
-    let (log, guard) = support::log::listen(lines.clone(), wanted);
-    (lines, log, guard)
-}
+use support::{
+    client::{Client, server, server_over},
+    log::lines,
+};
+use tracing::level_filters::LevelFilter;
 
 fn everything() -> Wanted {
     Wanted { levels: Levels::all(LevelFilter::TRACE), spans: true }
@@ -186,7 +156,7 @@ async fn handle_secrets(server: &std::rc::Rc<Homeserver>) -> Vec<String> {
 
 tests! {
     async fn no_secret_is_logged() {
-        let (lines, _log, _guard) = listen(everything());
+        let (lines, _log, _guard) = lines(everything());
         let token = Registration::Token(SECRET.to_owned());
         let server = server_over(support::store().await, |config| config.registration = token).await;
         let secrets = handle_secrets(&server).await;
@@ -201,7 +171,7 @@ tests! {
     }
 
     async fn each_part_has_a_level() {
-        let (lines, log, _guard) = listen(with("debug", "http"));
+        let (lines, log, _guard) = lines(with("debug", "http"));
         let server = server().await;
         let nobody = Client::anonymous(&server);
         nobody.get("/versions").await.ok();
@@ -216,7 +186,7 @@ tests! {
     }
 
     async fn spans_are_measured_when_they_are_wanted() {
-        let (lines, log, _guard) = listen(Wanted { spans: true, ..Wanted::nothing() });
+        let (lines, log, _guard) = lines(Wanted { spans: true, ..Wanted::nothing() });
         let server = server().await;
         let alice = Client::fast(&server, "alice").await;
         let room = alice.post("/v3/createRoom", json!({})).await.ok();

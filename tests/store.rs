@@ -16,4 +16,5 @@ mod store {
     #[cfg(not(target_arch = "wasm32"))]
     mod model;
     mod recovery;
+    mod rows;
 }

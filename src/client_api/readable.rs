@@ -65,7 +65,7 @@ pub(super) async fn room(
     room_id: &RoomId,
 ) -> Result<Readable> {
     let forbidden = || Error::forbidden("You are not in this room and may not read it");
-    let room = services.rooms.room(room_id).await.map_err(|_| forbidden())?;
+    let room = services.rooms.room(room_id).await.map_err(|cause| cause.hidden_by(forbidden()))?;
     let forgotten = is_forgotten(services, session, room_id).await?;
     let viewer = viewer(services, session, &room).await?;
     let state = match viewer.joined_until() {

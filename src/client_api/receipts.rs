@@ -83,7 +83,7 @@ async fn post_read_markers(
 
 async fn joined(services: &Services, session: &Session, room_id: &RoomId) -> Result<Room> {
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = services.rooms.room(room_id).await.map_err(|_| forbidden())?;
+    let room = services.rooms.room(room_id).await.map_err(|cause| cause.hidden_by(forbidden()))?;
     match room.is_joined(&session.user_id).await? {
         true => Ok(room),
         false => Err(forbidden()),
@@ -129,5 +129,6 @@ fn fully_read(
     let content = to_raw_value(&FullyReadEventContent::new(event_id.to_owned()));
     let content = content.map_err(Error::internal)?;
     let (user_id, room_id) = (&session.user_id, Some(room.id()));
-    services.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content)
+    services.users.put_account_data(batch, user_id, room_id, "m.fully_read", &content);
+    Ok(())
 }

@@ -28,7 +28,7 @@ async fn report_event(
 ) -> Result<report_content::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
     let readable = readable::room(services, &request.auth, &request.room_id);
-    let viewer = readable.await.map_err(|_| missing())?.viewer;
+    let viewer = readable.await.map_err(|cause| cause.hidden_by(missing()))?.viewer;
     // Only who is joined may report.
     if viewer.joined_until() != Position::MAX {
         return Err(missing());

@@ -18,7 +18,11 @@ use ruma::{
 };
 
 use super::{Incoming, Routes, membership::resolve};
-use crate::{Error, Result, Services, rooms::Room, users::Session};
+use crate::{
+    Error, Result, Services,
+    rooms::{Room, unless_damaged},
+    users::Session,
+};
 
 /// The most rooms of one answer.
 const MAX_LIMIT: usize = 50;
@@ -37,7 +41,7 @@ async fn summary(
 ) -> Result<get_summary::v1::Response> {
     let missing = || Error::not_found("There is no such room, or you may not see it");
     let room_id = resolve(services, &request.room_id_or_alias).await?;
-    let room = services.rooms.room(&room_id).await.map_err(|_| missing())?;
+    let room = services.rooms.room(&room_id).await.map_err(|cause| cause.hidden_by(missing()))?;
     if !may_see(services, request.auth.as_ref(), &room).await? {
         return Err(missing());
     }
@@ -57,7 +61,11 @@ async fn hierarchy(
 ) -> Result<get_hierarchy::v1::Response> {
     let forbidden = || Error::forbidden("There is no such room, or you may not see it");
     let session = &request.auth;
-    let root = services.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    let root = services
+        .rooms
+        .room(&request.room_id)
+        .await
+        .map_err(|cause| cause.hidden_by(forbidden()))?;
     if !may_see(services, Some(session), &root).await? {
         return Err(forbidden());
     }
@@ -124,9 +132,13 @@ impl Walk<'_> {
     }
 
     async fn visible(&self, room_id: &RoomId) -> Result<Option<Room>> {
-        let Ok(room) = self.services.rooms.room(room_id).await else { return Ok(None) };
-        let visible = may_see(self.services, Some(self.session), &room).await?;
-        Ok(visible.then_some(room))
+        let room = match self.services.rooms.room(room_id).await {
+            Err(cause) if !cause.is_server_error() => return Ok(None),
+            room => room,
+        };
+        let Some(room) = unless_damaged(room_id, room)? else { return Ok(None) };
+        let visible = may_see(self.services, Some(self.session), &room).await;
+        Ok(unless_damaged(room_id, visible)?.unwrap_or_default().then_some(room))
     }
 
     /// The children of a space in their order. spec: client-server §Ordering of children within a

@@ -118,7 +118,11 @@ async fn get_joined_members(
     _: Sent,
 ) -> Result<http::Response<Body>> {
     let forbidden = || Error::forbidden("You are not in this room");
-    let room = services.rooms.room(&request.room_id).await.map_err(|_| forbidden())?;
+    let room = services
+        .rooms
+        .room(&request.room_id)
+        .await
+        .map_err(|cause| cause.hidden_by(forbidden()))?;
     if !room.is_joined(&request.auth.user_id).await? {
         return Err(forbidden());
     }

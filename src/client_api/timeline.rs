@@ -97,7 +97,8 @@ async fn get_event(
 ) -> Result<get_room_event::v3::Response> {
     let missing = || Error::not_found("There is no such event, or you may not see it");
     let session = &request.auth;
-    let room = services.rooms.room(&request.room_id).await.map_err(|_| missing())?;
+    let room =
+        services.rooms.room(&request.room_id).await.map_err(|cause| cause.hidden_by(missing()))?;
     if !readable::is_open(services, session, &room).await? {
         return Err(missing());
     }

@@ -28,7 +28,7 @@ async fn put_typing(
         return Err(Error::forbidden("You can't type for somebody else"));
     }
     let room = services.rooms.room(&request.room_id).await;
-    if !room.map_err(|_| not_in_room())?.is_joined(user_id).await? {
+    if !room.map_err(|cause| cause.hidden_by(not_in_room()))?.is_joined(user_id).await? {
         return Err(not_in_room());
     }
     let typing = services.sync.typing();

@@ -36,9 +36,14 @@ pub struct KeptChanges {
     pub in_memory: usize,
 }
 
+impl KeptChanges {
+    /// How many stay in the store by default.
+    pub(crate) const STORED: usize = 16_384;
+}
+
 impl Default for KeptChanges {
     fn default() -> Self {
-        Self { stored: 16_384, in_memory: 4096 }
+        Self { stored: Self::STORED, in_memory: 4096 }
     }
 }
 

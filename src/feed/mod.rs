@@ -22,11 +22,22 @@ use futures::lock::Mutex;
 
 pub use self::change::Change;
 pub(crate) use self::change::is_unthreaded;
-use self::{pruning::horizon_key, waiting::Waiting};
+use self::{pruning::HORIZON, waiting::Waiting};
 use crate::{
     config::KeptChanges,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Result, Store, Submission, Table},
+    store::{
+        Batch, Declaration, Erasure, Error, Expiry, Fact, Json, Result, Rows, Store, Submission,
+        Table,
+    },
 };
+
+/// Position → change. Of those there are the newest; a homeserver can be told how many.
+const FEED: Rows<(Position,), Json<Change>> =
+    Rows::new(Table::Feed, Erasure::Expires).expiring(Expiry::Newest(KeptChanges::STORED));
+/// All tables of this part.
+pub(crate) const TABLES: &[Declaration] = &[FEED.declaration()];
+/// No position above it was given out.
+const CEILING: Fact<Position> = Fact::new("feed_ceiling");
 
 /// A place in the order of everything that happened; 0 is before the first.
 pub type Position = u64;
@@ -60,18 +71,14 @@ struct Inner {
     waiting: Waiting,
 }
 
-fn ceiling_key() -> Key {
-    Key::new().str("feed_ceiling")
-}
-
 impl Feed {
     /// Opens the feed that `store` holds.
     ///
     /// # Errors
     /// When the store can't be read.
     pub async fn open(store: Store, kept: KeptChanges) -> Result<Self> {
-        let ceiling = store.get_json::<u64>(Table::Server, ceiling_key()).await?.unwrap_or(0);
-        let horizon = store.get_json::<u64>(Table::Server, horizon_key()).await?.unwrap_or(0);
+        let ceiling = CEILING.get(&store).await?.unwrap_or(0);
+        let horizon = HORIZON.get(&store).await?.unwrap_or(0);
         Ok(Self {
             inner: Rc::new(Inner {
                 store,
@@ -100,9 +107,10 @@ impl Feed {
     /// Gives `change` the next position and records it with the batch that is being submitted.
     pub fn record_now(&self, submission: &mut Submission, change: Change) -> Position {
         let position = self.next(submission);
-        // `Change` has only strings and options of them: serde_json has no reason to refuse it.
-        let value = serde_json::to_vec(&change).unwrap_or_default();
-        submission.put(Table::Feed, Key::new().u64(position), value);
+        if let Err(cause) = FEED.put(submission, (position,), &change) {
+            // It has only strings and options of them: serde_json has no reason to refuse it.
+            tracing::error!(target: "neurite::homeserver", "a change is not stored: {cause}");
+        }
         let feed = self.clone();
         submission.on_durable(move || {
             feed.advance(position, change);
@@ -136,7 +144,7 @@ impl Feed {
     }
 
     /// The changes after `from` up to and with `to`, oldest first; `None` when some of them were
-    /// removed, so that anything may have changed.
+    /// removed or can't be read, so that anything may have changed.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -160,21 +168,19 @@ impl Feed {
         if self.is_pruned_after(from) {
             return Ok(None);
         }
-        let range = KeyRange::between(
-            Key::new().u64(from.saturating_add(1)),
-            Key::new().u64(to.saturating_add(1)),
-        );
-        let rows =
-            self.inner.store.scan(Table::Feed, range, Direction::Forward, usize::MAX).await?;
+        let stored = FEED.scan(()).starting_at((from.saturating_add(1),));
+        let stored = stored.until((to.saturating_add(1),)).rows(&self.inner.store).await;
         if self.is_pruned_after(from) {
             return Ok(None);
         }
-        let mut changes = Vec::with_capacity(rows.len());
-        for (key, value) in rows {
-            let position = KeyReader::new(&key).u64().unwrap_or_default();
-            let change = serde_json::from_slice(&value).map_err(crate::store::Error::encoding)?;
-            changes.push((position, change));
-        }
+        let stored = match stored {
+            Err(cause @ Error::Corrupt(_)) => {
+                tracing::warn!(target: "neurite::homeserver", "anything may have changed: {cause}");
+                return Ok(None);
+            }
+            stored => stored?.into_iter(),
+        };
+        let mut changes: Vec<_> = stored.map(|((position,), change)| (position, change)).collect();
         // What is announced only, is not in the table.
         changes.extend(recent(from).into_iter().filter(|(_, change)| {
             matches!(change, Change::Presence { .. } | Change::Typing { .. })
@@ -201,7 +207,7 @@ impl Feed {
         self.inner.last.set(position);
         if position > self.inner.ceiling.get() {
             let ceiling = position + CEILING_STEP;
-            submission.put(Table::Server, ceiling_key(), ceiling.to_string());
+            CEILING.set(submission, ceiling);
             let inner = self.inner.clone();
             submission.on_durable(move || inner.ceiling.set(inner.ceiling.get().max(ceiling)));
         }

@@ -1,15 +1,14 @@
 //! Only the newest changes are stored: a sync from an older token is answered from the other tables, as
 //! if everything had changed (`sync/catch_up.rs`).
 
-use super::{Feed, Position};
+use super::{FEED, Feed, Position};
 use crate::{
     platform,
-    store::{Batch, Key, KeyRange, KeyReader, Result, Table},
+    store::{Batch, Fact, Result},
 };
 
-pub(super) fn horizon_key() -> Key {
-    Key::new().str("feed_horizon")
-}
+/// Up to here changes were removed.
+pub(super) const HORIZON: Fact<Position> = Fact::new("feed_horizon");
 
 impl Feed {
     /// Removes all but the newest of the stored changes.
@@ -19,13 +18,12 @@ impl Feed {
     pub async fn prune(&self) -> Result<()> {
         let _only = self.inner.pruning.lock().await;
         let horizon = &self.inner.horizon;
-        let removed = |batch: &mut Batch, last: &[u8]| {
+        let removed = |batch: &mut Batch, (last,): (Position,)| {
             // Before the rows go: a read that is under way may find some of them gone.
-            horizon.set(KeyReader::new(last).u64().unwrap_or_default().max(horizon.get()));
-            batch.put(Table::Server, horizon_key(), horizon.get().to_string());
+            horizon.set(horizon.get().max(last));
+            HORIZON.set(batch, horizon.get());
         };
-        let (store, kept) = (&self.inner.store, self.inner.kept.stored);
-        store.trim(Table::Feed, KeyRange::all(), kept, removed).await
+        FEED.scan(()).trim(&self.inner.store, self.inner.kept.stored, removed).await
     }
 
     /// Counts a stored change, and prunes once a quarter more than what is kept has come.

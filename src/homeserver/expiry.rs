@@ -7,7 +7,11 @@ use std::{
 };
 
 use super::Homeserver;
-use crate::{Result, platform};
+use crate::{
+    Result, platform,
+    services::TABLES,
+    store::{self, Batch},
+};
 
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -20,11 +24,27 @@ impl Homeserver {
     pub async fn expire(&self, now: u64) -> Result<()> {
         let outcomes = [
             self.feed.prune().await.map_err(Into::into),
+            self.expire_rows(now).await.map_err(Into::into),
             self.users.expire(now).await,
             self.media.expire(now).await,
             self.rooms.forget_transactions(now).await,
         ];
         outcomes.into_iter().collect()
+    }
+
+    /// Removes the rows that say of themselves that they have expired: there are few, so they are read
+    /// through.
+    async fn expire_rows(&self, now: u64) -> store::Result<()> {
+        let mut batch = Batch::new();
+        for table in TABLES.iter().copied().flatten() {
+            for key in table.expired(&self.store, now).await? {
+                batch.delete(table.table, key);
+            }
+        }
+        match batch.is_empty() {
+            true => Ok(()),
+            false => self.store.commit(batch).await,
+        }
     }
 
     /// Removes what expires for as long as the homeserver lives.

@@ -23,11 +23,14 @@ use crate::{
     queue::Queue,
     rooms::{ROOM_EVENTS, Rooms},
     search::Search,
-    services::Services,
-    store::{self, Batch, Key, Store, Table},
+    services::{Services, TABLES},
+    store::{self, Batch, Fact, Store},
     sync::Sync,
     users::Users,
 };
+
+/// The name of the homeserver.
+const SERVER_NAME: Fact<OwnedServerName> = Fact::new("server_name");
 
 /// A homeserver over one store. Derefs to its parts.
 pub struct Homeserver {
@@ -60,7 +63,7 @@ impl Homeserver {
             config.default_room_version.clone(),
         )
         .await?;
-        let users = Users::new(store.clone(), feed.clone(), config.server_name.clone());
+        let users = Users::new(store.clone(), feed.clone(), config.server_name.clone(), TABLES);
         let media = Media::open(store.clone(), config.server_name.clone()).await?;
         let push = Push::open(store.clone(), feed.clone(), &*bus, rooms.clone(), users.clone());
         let push = push.await?;
@@ -97,14 +100,13 @@ impl Homeserver {
     /// # Errors
     /// When the store can't be read or written.
     pub async fn settle_name(store: &Store, name: &ServerName) -> store::Result<OwnedServerName> {
-        let key = Key::new().str("server_name");
-        if let Some(settled) = store.get_json(Table::Server, &key).await? {
+        if let Some(settled) = SERVER_NAME.get(store).await? {
             return Ok(settled);
         }
-        let mut batch = Batch::new();
-        batch.put_json(Table::Server, key, &name)?;
+        let (mut batch, name) = (Batch::new(), name.to_owned());
+        SERVER_NAME.put(&mut batch, &name)?;
         store.commit(batch).await?;
-        Ok(name.to_owned())
+        Ok(name)
     }
 
     /// Answers a request; never fails, since every failure is a response too.

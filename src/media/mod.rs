@@ -19,8 +19,20 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     platform::{Blob, Caller, KeyedMutex, Notify},
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
+    store::{self, Batch, Declaration, Erasure, Json, Nothing, Rows, Store, Table},
 };
+
+/// Media id → what is known of the file.
+const MEDIA: Rows<(String,), Json<File>> = Rows::new(Table::Media, Erasure::Kept);
+/// Media id whose blob may be there without being finished → nothing.
+const MEDIA_UPLOADS: Rows<(String,), Nothing> = Rows::new(Table::MediaUploads, Erasure::Nobodys);
+/// All tables of this part.
+pub(crate) const TABLES: &[Declaration] = &[
+    MEDIA.declaration(),
+    MEDIA_UPLOADS.declaration(),
+    uploads::MEDIA_RESERVED.declaration(),
+    previews::URL_PREVIEWS.declaration(),
+];
 
 pub use self::thumbnails::ThumbnailRequest;
 
@@ -57,10 +69,6 @@ pub struct File {
     pub created: MilliSecondsSinceUnixEpoch,
     /// Its size in bytes; `None` while there is only the id.
     pub size: Option<u64>,
-}
-
-fn file_key(media_id: &str) -> Key {
-    Key::new().str(media_id)
 }
 
 fn blob_id(media_id: &str) -> String {
@@ -123,37 +131,33 @@ impl Media {
     }
 
     async fn file(&self, media_id: &str) -> Result<Option<File>> {
-        Ok(self.inner.store.get_json(Table::Media, file_key(media_id)).await?)
+        Ok(MEDIA.get(&self.inner.store, (media_id,)).await?)
     }
 
     /// Removes a file, together with what `batch` does.
     async fn remove(&self, mut batch: Batch, media_id: &str) -> Result<()> {
         let store = &self.inner.store;
         batch.makes_room();
-        batch.delete(Table::Media, file_key(media_id));
+        MEDIA.delete(&mut batch, (media_id,));
         // Should this end here, the next start takes the blob for one that never was finished.
-        batch.put(Table::MediaUploads, file_key(media_id), []);
+        MEDIA_UPLOADS.put(&mut batch, (media_id,));
         store.commit(batch).await?;
         for id in thumbnails::ids(media_id).chain([blob_id(media_id)]) {
             store.delete_blob(&id).await?;
         }
         let mut batch = Batch::new();
-        batch.delete(Table::MediaUploads, file_key(media_id));
+        MEDIA_UPLOADS.delete(&mut batch, (media_id,));
         Ok(store.commit(batch).await?)
     }
 
     async fn discard_unfinished(&self) -> store::Result<()> {
         let store = &self.inner.store;
-        let unfinished =
-            store.scan(Table::MediaUploads, KeyRange::all(), Direction::Forward, usize::MAX);
-        for (key, _) in unfinished.await? {
-            if let Some(media_id) = KeyReader::new(&key).str() {
-                for id in thumbnails::ids(&media_id).chain([blob_id(&media_id)]) {
-                    store.delete_blob(&id).await?;
-                }
+        for (media_id,) in MEDIA_UPLOADS.scan(()).readable_keys(store).await? {
+            for id in thumbnails::ids(&media_id).chain([blob_id(&media_id)]) {
+                store.delete_blob(&id).await?;
             }
             let mut batch = Batch::new();
-            batch.delete(Table::MediaUploads, &*key);
+            MEDIA_UPLOADS.delete(&mut batch, (&media_id,));
             store.commit(batch).await?;
         }
         Ok(())

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use ruma::{MilliSecondsSinceUnixEpoch, OwnedMxcUri, ServerName, UserId, api::error::ErrorKind};
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedMxcUri, OwnedUserId, ServerName, UserId, api::error::ErrorKind,
+};
 
-use super::{File, MAX_UPLOAD_SIZE, Media, blob_id, file_key};
+use super::{File, MAX_UPLOAD_SIZE, MEDIA, MEDIA_UPLOADS, Media, blob_id};
 use crate::{
     Error, Result,
     platform::{self, Blob, Caller},
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Expiry, Json, Rows, Table},
 };
 
-/// How long an id may wait for its upload, in milliseconds: a day, as the specification recommends.
-const UNUSED_EXPIRES_AFTER: u64 = 24 * 60 * 60 * 1000;
+/// User, media id → when it was made, to be uploaded to. An id may wait a day for that, as the
+/// specification recommends.
+pub(super) const MEDIA_RESERVED: Rows<(OwnedUserId, String), Json<MilliSecondsSinceUnixEpoch>> =
+    Rows::new(Table::MediaReserved, Erasure::Expires)
+        .expiring(Expiry::After(Duration::from_secs(24 * 60 * 60)));
 
 /// How many ids of a user may wait for their uploads.
 const UNUSED: usize = 64;
@@ -51,9 +56,8 @@ impl Media {
     ) -> Result<(OwnedMxcUri, MilliSecondsSinceUnixEpoch)> {
         let store = &self.inner.store;
         let _only = self.inner.busy.lock(format!("reserve/{uploader}")).await;
-        let reserved = KeyRange::prefix(Key::new().str(uploader));
-        let reserved = store.scan(Table::MediaReserved, reserved, Direction::Forward, UNUSED);
-        if reserved.await?.len() >= UNUSED {
+        let reserved = MEDIA_RESERVED.scan((uploader,)).limit(UNUSED).keys(store).await?;
+        if reserved.len() >= UNUSED {
             return Err(Error::limit_exceeded(TRY_AGAIN));
         }
         let media_id = new_id();
@@ -65,8 +69,8 @@ impl Media {
             size: None,
         };
         let mut batch = Batch::new();
-        batch.put_json(Table::Media, file_key(&media_id), &file)?;
-        batch.put_json(Table::MediaReserved, reserved_key(uploader, &media_id), &file.created)?;
+        MEDIA.put(&mut batch, (&media_id,), &file)?;
+        MEDIA_RESERVED.put(&mut batch, (uploader, &media_id), &file.created)?;
         store.commit(batch).await?;
         Ok((self.uri(&media_id), expiry(file.created)))
     }
@@ -77,21 +81,16 @@ impl Media {
     /// When the store fails.
     pub(super) async fn expire_reserved(&self, now: u64) -> Result<()> {
         let store = &self.inner.store;
-        let all = KeyRange::all();
-        let rows = store.scan(Table::MediaReserved, all, Direction::Forward, usize::MAX).await?;
-        for (key, created) in rows {
-            let created = serde_json::from_slice(&created).map_err(Error::internal)?;
-            let mut parts = KeyReader::new(&key);
-            let Some(media_id) = parts.str().and_then(|_| parts.str()) else { continue };
+        for ((uploader, media_id), created) in MEDIA_RESERVED.scan(()).readable(store).await? {
             if u64::from(expiry(created).get()) >= now {
                 continue;
             }
             let _only = self.inner.busy.lock(media_id.clone()).await;
             let mut batch = Batch::new();
-            batch.delete(Table::MediaReserved, key);
+            MEDIA_RESERVED.delete(&mut batch, (uploader, &media_id));
             // An upload that began in time may have ended meanwhile.
             if self.file(&media_id).await?.is_some_and(|file| file.size.is_none()) {
-                batch.delete(Table::Media, file_key(&media_id));
+                MEDIA.delete(&mut batch, (&media_id,));
             }
             store.commit(batch).await?;
         }
@@ -132,7 +131,7 @@ impl Media {
             return Err(missing());
         }
         let mut finish = Batch::new();
-        finish.delete(Table::MediaReserved, reserved_key(uploader, media_id));
+        MEDIA_RESERVED.delete(&mut finish, (uploader, media_id));
         self.keep(finish, uploader, media_id, content_type, filename, content).await?;
         self.inner.uploaded.notify();
         Ok(())
@@ -200,7 +199,7 @@ impl Media {
         }
         let store = &self.inner.store;
         let mut begin = Batch::new();
-        begin.put(Table::MediaUploads, file_key(media_id), []);
+        MEDIA_UPLOADS.put(&mut begin, (media_id,));
         store.commit(begin).await?;
         store.put_blob(&blob_id(media_id), content).await?;
         let file = File {
@@ -210,8 +209,8 @@ impl Media {
             created: platform::now(),
             size: Some(size),
         };
-        finish.put_json(Table::Media, file_key(media_id), &file)?;
-        finish.delete(Table::MediaUploads, file_key(media_id));
+        MEDIA.put(&mut finish, (media_id,), &file)?;
+        MEDIA_UPLOADS.delete(&mut finish, (media_id,));
         Ok(store.commit(finish).await?)
     }
 }
@@ -221,11 +220,7 @@ pub(super) fn new_id() -> String {
     platform::random_string(MEDIA_ID_LENGTH)
 }
 
-fn reserved_key(uploader: &UserId, media_id: &str) -> Key {
-    Key::new().str(uploader).str(media_id)
-}
-
 fn expiry(created: MilliSecondsSinceUnixEpoch) -> MilliSecondsSinceUnixEpoch {
-    let expiry = u64::from(created.get()) + UNUSED_EXPIRES_AFTER;
+    let expiry = u64::from(created.get()) + MEDIA_RESERVED.declaration().lifetime();
     MilliSecondsSinceUnixEpoch(expiry.try_into().unwrap_or(ruma::UInt::MAX))
 }

@@ -9,9 +9,13 @@ use super::{Push, effects::Effects};
 use crate::{
     Error, Result,
     bus::{self, Bus, Consumer, Message},
+    feed::Position,
     rooms::{ROOM_EVENTS, RoomEvent, consumer_of_room_events},
-    store::{Batch, Key, Table},
+    store::{Batch, Fact},
 };
+
+/// Up to where the events are that were worked on before rooms had notifications.
+const BEGINS: Fact<Position> = Fact::new("room_notifications");
 
 /// The name of the consumer.
 const CONSUMER: &str = "push";
@@ -94,13 +98,12 @@ impl Push {
             return Ok(());
         }
         let store = &self.inner.store;
-        let key = Key::new().str("room_notifications");
-        let begins = match store.get_json(Table::Server, &key).await? {
+        let begins = match BEGINS.get(store).await? {
             Some(begins) => begins,
             None => {
                 let begins = self.inner.feed.current();
                 let mut batch = Batch::new();
-                batch.put_json(Table::Server, key, &begins)?;
+                BEGINS.put(&mut batch, &begins)?;
                 self.inner.users.find_individuals(&mut batch).await?;
                 store.commit(batch).await?;
                 begins

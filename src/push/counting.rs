@@ -6,14 +6,14 @@ use ruma::{RoomId, UserId, events::receipt::ReceiptThread};
 
 use super::{
     Push,
-    counts::{CountsRow, Place, UnreadCounts, UnreadRow, place_key, unread_key, unread_position},
+    counts::{CountsRow, Place, UNREAD, UNREAD_COUNTS, UnreadCounts, UnreadRow},
     room_notifications::RoomNotifications,
 };
 use crate::{
     Result,
     feed::{Change, Position},
     platform,
-    store::{Batch, Direction, KeyRange, Table},
+    store::Batch,
 };
 
 /// How many of a room's notifications a stored row may be behind: whoever asks counts them again
@@ -58,7 +58,7 @@ impl Counting {
     ) -> Result<()> {
         if self.row.add_own(position, &unread) {
             let (user_id, room_id) = &self.place;
-            batch.put_json(Table::Unread, unread_key(user_id, room_id, position), &unread)?;
+            UNREAD.put(batch, (user_id, room_id, position), &unread)?;
             self.fresh.insert(position, unread);
             self.changed = true;
         }
@@ -66,7 +66,8 @@ impl Counting {
     }
 
     fn write(&self, batch: &mut Batch) -> Result<()> {
-        Ok(batch.put_json(Table::UnreadCounts, place_key(&self.place), &self.row)?)
+        let (user_id, room_id) = &self.place;
+        Ok(UNREAD_COUNTS.put(batch, (user_id, room_id), &self.row)?)
     }
 }
 
@@ -139,7 +140,8 @@ impl Push {
 
     /// The counts of a place whose lock is held.
     pub(super) async fn counting(&self, place: Place) -> Result<Counting> {
-        let row = self.inner.store.get_json(Table::UnreadCounts, place_key(&place)).await?;
+        let (user_id, room_id) = &place;
+        let row = UNREAD_COUNTS.get(&self.inner.store, (user_id, room_id)).await?;
         let row = row.unwrap_or_default();
         Ok(Counting { place, row, fresh: BTreeMap::new(), behind: 0, changed: false })
     }
@@ -228,20 +230,14 @@ impl Push {
         position: Position,
     ) -> Result<()> {
         let (user_id, room_id) = &counting.place;
-        let range = KeyRange::between(
-            place_key(&counting.place),
-            unread_key(user_id, room_id, position.saturating_add(1)),
-        );
-        let rows =
-            self.inner.store.scan(Table::Unread, range, Direction::Forward, usize::MAX).await?;
-        let stored = rows.into_iter().filter_map(|(key, row)| {
-            Some((unread_position(&key)?, serde_json::from_slice::<UnreadRow>(&row).ok()?))
-        });
-        let mut unread: BTreeMap<_, _> = stored.collect();
+        let stored = UNREAD.scan((user_id, room_id)).until((position.saturating_add(1),));
+        // One that can't be read stays unread, which keeps nobody from reading the others.
+        let stored = stored.readable(&self.inner.store).await?.into_iter();
+        let mut unread: BTreeMap<_, _> = stored.map(|((at,), row)| (at, row)).collect();
         unread.extend(counting.fresh.range(..=position).map(|(at, row)| (*at, row.clone())));
         for (at, row) in unread {
             if part.is_none_or(|part| part == row.part) {
-                batch.delete(Table::Unread, unread_key(user_id, room_id, at));
+                UNREAD.delete(batch, (user_id, room_id, at));
                 counting.fresh.remove(&at);
                 counting.row.remove_own(&row);
             }
@@ -258,13 +254,13 @@ impl Push {
         position: Position,
     ) -> Result<()> {
         let (user_id, room_id) = &counting.place;
-        let key = unread_key(user_id, room_id, position);
-        let unread: Option<UnreadRow> = match counting.fresh.remove(&position) {
+        let key = (user_id, room_id, position);
+        let unread = match counting.fresh.remove(&position) {
             Some(fresh) => Some(fresh),
-            None => self.inner.store.get_json(Table::Unread, &key).await?,
+            None => UNREAD.get(&self.inner.store, key).await?,
         };
         if let Some(unread) = unread {
-            batch.delete(Table::Unread, key);
+            UNREAD.delete(batch, key);
             counting.row.remove_own(&unread);
             counting.changed = true;
         }

@@ -7,14 +7,21 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::room_notifications::RoomNotification;
 use crate::{
     feed::Position,
-    store::{Key, KeyReader},
+    store::{Erasure, Json, Rows, Table},
 };
+
+/// User, room → unread counts, and how far the user has read.
+pub(super) const UNREAD_COUNTS: Rows<Place, Json<CountsRow>> =
+    Rows::new(Table::UnreadCounts, Erasure::Removed);
+/// User, room, position → unread notification that is the user's own.
+pub(super) const UNREAD: Rows<(OwnedUserId, OwnedRoomId, Position), Json<UnreadRow>> =
+    Rows::new(Table::Unread, Erasure::Removed);
 
 /// How the main timeline is named among threads.
 pub(super) const MAIN: &str = "main";
@@ -115,21 +122,6 @@ pub(super) struct UnreadRow {
 
 /// A user in a room.
 pub(super) type Place = (OwnedUserId, OwnedRoomId);
-
-pub(super) fn place_key((user_id, room_id): &Place) -> Key {
-    Key::new().str(user_id).str(room_id)
-}
-
-/// The row of an unread notification.
-pub(super) fn unread_key(user_id: &UserId, room_id: &RoomId, position: Position) -> Key {
-    Key::new().str(user_id).str(room_id).u64(position)
-}
-
-/// The position in such a key.
-pub(super) fn unread_position(key: &[u8]) -> Option<Position> {
-    let mut key = KeyReader::new(key);
-    key.str().and(key.str()).and(key.u64())
-}
 
 /// How the part of a room is named that the events of a thread are in.
 pub(super) fn part(thread: Option<&OwnedEventId>) -> &str {

@@ -10,7 +10,7 @@ use ruma::{
 use super::{
     Push,
     counting::Counting,
-    counts::{Place, UnreadRow, part, unread_key},
+    counts::{Place, UNREAD, UnreadRow, part},
     evaluate::Meaning,
     notifications::NotificationRow,
     room_notifications::{RoomNotification, RoomNotifications, Withdrawal},
@@ -20,7 +20,7 @@ use crate::{
     feed::{Change, Position},
     platform::{self, KeyedGuard},
     rooms::{Event, Pdu, Room, RoomEvent},
-    store::{Batch, Table},
+    store::Batch,
 };
 
 /// All that follows from an event.
@@ -255,8 +255,7 @@ impl Push {
         };
         let mut users = Vec::new();
         for user_id in asked {
-            let key = unread_key(&user_id, room.id(), target.position);
-            if store.get(Table::Unread, key).await?.is_some() {
+            if UNREAD.has(store, (&user_id, room.id(), target.position)).await? {
                 users.push(user_id);
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId, UserId,
     events::room::member::MembershipState, push::Action,
@@ -11,16 +10,16 @@ use ruma::{
 use super::{
     Push,
     counting::Counting,
-    counts::unread_key,
-    notifications::{NotificationRow, is_kept, key},
+    counts::UNREAD,
+    notifications::{NOTIFICATIONS, NotificationRow, is_kept},
     room_notifications::{RoomNotification, RoomNotifications},
 };
 use crate::{
-    Error, Result,
+    Result,
     feed::Position,
     platform,
     rooms::Viewer,
-    store::{self, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Json, Scan},
 };
 
 /// Something that a user was notified of.
@@ -54,7 +53,8 @@ impl Push {
         only_highlights: bool,
     ) -> Result<Vec<Notification>> {
         let asked = Asked { push: self, user_id, limit, only_highlights };
-        let mut own = Own { asked, before, rows: VecDeque::new() };
+        let stored = NOTIFICATIONS.scan((user_id,)).until((before,)).backward();
+        let mut own = Own { asked, stored, rows: VecDeque::new() };
         let mut common = Common::new(asked, before).await?;
         let (mut own_next, mut common_next) = (own.next().await?, common.next().await?);
         let mut found = Vec::new();
@@ -89,8 +89,9 @@ impl Asked<'_> {
 /// The notifications that have rows of the user's own, newest first.
 struct Own<'a> {
     asked: Asked<'a>,
-    before: Position,
-    rows: VecDeque<(Bytes, Bytes)>,
+    stored: Scan<(Position,), Json<NotificationRow>>,
+    /// Those that were read.
+    rows: VecDeque<((Position,), NotificationRow)>,
 }
 
 impl Own<'_> {
@@ -98,23 +99,17 @@ impl Own<'_> {
         let Asked { push, user_id, limit, .. } = self.asked;
         let store = &push.inner.store;
         loop {
-            if self.rows.is_empty() {
-                let range = KeyRange::between(Key::new().str(user_id), key(user_id, self.before));
-                let rows = store.scan(Table::Notifications, range, Direction::Backward, limit);
-                self.rows = rows.await?.into();
-            }
-            let Some((key, value)) = self.rows.pop_front() else { return Ok(None) };
-            let mut key = KeyReader::new(&key);
-            let position = key.str().and(key.u64());
-            let position =
-                position.ok_or_else(|| store::Error::Corrupt("a notification".to_owned()))?;
-            self.before = position;
-            let row: NotificationRow = serde_json::from_slice(&value).map_err(Error::internal)?;
+            let Some(((position,), row)) = self.rows.pop_front() else {
+                match self.stored.next_page(store, limit).await? {
+                    Some(rows) => self.rows = rows.into(),
+                    None => return Ok(None),
+                }
+                continue;
+            };
             if !self.asked.wants(&row.actions) {
                 continue;
             }
-            let unread = unread_key(user_id, &row.room_id, position);
-            let read = store.get(Table::Unread, unread).await?.is_none();
+            let read = !UNREAD.has(store, (user_id, &row.room_id, position)).await?;
             let NotificationRow { room_id, event_id, actions, ts } = row;
             return Ok(Some(Notification { room_id, event_id, position, actions, ts, read }));
         }

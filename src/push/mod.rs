@@ -16,6 +16,7 @@ mod notifications;
 mod replacement;
 mod room_notifications;
 mod rules;
+mod tables;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
@@ -24,11 +25,11 @@ use std::{cell::Cell, rc::Rc};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use self::rules::RuleCache;
-pub(crate) use self::rules::id_in_ruleset;
 pub use self::{
     counts::{Counts, UnreadCounts},
     listing::Notification,
 };
+pub(crate) use self::{rules::id_in_ruleset, tables::TABLES};
 pub use crate::users::PUSH_RULES;
 use crate::{
     Result,

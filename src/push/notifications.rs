@@ -1,17 +1,23 @@
 //! What a user was notified of otherwise than most in a room.
 
-use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, UserId, push::Action};
+use std::time::Duration;
+
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, UserId, push::Action,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Push;
 use crate::{
     Result,
     feed::Position,
-    store::{Batch, Direction, Key, KeyRange, Table},
+    store::{Batch, Erasure, Expiry, Json, Rows, Table},
 };
 
-/// How long notifications are kept, in milliseconds.
-const KEPT: u64 = 30 * 24 * 60 * 60 * 1000;
+/// User, position → notification.
+pub(super) const NOTIFICATIONS: Rows<(OwnedUserId, Position), Json<NotificationRow>> =
+    Rows::new(Table::Notifications, Erasure::Removed)
+        .expiring(Expiry::After(Duration::from_secs(30 * 24 * 60 * 60)));
 
 /// A notification, as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -24,11 +30,7 @@ pub(super) struct NotificationRow {
 
 /// Whether a notification of that time is kept now.
 pub(super) fn is_kept(ts: MilliSecondsSinceUnixEpoch, now: MilliSecondsSinceUnixEpoch) -> bool {
-    u64::from(ts.get()) + KEPT > u64::from(now.get())
-}
-
-pub(super) fn key(user_id: &UserId, position: Position) -> Key {
-    Key::new().str(user_id).u64(position)
+    u64::from(ts.get()) + NOTIFICATIONS.declaration().lifetime() > u64::from(now.get())
 }
 
 impl Push {
@@ -40,15 +42,12 @@ impl Push {
         position: Position,
         row: &NotificationRow,
     ) -> Result<()> {
-        batch.put_json(Table::Notifications, key(user_id, position), row)?;
+        NOTIFICATIONS.put(batch, (user_id, position), row)?;
         // Two go for each one that comes: so the old ones end.
-        let range = KeyRange::prefix(Key::new().str(user_id));
-        let oldest =
-            self.inner.store.scan(Table::Notifications, range, Direction::Forward, 2).await?;
-        for (key, value) in oldest {
-            let old = serde_json::from_slice::<NotificationRow>(&value);
-            if !old.is_ok_and(|old| is_kept(old.ts, row.ts)) {
-                batch.delete(Table::Notifications, &*key);
+        let oldest = NOTIFICATIONS.scan((user_id,)).limit(2);
+        for ((position,), old) in oldest.readable(&self.inner.store).await? {
+            if !is_kept(old.ts, row.ts) {
+                NOTIFICATIONS.delete(batch, (user_id, position));
             }
         }
         Ok(())

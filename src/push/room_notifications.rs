@@ -14,8 +14,12 @@ use crate::{
     Result,
     feed::Position,
     rooms::UserRoom,
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Store, Table},
+    store::{Batch, Erasure, Json, Rows, Store, Table},
 };
+
+/// Room, position of an event → what the event means.
+pub(super) const ROOM_NOTIFICATIONS: Rows<(OwnedRoomId, Position), Json<RoomNotification>> =
+    Rows::new(Table::RoomNotifications, Erasure::Kept);
 
 /// What an event means, as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,10 +79,6 @@ impl Withdrawal {
     }
 }
 
-fn key(room_id: &RoomId, position: Position) -> Key {
-    Key::new().str(room_id).u64(position)
-}
-
 /// The rows of rooms, with those that are about to be written.
 #[derive(Default)]
 pub(super) struct RoomNotifications {
@@ -99,7 +99,7 @@ impl RoomNotifications {
     ) -> Result<Option<RoomNotification>> {
         match self.fresh.get(&(room_id.to_owned(), position)) {
             Some(fresh) => Ok(Some(fresh.clone())),
-            None => Ok(store.get_json(Table::RoomNotifications, key(room_id, position)).await?),
+            None => Ok(ROOM_NOTIFICATIONS.get(store, (room_id, position)).await?),
         }
     }
 
@@ -110,14 +110,9 @@ impl RoomNotifications {
         room_id: &RoomId,
         after: Position,
     ) -> Result<Vec<(Position, RoomNotification)>> {
-        let range =
-            KeyRange::between(key(room_id, after.saturating_add(1)), key(room_id, Position::MAX));
-        let rows = store.scan(Table::RoomNotifications, range, Direction::Forward, usize::MAX);
-        let mut all = BTreeMap::new();
-        for (key, row) in rows.await? {
-            let (position, row) = read(&key, &row)?;
-            all.insert(position, row);
-        }
+        let rows = ROOM_NOTIFICATIONS.scan((room_id,)).starting_at((after.saturating_add(1),));
+        let rows = rows.rows(store).await?.into_iter();
+        let mut all: BTreeMap<_, _> = rows.map(|((position,), row)| (position, row)).collect();
         let room_id = room_id.to_owned();
         let fresh = (room_id.clone(), after.saturating_add(1))..=(room_id, Position::MAX);
         for ((_, position), row) in self.fresh.range(fresh) {
@@ -133,29 +128,19 @@ impl RoomNotifications {
         room_id: &RoomId,
         after: Position,
     ) -> Result<bool> {
-        let range =
-            KeyRange::between(key(room_id, after.saturating_add(1)), key(room_id, Position::MAX));
-        let rows = store.scan(Table::RoomNotifications, range, Direction::Forward, 1);
+        let rows = ROOM_NOTIFICATIONS.scan((room_id,)).starting_at((after.saturating_add(1),));
         let room_id = room_id.to_owned();
         let fresh = (room_id.clone(), after.saturating_add(1))..=(room_id, Position::MAX);
-        Ok(self.fresh.range(fresh).next().is_some() || !rows.await?.is_empty())
+        Ok(self.fresh.range(fresh).next().is_some() || !rows.is_empty(store).await?)
     }
 
     /// Writes those that are new.
     pub(super) fn write(self, batch: &mut Batch) -> Result<()> {
         for ((room_id, position), row) in self.fresh {
-            batch.put_json(Table::RoomNotifications, key(&room_id, position), &row)?;
+            ROOM_NOTIFICATIONS.put(batch, (&room_id, position), &row)?;
         }
         Ok(())
     }
-}
-
-fn read(key: &[u8], row: &[u8]) -> Result<(Position, RoomNotification)> {
-    let mut key = KeyReader::new(key);
-    let position = key.str().and(key.u64());
-    let position =
-        position.ok_or_else(|| store::Error::Corrupt("a notification of a room".to_owned()))?;
-    Ok((position, serde_json::from_slice(row).map_err(store::Error::encoding)?))
 }
 
 impl Push {
@@ -166,10 +151,9 @@ impl Push {
         before: Position,
         limit: usize,
     ) -> Result<Vec<(Position, RoomNotification)>> {
-        let range = KeyRange::between(key(room_id, 0), key(room_id, before));
-        let store = &self.inner.store;
-        let rows = store.scan(Table::RoomNotifications, range, Direction::Backward, limit).await?;
-        rows.iter().map(|(key, row)| read(key, row)).collect()
+        let rows = ROOM_NOTIFICATIONS.scan((room_id,)).until((before,)).backward().limit(limit);
+        let rows = rows.rows(&self.inner.store).await?.into_iter();
+        Ok(rows.map(|((position,), row)| (position, row)).collect())
     }
 
     /// Since when a user is joined to a room, as far as their newest membership event tells: 0 when

@@ -46,7 +46,7 @@ impl World {
         let rooms =
             Rooms::open(store.clone(), feed.clone(), Rc::new(queue.clone()), name.clone(), version);
         let rooms = rooms.await.unwrap();
-        let users = Users::new(store.clone(), feed.clone(), name);
+        let users = Users::new(store.clone(), feed.clone(), name, &[]);
         let push = Push::new(store.clone(), feed, &queue, rooms.clone(), users).await.unwrap();
         Self { store, queue, rooms, push }
     }

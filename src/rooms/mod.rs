@@ -11,6 +11,7 @@ mod lifecycle;
 mod membership;
 mod output;
 mod room;
+mod tables;
 mod timeline;
 
 use std::{
@@ -23,7 +24,6 @@ use ruma::{
     RoomVersionId, UserId,
 };
 
-pub(crate) use self::damage::unless_damaged;
 pub use self::{
     append::Accepted,
     directory::{DirectoryFilter, DirectoryPage},
@@ -36,6 +36,7 @@ pub use self::{
     timeline::{Format, Related, Relation, RelationFilter, Thread, Viewer, stripped, thread_root},
 };
 use self::{cache::Cache, directory::Listing, graph::LiveRoom};
+pub(crate) use self::{damage::unless_damaged, membership::USER_ROOMS, tables::TABLES};
 use crate::{
     Result,
     bus::Bus,
@@ -49,7 +50,7 @@ const LIVE_ROOMS: usize = 64 << 20;
 /// How much memory events may take while nobody uses them, in bytes.
 const EVENTS: usize = 16 << 20;
 /// How much memory lists of users' rooms may take, in rooms.
-const USER_ROOMS: usize = 50_000;
+const USER_ROOMS_IN_MEMORY: usize = 50_000;
 
 /// A handle to the rooms of this homeserver; clones share it.
 #[derive(Clone)]
@@ -108,7 +109,7 @@ impl Rooms {
                 aliases: KeyedMutex::default(),
                 last_creation: Cell::new(0),
                 events: RefCell::new(Cache::new(EVENTS)),
-                user_rooms: RefCell::new(Cache::new(USER_ROOMS)),
+                user_rooms: RefCell::new(Cache::new(USER_ROOMS_IN_MEMORY)),
                 user_rooms_changes: Cell::new(0),
                 listing: RefCell::default(),
                 count: RowCount::new(Table::Rooms),

@@ -16,13 +16,14 @@ use ruma::{
 
 use super::{
     Event, Member, Members, Pdu, PowerLevels, Rooms, StateEntry, StateId, StateMap, Status,
+    events::TIMELINE,
     graph::{LiveRoom, StateGroup, View},
-    timeline::{Annotations, position_at_end},
+    timeline::Annotations,
 };
 use crate::{
     Result,
     feed::Position,
-    store::{Direction, Key, KeyRange, Store, Table},
+    store::{Direction, Store},
 };
 
 /// A room to read from; each call sees what is durable then. Cheap to clone.
@@ -210,11 +211,13 @@ impl Room {
         if from >= to || from > self.head() || limit == 0 {
             return Ok(Vec::new());
         }
-        let room = Key::new().str(self.id());
-        let range = KeyRange::between(room.clone().u64(from), room.u64(to));
-        let rows = self.store().scan(Table::Timeline, range, direction, limit).await?;
+        let rows = TIMELINE.scan((self.id(),)).starting_at((from,)).until((to,));
+        let rows = rows.direction(direction).limit(limit).rows(self.store()).await?;
         rows.into_iter()
-            .map(|(key, row)| Ok(Event::from_row(&row, position_at_end(&key), &self.live.rules)?))
+            .map(|((position,), row)| {
+                let event = Event::from_row(&row, position, &self.live.rules);
+                Ok(event.map_err(|cause| TIMELINE.unreadable((self.id(), position), &cause))?)
+            })
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruma::{RoomId, events::TimelineEventType, serde::JsonObject};
+use ruma::{OwnedRoomId, RoomId, events::TimelineEventType, serde::JsonObject};
 use serde_json::Value;
 
 use super::{Search, words::words};
@@ -10,8 +10,18 @@ use crate::{
     Result,
     feed::Position,
     rooms::Pdu,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Declaration, Erasure, Pack, Packed, Rows, Table, Text},
 };
+
+/// Room, word, position → where the event has the word, and how often.
+const SEARCH_WORDS: Rows<(OwnedRoomId, String, Position), Packed<Posting>> =
+    Rows::new(Table::SearchWords, Erasure::Kept);
+/// Room, position → the words of the event that are in the index.
+const SEARCH_EVENTS: Rows<(OwnedRoomId, Position), Text<String>> =
+    Rows::new(Table::SearchEvents, Erasure::Kept);
+/// All tables of this part.
+pub(crate) const TABLES: &[Declaration] =
+    &[SEARCH_WORDS.declaration(), SEARCH_EVENTS.declaration()];
 
 /// How many events of a room with one word are looked at, newest first.
 const POSTINGS: usize = 10_000;
@@ -32,6 +42,24 @@ impl SearchKey {
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
+/// A word in an event.
+struct Posting {
+    at: SearchKey,
+    /// How often; 255 times at most.
+    count: u8,
+}
+
+impl Pack for Posting {
+    fn pack(&self) -> Vec<u8> {
+        vec![self.at as u8, self.count]
+    }
+
+    fn unpack(row: &[u8]) -> Option<Self> {
+        let [at, count] = *row else { return None };
+        Some(Self { at: SearchKey::from_byte(at)?, count })
     }
 }
 
@@ -84,14 +112,6 @@ fn plain_texts(content: &JsonObject) -> impl Iterator<Item = &str> {
     })
 }
 
-fn word_key(room_id: &RoomId, word: &str) -> Key {
-    Key::new().str(room_id).str(word)
-}
-
-fn event_key(room_id: &RoomId, position: Position) -> Key {
-    Key::new().str(room_id).u64(position)
-}
-
 /// Puts the words of an event into the index.
 pub(super) fn add(batch: &mut Batch, pdu: &Pdu, position: Position) {
     let Some((key, text)) = text(pdu) else { return };
@@ -104,10 +124,9 @@ pub(super) fn add(batch: &mut Batch, pdu: &Pdu, position: Position) {
         return;
     }
     let all = counts.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
-    batch.put(Table::SearchEvents, event_key(&pdu.room_id, position), all);
+    SEARCH_EVENTS.put(batch, (&pdu.room_id, position), all);
     for (word, count) in counts {
-        let value = [key as u8, count];
-        batch.put(Table::SearchWords, word_key(&pdu.room_id, &word).u64(position), value);
+        SEARCH_WORDS.put(batch, (&pdu.room_id, &word, position), &Posting { at: key, count });
     }
 }
 
@@ -119,13 +138,12 @@ impl Search {
         room_id: &RoomId,
         position: Position,
     ) -> Result<()> {
-        let event = event_key(room_id, position);
-        let row = self.inner.store.get(Table::SearchEvents, &event).await?;
-        let all = row.as_deref().and_then(|row| std::str::from_utf8(row).ok()).unwrap_or_default();
+        let words = SEARCH_EVENTS.scan((room_id,)).of((position,)).readable(&self.inner.store);
+        let Some((_, all)) = words.await?.pop() else { return Ok(()) };
         for word in all.split(' ').filter(|word| !word.is_empty()) {
-            batch.delete(Table::SearchWords, word_key(room_id, word).u64(position));
+            SEARCH_WORDS.delete(batch, (room_id, word, position));
         }
-        batch.delete(Table::SearchEvents, event);
+        SEARCH_EVENTS.delete(batch, (room_id, position));
         Ok(())
     }
 
@@ -143,26 +161,17 @@ impl Search {
     ) -> Result<Vec<Hit>> {
         let mut found: Option<BTreeMap<Position, f64>> = None;
         for word in words(term).into_iter().collect::<BTreeSet<_>>() {
-            let range = KeyRange::between(
-                word_key(room_id, &word),
-                word_key(room_id, &word).u64(last.saturating_add(1)),
-            );
-            let rows = self
-                .inner
-                .store
-                .scan(Table::SearchWords, range, Direction::Backward, POSTINGS)
-                .await?;
+            let rows =
+                SEARCH_WORDS.scan((room_id, &word)).until((last.saturating_add(1),)).backward();
+            let rows = rows.limit(POSTINGS).readable(&self.inner.store).await?;
             // A word says the more the fewer events have it.
             let weight = 1.0 / (1.0 + rows.len() as f64).ln();
             let mut with_word = BTreeMap::new();
-            for (key, value) in rows {
-                let mut key = KeyReader::new(&key);
-                let position = key.str().and(key.str()).and(key.u64());
-                let (Some(position), [at, count]) = (position, &*value) else { continue };
-                if !SearchKey::from_byte(*at).is_some_and(|at| keys.contains(&at)) {
+            for ((position,), Posting { at, count }) in rows {
+                if !keys.contains(&at) {
                     continue;
                 }
-                let rank = weight * (1.0 + f64::from(*count).ln());
+                let rank = weight * (1.0 + f64::from(count).ln());
                 match &found {
                     None => _ = with_word.insert(position, rank),
                     Some(before) => {

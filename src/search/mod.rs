@@ -9,6 +9,7 @@ use std::{rc::Rc, time::Duration};
 use http::StatusCode;
 use ruma::{OwnedEventId, OwnedRoomId, events::TimelineEventType};
 
+pub(crate) use self::index::TABLES;
 pub use self::index::{Hit, SearchKey};
 use crate::{
     Error, Result,

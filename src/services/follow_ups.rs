@@ -16,7 +16,14 @@ impl Services {
     /// When the store fails; then it is still recorded.
     pub async fn follow_up(&self, recorded: Recorded) -> Result<()> {
         match &recorded.follow_up {
-            FollowUp::LeaveRooms { user_id } => self.leave_rooms(user_id).await?,
+            FollowUp::LeaveRooms { user_id, erase } => {
+                self.leave_rooms(user_id).await?;
+                if *erase {
+                    // Until they had left, they were notified, and their leaving is counted.
+                    self.push.catch_up().await;
+                    self.users.erase_rest(user_id).await?;
+                }
+            }
             FollowUp::ShowProfile { user_id } => self.show_profile(user_id).await?,
             FollowUp::TurnGuestsOut { room_id } => self.turn_guests_out(room_id).await?,
             FollowUp::DropAlias { user_id, room_id, alias } => {

@@ -1,9 +1,11 @@
 //! The parts of the homeserver, as its APIs get them.
 
 mod follow_ups;
+mod tables;
 
 use std::rc::Rc;
 
+pub use self::tables::TABLES;
 use crate::{
     bus::Bus, config::Config, feed::Feed, http::RateLimits, media::Media, push::Push, queue::Queue,
     rooms::Rooms, search::Search, store::Store, sync::Sync, users::Users,

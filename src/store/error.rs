@@ -1,5 +1,6 @@
 //! What can go wrong below the homeserver.
 
+use super::{Table, tables::has_secret_keys};
 use crate::{log::without_values, platform::UnreadableBlob};
 
 /// An error of the store.
@@ -43,6 +44,15 @@ impl Error {
     /// Another opening of the same database owns it now.
     pub(super) fn taken_over() -> Self {
         Self::Closed("another page has taken it over".to_owned())
+    }
+
+    /// A row can't be read; what is in it, or in a key that has secrets, is not told.
+    pub(super) fn unreadable(table: Table, key: &[u8], cause: &impl std::fmt::Display) -> Self {
+        let row = match has_secret_keys(table as u8) {
+            true => format!("a row of {table:?}"),
+            false => format!("the row of {table:?} with the key {}", key.escape_ascii()),
+        };
+        Self::Corrupt(format!("{row}: {}", without_values(&cause.to_string())))
     }
 
     /// A value could not be encoded or decoded; the value itself, which may be a secret, is not told.

@@ -18,13 +18,20 @@ impl Key {
 
     /// Appends bytes of any length.
     pub fn bytes(mut self, part: &[u8]) -> Self {
-        for &byte in part {
-            self.0.push(byte);
-            if byte == 0 {
-                self.0.push(0xff);
-            }
+        self.0.reserve(part.len() + 2);
+        let mut pieces = part.split(|byte| *byte == 0);
+        self.0.extend_from_slice(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            self.0.extend([0, 0xff]);
+            self.0.extend_from_slice(piece);
         }
         self.0.extend([0, 0]);
+        self
+    }
+
+    /// Appends all parts of another key.
+    pub fn key(mut self, parts: &[u8]) -> Self {
+        self.0.extend_from_slice(parts);
         self
     }
 
@@ -74,20 +81,19 @@ impl<'a> KeyReader<'a> {
         let mut part = Vec::new();
         let mut rest = self.0;
         loop {
-            match rest {
-                [0, 0xff, tail @ ..] => {
-                    part.push(0);
-                    rest = tail;
-                }
+            let zero = rest.iter().position(|byte| *byte == 0)?;
+            let (piece, tail) = rest.split_at(zero);
+            part.extend_from_slice(piece);
+            match tail {
                 [0, 0, tail @ ..] => {
                     self.0 = tail;
                     return Some(part);
                 }
-                [byte, tail @ ..] => {
-                    part.push(*byte);
+                [0, 0xff, tail @ ..] => {
+                    part.push(0);
                     rest = tail;
                 }
-                [] => return None,
+                _ => return None,
             }
         }
     }
@@ -97,6 +103,16 @@ impl<'a> KeyReader<'a> {
         let (number, rest) = self.0.split_first_chunk::<8>()?;
         self.0 = rest;
         Some(u64::from_be_bytes(*number))
+    }
+
+    /// All parts that are left, as they are.
+    pub fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
+    /// Whether there are no more parts.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

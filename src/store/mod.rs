@@ -7,19 +7,29 @@
 mod batch;
 mod commit;
 mod complete;
+mod declaration;
 mod driver;
+#[cfg(feature = "homeserver")]
+mod endings;
 mod engine;
 mod error;
+#[cfg(feature = "homeserver")]
+mod fact;
+#[cfg(feature = "homeserver")]
+mod ids;
 #[cfg(target_arch = "wasm32")]
 mod indexeddb;
 mod key;
 pub mod memory;
 mod options;
+mod parts;
 #[cfg(feature = "homeserver")]
 mod row_count;
+mod row_scan;
+mod rows;
 mod submitting;
 mod tables;
-mod trim;
+mod values;
 
 use std::rc::Rc;
 
@@ -27,18 +37,25 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 #[cfg(feature = "homeserver")]
-pub use self::row_count::RowCount;
+pub(crate) use self::fact::TABLES;
 pub use self::{
     batch::{Batch, Submission},
     commit::{Commit, Outcome},
     complete::{CompleteBatch, Write},
+    declaration::{Declaration, Erasure, Expires, Expiry, Tables},
     driver::{Driver, Row},
     error::{Error, Result},
     key::{Direction, Key, KeyRange, KeyReader},
     options::{Durability, Options, Usage},
+    parts::{AsPart, Kind, Nested, Part, Parts, Prefix, Remainder},
+    row_scan::Scan,
+    rows::Rows,
     tables::Table,
+    values::{Encoded, Json, KeyOf, Nothing, Pack, Packed, Plain, RawJson, Text, Value},
 };
 use self::{engine::Engine, memory::Memory, submitting::Submitting};
+#[cfg(feature = "homeserver")]
+pub use self::{fact::Fact, row_count::RowCount};
 use crate::platform::{self, Blob};
 
 /// A handle to the one store of a homeserver; clones share it.

@@ -36,6 +36,7 @@ use serde_json::value::to_raw_value;
 use tracing::Instrument;
 
 pub(crate) use self::filter::event_passes;
+pub(crate) use self::receipts::TABLES;
 use self::{
     changes::{Changes, RoomChanges, may_concern},
     device::Moves,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use ruma::{
-    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedUserId, RoomId, UserId,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId,
     events::receipt::{ReceiptThread, ReceiptType},
 };
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,14 @@ use crate::{
     platform::{self, KeyedMutex},
     push::Push,
     rooms::Event,
-    store::{self, Batch, Direction, Key, KeyRange, Store, Table},
+    store::{Batch, Declaration, Erasure, Json, Rows, Store, Table},
 };
+
+/// Room, user, receipt type, thread → receipt.
+const RECEIPTS: Rows<(OwnedRoomId, OwnedUserId, String, String), Json<Receipt>> =
+    Rows::new(Table::Receipts, Erasure::Removed);
+/// All tables of this part.
+pub(crate) const TABLES: &[Declaration] = &[RECEIPTS.declaration()];
 
 /// A handle to the receipts; clones share it.
 #[derive(Clone)]
@@ -44,11 +50,6 @@ pub struct Receipt {
     pub event_position: Position,
     /// When it was read.
     pub ts: MilliSecondsSinceUnixEpoch,
-}
-
-fn key(room_id: &RoomId, user_id: &UserId, of: &ReceiptType, thread: &ReceiptThread) -> Key {
-    let thread = thread.as_str().unwrap_or_default();
-    Key::new().str(room_id).str(user_id).str(of.as_str()).str(thread)
 }
 
 impl Receipts {
@@ -89,8 +90,9 @@ impl Receipts {
             self.push.read_up_to(&mut batch, user_id, room_id, thread, farthest).await?;
         }
         for receipt in receipts {
-            let key = key(room_id, user_id, &receipt.receipt_type, &receipt.thread);
-            batch.put_json(Table::Receipts, key, &receipt)?;
+            let part = receipt.thread.as_str().unwrap_or_default();
+            let key = (room_id, user_id, receipt.receipt_type.as_str(), part);
+            RECEIPTS.put(&mut batch, key, &receipt)?;
             let change = Change::Receipt {
                 room_id: room_id.to_owned(),
                 user_id: receipt.user_id,
@@ -116,8 +118,9 @@ impl Receipts {
         receipt_type: &ReceiptType,
         thread: &ReceiptThread,
     ) -> Result<Option<Receipt>> {
-        let key = key(room_id, user_id, receipt_type, thread);
-        Ok(self.store.get_json(Table::Receipts, key).await?)
+        let part = thread.as_str().unwrap_or_default();
+        let key = (room_id, user_id, receipt_type.as_str(), part);
+        Ok(RECEIPTS.get(&self.store, key).await?)
     }
 
     /// All receipts of a room.
@@ -125,11 +128,7 @@ impl Receipts {
     /// # Errors
     /// When the store can't be read.
     pub async fn all(&self, room_id: &RoomId) -> Result<Vec<Receipt>> {
-        let range = KeyRange::prefix(Key::new().str(room_id));
-        let rows = self.store.scan(Table::Receipts, range, Direction::Forward, usize::MAX).await?;
-        rows.into_iter()
-            .map(|(_, row)| Ok(serde_json::from_slice(&row).map_err(store::Error::encoding)?))
-            .collect()
+        Ok(RECEIPTS.scan((room_id,)).values(&self.store).await?)
     }
 }
 

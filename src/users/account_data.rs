@@ -1,16 +1,20 @@
 //! Account data, global and for a room. spec: client-server §Client Config
 
-use ruma::{RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Users;
 use crate::{
-    Error, Result,
+    Result,
     feed::Change,
     lengths,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, RawJson, Rows, Table},
 };
+
+/// User, room or nothing, type → content of account data.
+pub(super) const ACCOUNT_DATA: Rows<(OwnedUserId, Option<OwnedRoomId>, String), RawJson> =
+    Rows::new(Table::AccountData, Erasure::Removed);
 
 /// One type of a user's account data; as JSON the event that clients get.
 #[derive(Clone, Debug, Serialize)]
@@ -20,10 +24,6 @@ pub struct AccountData {
     pub event_type: String,
     /// Its content, an object.
     pub content: Box<RawValue>,
-}
-
-fn prefix(user_id: &UserId, room_id: Option<&RoomId>) -> Key {
-    Key::new().str(user_id).str(room_id.map_or("", RoomId::as_str))
 }
 
 impl Users {
@@ -37,8 +37,7 @@ impl Users {
         room_id: Option<&RoomId>,
         event_type: &str,
     ) -> Result<Option<Box<RawValue>>> {
-        let key = prefix(user_id, room_id).str(event_type);
-        Ok(self.inner.store.get_json(Table::AccountData, key).await?)
+        Ok(ACCOUNT_DATA.get(&self.inner.store, (user_id, room_id, event_type)).await?)
     }
 
     /// All account data of a user for a room, or all that is global.
@@ -50,22 +49,9 @@ impl Users {
         user_id: &UserId,
         room_id: Option<&RoomId>,
     ) -> Result<Vec<AccountData>> {
-        let range = KeyRange::prefix(prefix(user_id, room_id));
-        let rows = self
-            .inner
-            .store
-            .scan(Table::AccountData, range, Direction::Forward, usize::MAX)
-            .await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for (key, value) in rows {
-            let mut key = KeyReader::new(&key);
-            let (Some(_), Some(_), Some(event_type)) = (key.str(), key.str(), key.str()) else {
-                continue;
-            };
-            let content = serde_json::from_slice(&value).map_err(Error::internal)?;
-            found.push(AccountData { event_type, content });
-        }
-        Ok(found)
+        let rows = ACCOUNT_DATA.scan((user_id, room_id)).rows(&self.inner.store).await?;
+        let found = rows.into_iter();
+        Ok(found.map(|((event_type,), content)| AccountData { event_type, content }).collect())
     }
 
     /// Sets one type of account data.
@@ -99,14 +85,11 @@ impl Users {
         let content = update(before.as_deref())?;
         lengths::account_data(&content)?;
         let mut batch = Batch::new();
-        self.put_account_data(&mut batch, user_id, room_id, event_type, &content)?;
+        self.put_account_data(&mut batch, user_id, room_id, event_type, &content);
         Ok(self.inner.store.commit(batch).await?)
     }
 
     /// Writes one type of account data into `batch`: such as nobody makes of what is there.
-    ///
-    /// # Errors
-    /// When the content has no JSON form.
     pub fn put_account_data(
         &self,
         batch: &mut Batch,
@@ -114,7 +97,7 @@ impl Users {
         room_id: Option<&RoomId>,
         event_type: &str,
         content: &RawValue,
-    ) -> Result<()> {
+    ) {
         let change = Change::AccountData {
             user_id: user_id.to_owned(),
             room_id: room_id.map(ToOwned::to_owned),
@@ -122,7 +105,6 @@ impl Users {
         };
         self.inner.feed.record(batch, change);
         self.note_individual(batch, user_id, room_id, event_type);
-        let key = prefix(user_id, room_id).str(event_type);
-        Ok(batch.put_json(Table::AccountData, key, &content)?)
+        ACCOUNT_DATA.put(batch, (user_id, room_id, event_type), content);
     }
 }

@@ -12,8 +12,12 @@ use crate::{
     Error, Result,
     follow_ups::{FollowUp, Recorded},
     platform,
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Json, Rows, Table},
 };
+
+/// User → account.
+pub(super) const ACCOUNTS: Rows<(OwnedUserId,), Json<Account>> =
+    Rows::new(Table::Accounts, Erasure::Kept);
 
 /// An account as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,10 +51,6 @@ pub struct NewAccount {
     pub device: Option<NewDevice>,
 }
 
-pub(super) fn account_key(user_id: &UserId) -> Key {
-    Key::new().str(user_id)
-}
-
 fn invalid_username(message: impl Into<String>) -> Error {
     Error::new(StatusCode::BAD_REQUEST, ErrorKind::InvalidUsername, message)
 }
@@ -69,7 +69,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub async fn account(&self, user_id: &UserId) -> Result<Option<Account>> {
-        Ok(self.inner.store.get_json(Table::Accounts, account_key(user_id)).await?)
+        Ok(ACCOUNTS.get(&self.inner.store, (user_id,)).await?)
     }
 
     /// How many accounts there are.
@@ -144,7 +144,7 @@ impl Users {
             standing: Standing::default(),
         };
         let mut batch = Batch::new();
-        batch.put_json(Table::Accounts, account_key(&user_id), &account)?;
+        ACCOUNTS.put(&mut batch, (&user_id,), &account)?;
         self.inner.count.add(&mut batch);
         let login = match new.device {
             Some(device) => Some(self.log_in(&mut batch, &user_id, new.guest, device).await?),
@@ -176,7 +176,7 @@ impl Users {
         account.guest = false;
         account.password = Some(password);
         let mut batch = Batch::new();
-        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        ACCOUNTS.put(&mut batch, (user_id,), &account)?;
         self.revoke_all(&mut batch, user_id).await?;
         let login = match device {
             Some(device) => Some(self.log_in(&mut batch, user_id, false, device).await?),
@@ -250,7 +250,7 @@ impl Users {
         let mut account = self.active_account(user_id).await?;
         account.password = Some(password);
         let mut batch = Batch::new();
-        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        ACCOUNTS.put(&mut batch, (user_id,), &account)?;
         if only.is_some() {
             self.remove_other_devices(&mut batch, user_id, only).await?;
         }
@@ -268,8 +268,8 @@ impl Users {
         account.password = None;
         account.deactivated = true;
         let mut batch = Batch::new();
-        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
-        let rest = FollowUp::LeaveRooms { user_id: user_id.to_owned() }.to_record();
+        ACCOUNTS.put(&mut batch, (user_id,), &account)?;
+        let rest = FollowUp::LeaveRooms { user_id: user_id.to_owned(), erase }.to_record();
         rest.write(&mut batch)?;
         let shown = erase && self.erase(&mut batch, user_id).await?;
         self.remove_other_devices(&mut batch, user_id, None).await?;

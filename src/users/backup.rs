@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use ruma::{
-    OwnedRoomId, RoomId, UInt, UserId,
+    OwnedRoomId, OwnedUserId, RoomId, UInt, UserId,
     api::error::{ErrorKind, WrongRoomKeysVersionErrorData},
 };
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,17 @@ use serde_json::value::RawValue;
 use super::Users;
 use crate::{
     Error, Result, json,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Json, RawJson, Rows, Scan, Table},
 };
+
+/// User, version → key backup.
+pub(super) const BACKUPS: Rows<(OwnedUserId, u64), Json<Row>> =
+    Rows::new(Table::Backups, Erasure::Removed);
+/// User, 0 → the version given out last, since those of deleted backups do not come back.
+const LAST_VERSIONS: Rows<(OwnedUserId, u64), Json<u64>> = BACKUPS.view();
+/// User, version, room, session → backed-up key.
+pub(super) const BACKUP_KEYS: Rows<(OwnedUserId, u64, OwnedRoomId, String), RawJson> =
+    Rows::new(Table::BackupKeys, Erasure::Removed);
 
 /// How the keys of a backup are encrypted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,7 +67,7 @@ pub struct BackedUp<'a> {
 pub type BackupKeys = BTreeMap<OwnedRoomId, BTreeMap<String, Box<RawValue>>>;
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+pub(super) struct Row {
     algorithm: BackupAlgorithm,
     state: BackupState,
 }
@@ -108,11 +117,6 @@ impl NewKey<'_> {
     }
 }
 
-/// Version 0 holds the number given out last, since numbers of deleted backups do not come back.
-fn backup_key(user_id: &UserId, version: u64) -> Key {
-    Key::new().str(user_id).u64(version)
-}
-
 fn no_such_version() -> Error {
     Error::not_found("There is no such backup version")
 }
@@ -129,12 +133,12 @@ impl Users {
     pub async fn create_backup(&self, user_id: &UserId, algorithm: BackupAlgorithm) -> Result<u64> {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let store = &self.inner.store;
-        let last: Option<u64> = store.get_json(Table::Backups, backup_key(user_id, 0)).await?;
+        let last = LAST_VERSIONS.get(store, (user_id, 0)).await?;
         let version = last.unwrap_or(0) + 1;
         let row = Row { algorithm, state: BackupState { etag: 0, count: 0 } };
         let mut batch = Batch::new();
-        batch.put_json(Table::Backups, backup_key(user_id, 0), &version)?;
-        batch.put_json(Table::Backups, backup_key(user_id, version), &row)?;
+        LAST_VERSIONS.put(&mut batch, (user_id, 0), &version)?;
+        BACKUPS.put(&mut batch, (user_id, version), &row)?;
         store.commit(batch).await?;
         Ok(version)
     }
@@ -144,15 +148,9 @@ impl Users {
     /// # Errors
     /// 404 `M_NOT_FOUND`
     pub async fn current_backup(&self, user_id: &UserId) -> Result<Backup> {
-        let range = KeyRange {
-            start: Some(backup_key(user_id, 1).into()),
-            ..KeyRange::prefix(Key::new().str(user_id))
-        };
-        let rows = self.inner.store.scan(Table::Backups, range, Direction::Backward, 1).await?;
-        let (key, row) = rows.first().ok_or_else(no_such_version)?;
-        let mut key = KeyReader::new(key);
-        let version = key.str().and_then(|_| key.u64()).ok_or_else(no_such_version)?;
-        let Row { algorithm, state } = serde_json::from_slice(row).map_err(Error::internal)?;
+        let newest = BACKUPS.scan((user_id,)).starting_at((1,)).backward();
+        let newest = newest.first(&self.inner.store).await?;
+        let ((version,), Row { algorithm, state }) = newest.ok_or_else(no_such_version)?;
         Ok(Backup { version, algorithm, state })
     }
 
@@ -162,8 +160,7 @@ impl Users {
     /// 404 `M_NOT_FOUND`
     pub async fn backup(&self, user_id: &UserId, version: &str) -> Result<Backup> {
         let version = parse_version(version)?;
-        let key = backup_key(user_id, version);
-        let row: Option<Row> = self.inner.store.get_json(Table::Backups, key).await?;
+        let row = BACKUPS.get(&self.inner.store, (user_id, version)).await?;
         let Row { algorithm, state } = row.ok_or_else(no_such_version)?;
         Ok(Backup { version, algorithm, state })
     }
@@ -196,15 +193,13 @@ impl Users {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let version = parse_version(version)?;
         let store = &self.inner.store;
-        let last: Option<u64> = store.get_json(Table::Backups, backup_key(user_id, 0)).await?;
+        let last = LAST_VERSIONS.get(store, (user_id, 0)).await?;
         if version > last.unwrap_or(0) {
             return Err(no_such_version());
         }
         let mut batch = Batch::new();
-        for (key, _) in self.backup_rows(user_id, version, BackedUp::default()).await? {
-            batch.delete(Table::BackupKeys, key);
-        }
-        batch.delete(Table::Backups, backup_key(user_id, version));
+        BACKUP_KEYS.scan((user_id, version)).delete(store, &mut batch).await?;
+        BACKUPS.delete(&mut batch, (user_id, version));
         Ok(self.inner.store.commit(batch).await?)
     }
 
@@ -233,15 +228,13 @@ impl Users {
         for (room_id, sessions) in keys {
             for (session_id, key) in sessions {
                 let new = NewKey::read(&key)?;
-                let place = backup_key(user_id, backup.version).str(&room_id).str(&session_id);
-                let stored: Option<Box<RawValue>> =
-                    self.inner.store.get_json(Table::BackupKeys, &place).await?;
-                match stored {
+                let place = (user_id, backup.version, &room_id, &session_id);
+                match BACKUP_KEYS.get(&self.inner.store, place).await? {
                     Some(stored) if !new.is_better_than(&Quality::of(&stored)?) => continue,
                     Some(_) => {}
                     None => backup.state.count += 1,
                 }
-                batch.put(Table::BackupKeys, place, key.get());
+                BACKUP_KEYS.put(&mut batch, place, &key);
             }
         }
         self.commit_changed_backup(batch, user_id, backup).await
@@ -259,15 +252,8 @@ impl Users {
     ) -> Result<BackupKeys> {
         let backup = self.backup(user_id, version).await?;
         let mut keys = BackupKeys::new();
-        for (place, key) in self.backup_rows(user_id, backup.version, which).await? {
-            let mut place = KeyReader::new(&place);
-            let (Some(_), Some(_), Some(room_id), Some(session_id)) =
-                (place.str(), place.u64(), place.str(), place.str())
-            else {
-                continue;
-            };
-            let room_id = OwnedRoomId::try_from(room_id).map_err(Error::internal)?;
-            let key = serde_json::from_slice(&key).map_err(Error::internal)?;
+        let rows = backed_up(user_id, backup.version, which).rows(&self.inner.store).await?;
+        for ((room_id, session_id), key) in rows {
             keys.entry(room_id).or_default().insert(session_id, key);
         }
         Ok(keys)
@@ -286,10 +272,9 @@ impl Users {
         let _guard = self.inner.locks.lock(user_id.to_owned()).await;
         let mut backup = self.backup(user_id, version).await?;
         let mut batch = Batch::new();
-        for (place, _) in self.backup_rows(user_id, backup.version, which).await? {
-            batch.delete(Table::BackupKeys, place);
-            backup.state.count = backup.state.count.saturating_sub(1);
-        }
+        let rows = backed_up(user_id, backup.version, which);
+        let deleted = rows.delete(&self.inner.store, &mut batch).await?;
+        backup.state.count = backup.state.count.saturating_sub(deleted as u64);
         self.commit_changed_backup(batch, user_id, backup).await
     }
 
@@ -306,25 +291,25 @@ impl Users {
         }
         Ok(backup.state)
     }
+}
 
-    async fn backup_rows(
-        &self,
-        user_id: &UserId,
-        version: u64,
-        which: BackedUp<'_>,
-    ) -> Result<Vec<(bytes::Bytes, bytes::Bytes)>> {
-        let mut prefix = backup_key(user_id, version);
-        for part in [which.room_id.map(RoomId::as_str), which.session_id].into_iter().flatten() {
-            prefix = prefix.str(part);
-        }
-        let range = KeyRange::prefix(prefix);
-        Ok(self.inner.store.scan(Table::BackupKeys, range, Direction::Forward, usize::MAX).await?)
+/// The keys that are asked for.
+fn backed_up(
+    user_id: &UserId,
+    version: u64,
+    which: BackedUp<'_>,
+) -> Scan<(OwnedRoomId, String), RawJson> {
+    let keys = BACKUP_KEYS.scan((user_id, version));
+    match (which.room_id, which.session_id) {
+        (None, _) => keys,
+        (Some(room_id), None) => keys.of((room_id,)),
+        (Some(room_id), Some(session_id)) => keys.of((room_id, session_id)),
     }
 }
 
 fn put(batch: &mut Batch, user_id: &UserId, backup: &Backup) -> Result<()> {
     let row = Row { algorithm: backup.algorithm.clone(), state: backup.state };
-    Ok(batch.put_json(Table::Backups, backup_key(user_id, backup.version), &row)?)
+    Ok(BACKUPS.put(batch, (user_id, backup.version), &row)?)
 }
 
 #[cfg(test)]

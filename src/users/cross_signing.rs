@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ruma::{
-    CanonicalJsonObject, OwnedUserId, UserId,
+    CanonicalJsonObject, DeviceId, OwnedDeviceId, OwnedUserId, UserId,
     serde::{Base64, base64::Standard},
     signatures::{
         SigningKeyAlgorithm, to_canonical_json_string_for_signing, verify_canonical_json_bytes,
@@ -18,8 +18,16 @@ use super::{
 };
 use crate::{
     Error, Result,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Json, Rows, Table, Text},
 };
+
+/// User, usage → cross-signing key.
+pub(super) const CROSS_SIGNING_KEYS: Rows<(OwnedUserId, Usage), Json<KeyObject>> =
+    Rows::new(Table::CrossSigningKeys, Erasure::Removed);
+/// User, device, signing user, id of the signing key → signature of a key. A cross-signing key stands
+/// in the place of a device, since none has the id of one.
+pub(super) const SIGNATURES: Rows<(OwnedUserId, OwnedDeviceId, OwnedUserId, String), Text<String>> =
+    Rows::new(Table::Signatures, Erasure::Removed);
 
 /// Cross-signing keys to publish.
 #[derive(Clone, Debug, Default)]
@@ -75,10 +83,6 @@ pub(super) fn is_signed(
         .ok()
     };
     verified().is_some()
-}
-
-fn row_key(user_id: &UserId, usage: Usage) -> Key {
-    Key::new().str(user_id).str(usage.as_str())
 }
 
 impl Users {
@@ -139,15 +143,15 @@ impl Users {
             keys.master.is_some() && stored.as_ref().and_then(public_key) != public_key(master);
         if another {
             // A new master key has not signed the old keys.
-            batch.delete(Table::CrossSigningKeys, row_key(user_id, Usage::SelfSigning));
-            batch.delete(Table::CrossSigningKeys, row_key(user_id, Usage::UserSigning));
+            CROSS_SIGNING_KEYS.delete(&mut batch, (user_id, Usage::SelfSigning));
+            CROSS_SIGNING_KEYS.delete(&mut batch, (user_id, Usage::UserSigning));
         }
         for (usage, key) in keys.iter() {
             let same = self.stored_cross_signing_key(user_id, usage).await?.as_ref() == Some(key);
             if same && !another {
                 continue;
             }
-            batch.put_json(Table::CrossSigningKeys, row_key(user_id, usage), key)?;
+            CROSS_SIGNING_KEYS.put(&mut batch, (user_id, usage), key)?;
             match usage {
                 // Others don't see this one.
                 Usage::UserSigning => self.record_signature(&mut batch, user_id, user_id),
@@ -186,7 +190,7 @@ impl Users {
         user_id: &UserId,
         usage: Usage,
     ) -> Result<Option<KeyObject>> {
-        Ok(self.inner.store.get_json(Table::CrossSigningKeys, row_key(user_id, usage)).await?)
+        Ok(CROSS_SIGNING_KEYS.get(&self.inner.store, (user_id, usage)).await?)
     }
 
     /// The cross-signing key of a user that has this public key.
@@ -217,23 +221,13 @@ impl Users {
         key_id: &str,
         requester: &UserId,
     ) -> Result<()> {
-        let range = KeyRange::prefix(Key::new().str(user_id).str(key_id));
-        let rows =
-            self.inner.store.scan(Table::Signatures, range, Direction::Forward, usize::MAX).await?;
+        let key_id: &DeviceId = key_id.into();
+        let signatures = SIGNATURES.scan((user_id, key_id)).rows(&self.inner.store).await?;
         let mut added: BTreeMap<OwnedUserId, BTreeMap<String, String>> = BTreeMap::new();
-        for (row, signature) in rows {
-            let mut row = KeyReader::new(&row);
-            let (Some(_), Some(_), Some(signer), Some(with)) =
-                (row.str(), row.str(), row.str(), row.str())
-            else {
-                continue;
-            };
-            if signer != *user_id && signer != *requester {
-                continue;
+        for ((signer, with), signature) in signatures {
+            if signer == user_id || signer == requester {
+                added.entry(signer).or_default().insert(with, signature);
             }
-            let signer = OwnedUserId::try_from(signer).map_err(Error::internal)?;
-            let signature = String::from_utf8_lossy(&signature).into_owned();
-            added.entry(signer).or_default().insert(with, signature);
         }
         for (signer, signatures) in added {
             let all = key.entry("signatures").or_insert_with(|| Value::Object(KeyObject::new()));

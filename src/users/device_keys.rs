@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{DeviceId, OwnedDeviceId, UserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::{Map, Value};
 
 use super::{
     Users,
-    device_record::device_key,
     key_forms::{KeyObject, check_device_keys},
     one_time_keys::KeysById,
     sessions::Session,
 };
 use crate::{
     Error, Result,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Json, Rows, Table},
 };
+
+/// User, device → its identity keys.
+pub(super) const DEVICE_KEYS: Rows<(OwnedUserId, OwnedDeviceId), Json<KeyObject>> =
+    Rows::new(Table::DeviceKeys, Erasure::Removed);
 
 impl Users {
     /// Publishes the identity keys of the sender's device, adds one-time keys and replaces fallback
@@ -40,8 +43,7 @@ impl Users {
         let mut batch = Batch::new();
         self.add_one_time_keys(&mut batch, sender, one_time_keys, fallback_keys).await?;
         if let Some(keys) = device_keys {
-            let key = device_key(&sender.user_id, &sender.device_id);
-            batch.put_json(Table::DeviceKeys, key, &keys)?;
+            DEVICE_KEYS.put(&mut batch, (&sender.user_id, &sender.device_id), &keys)?;
             self.record_device_list(&mut batch, &sender.user_id);
         }
         if batch.is_empty() {
@@ -110,54 +112,14 @@ impl Users {
         user_id: &UserId,
         device_id: &DeviceId,
     ) -> Result<Option<KeyObject>> {
-        let key = device_key(user_id, device_id);
-        Ok(self.inner.store.get_json(Table::DeviceKeys, key).await?)
+        Ok(DEVICE_KEYS.get(&self.inner.store, (user_id, device_id)).await?)
     }
 
     async fn all_device_keys(
         &self,
         user_id: &UserId,
     ) -> Result<BTreeMap<OwnedDeviceId, KeyObject>> {
-        let range = KeyRange::prefix(Key::new().str(user_id));
-        let rows =
-            self.inner.store.scan(Table::DeviceKeys, range, Direction::Forward, usize::MAX).await?;
-        let mut all = BTreeMap::new();
-        for (key, value) in rows {
-            let mut key = KeyReader::new(&key);
-            let (Some(_), Some(device_id)) = (key.str(), key.str()) else { continue };
-            let keys = serde_json::from_slice(&value).map_err(Error::internal)?;
-            all.insert(device_id.into(), keys);
-        }
-        Ok(all)
-    }
-
-    /// Writes into `batch` that everything goes which a device has besides its name and tokens;
-    /// what the list of devices needs for it, if the device had keys.
-    pub(super) async fn remove_device_keys(
-        &self,
-        batch: &mut Batch,
-        user_id: &UserId,
-        device_id: &DeviceId,
-    ) -> Result<bool> {
-        let store = &self.inner.store;
-        for table in [
-            Table::OneTimeKeys,
-            Table::ClaimedKeys,
-            Table::FallbackKeys,
-            Table::Signatures,
-            Table::ToDevice,
-            Table::ToDeviceTransactions,
-        ] {
-            let range = KeyRange::prefix(device_key(user_id, device_id));
-            for (key, _) in store.scan(table, range, Direction::Forward, usize::MAX).await? {
-                batch.delete(table, key);
-            }
-        }
-        self.forget_key_counts(batch, user_id, device_id);
-        if self.stored_device_keys(user_id, device_id).await?.is_none() {
-            return Ok(false);
-        }
-        batch.delete(Table::DeviceKeys, device_key(user_id, device_id));
-        Ok(true)
+        let rows = DEVICE_KEYS.scan((user_id,)).rows(&self.inner.store).await?;
+        Ok(rows.into_iter().map(|((device_id,), keys)| (device_id, keys)).collect())
     }
 }

@@ -1,13 +1,17 @@
 //! The row of a device.
 
-use ruma::{DeviceId, UserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Users, tokens::TokenPair};
 use crate::{
     Result,
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Json, Rows, Table},
 };
+
+/// User, device → name, time seen, hashes of its tokens.
+pub(super) const DEVICES: Rows<(OwnedUserId, OwnedDeviceId), Json<DeviceRecord>> =
+    Rows::new(Table::Devices, Erasure::Removed);
 
 /// A row of devices.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,19 +30,13 @@ impl DeviceRecord {
     }
 }
 
-/// The key of what belongs to a device, in every table that has such rows.
-pub(super) fn device_key(user_id: &UserId, device_id: &DeviceId) -> Key {
-    Key::new().str(user_id).str(device_id)
-}
-
 impl Users {
     pub(super) async fn device_record(
         &self,
         user_id: &UserId,
         device_id: &DeviceId,
     ) -> Result<Option<DeviceRecord>> {
-        let key = device_key(user_id, device_id);
-        Ok(self.inner.store.get_json(Table::Devices, key).await?)
+        Ok(DEVICES.get(&self.inner.store, (user_id, device_id)).await?)
     }
 
     pub(super) fn put_device(
@@ -48,6 +46,6 @@ impl Users {
         device_id: &DeviceId,
         record: &DeviceRecord,
     ) -> Result<()> {
-        Ok(batch.put_json(Table::Devices, device_key(user_id, device_id), record)?)
+        Ok(DEVICES.put(batch, (user_id, device_id), record)?)
     }
 }

@@ -4,12 +4,9 @@ use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use super::{
     Users,
-    device_record::{DeviceRecord, device_key},
+    device_record::{DEVICES, DeviceRecord},
 };
-use crate::{
-    Error, Result, lengths,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
-};
+use crate::{Error, Result, lengths, store::Batch};
 
 /// A device as its user sees it.
 #[derive(Clone, Debug)]
@@ -139,8 +136,7 @@ impl Users {
             for pair in &record.tokens {
                 self.revoke(batch, pair);
             }
-            batch.delete(Table::Devices, device_key(user_id, device_id));
-            shown |= self.remove_device_keys(batch, user_id, device_id).await?;
+            shown |= self.remove_rows_of_device(batch, user_id, device_id).await?;
         }
         // Last, since nothing may be waited for from here to the submission.
         if shown {
@@ -150,17 +146,8 @@ impl Users {
     }
 
     async fn device_records(&self, user_id: &UserId) -> Result<Vec<(OwnedDeviceId, DeviceRecord)>> {
-        let range = KeyRange::prefix(Key::new().str(user_id));
-        let rows =
-            self.inner.store.scan(Table::Devices, range, Direction::Forward, usize::MAX).await?;
-        let mut devices = Vec::with_capacity(rows.len());
-        for (key, value) in rows {
-            let mut key = KeyReader::new(&key);
-            let (Some(_), Some(device_id)) = (key.str(), key.str()) else { continue };
-            let record = serde_json::from_slice(&value).map_err(Error::internal)?;
-            devices.push((device_id.into(), record));
-        }
-        Ok(devices)
+        let rows = DEVICES.scan((user_id,)).rows(&self.inner.store).await?;
+        Ok(rows.into_iter().map(|((device_id,), record)| (device_id, record)).collect())
     }
 }
 

@@ -2,10 +2,14 @@
 
 use ruma::{OwnedUserId, UserId};
 
-use super::{Users, accounts::Account, profiles::Profile};
+use super::{
+    Users,
+    accounts::{ACCOUNTS, Account},
+    profiles::Profile,
+};
 use crate::{
-    Error, Result,
-    store::{Direction, Key, KeyRange, KeyReader, Table},
+    Result,
+    store::{Json, Scan},
 };
 
 /// How many accounts are read at once.
@@ -15,7 +19,7 @@ const PAGE: usize = 256;
 pub struct UserSearch {
     users: Users,
     words: Vec<String>,
-    next: Option<Key>,
+    accounts: Scan<(OwnedUserId,), Json<Account>>,
 }
 
 impl Users {
@@ -23,7 +27,7 @@ impl Users {
     pub fn search(&self, term: &str) -> UserSearch {
         let term = term.to_lowercase();
         let words = term.split_whitespace().map(|word| word.trim_start_matches('@').to_owned());
-        UserSearch { users: self.clone(), words: words.collect(), next: Some(Key::new()) }
+        UserSearch { users: self.clone(), words: words.collect(), accounts: ACCOUNTS.scan(()) }
     }
 }
 
@@ -33,15 +37,10 @@ impl UserSearch {
     /// # Errors
     /// When the store can't be read.
     pub async fn next_page(&mut self) -> Result<Option<Vec<(OwnedUserId, Profile)>>> {
-        let Some(start) = self.next.take() else { return Ok(None) };
-        let range = KeyRange { start: Some(start.into()), end: None };
-        let store = &self.users.inner.store;
-        let rows = store.scan(Table::Accounts, range, Direction::Forward, PAGE).await?;
+        let accounts = self.accounts.next_page(&self.users.inner.store, PAGE).await?;
+        let Some(accounts) = accounts else { return Ok(None) };
         let mut found = Vec::new();
-        for (key, row) in &rows {
-            let Some(user_id) = KeyReader::new(key).str() else { continue };
-            let user_id = OwnedUserId::try_from(user_id).map_err(Error::internal)?;
-            let account: Account = serde_json::from_slice(row).map_err(Error::internal)?;
+        for ((user_id,), account) in accounts {
             if account.deactivated || account.guest {
                 continue;
             }
@@ -49,11 +48,6 @@ impl UserSearch {
             if self.matches(&user_id, &profile) {
                 found.push((user_id, profile));
             }
-        }
-        if rows.len() == PAGE {
-            // Behind the last key of this page, whose parts end before a number.
-            let last = rows.last().and_then(|(key, _)| KeyReader::new(key).str());
-            self.next = last.map(|last| Key::new().str(last).u64(0));
         }
         Ok(Some(found))
     }

@@ -1,68 +1,64 @@
-//! What goes when a user asks to be erased. spec: client-server §POST /account/deactivate
+//! What goes with a user who asks to be erased, and with a device: what is declared so of the tables.
+//! spec: client-server §POST /account/deactivate
 
-use ruma::UserId;
+use ruma::{DeviceId, UserId};
 
 use super::Users;
 use crate::{
     Result,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    rooms::USER_ROOMS,
+    store::{Batch, Table},
 };
-
-/// What is a user's alone: the keys of these rows begin with the user.
-const OWN: [Table; 17] = [
-    Table::Profiles,
-    Table::AccountData,
-    Table::Filters,
-    Table::DeviceKeys,
-    Table::OneTimeKeys,
-    Table::ClaimedKeys,
-    Table::FallbackKeys,
-    Table::CrossSigningKeys,
-    Table::Signatures,
-    Table::Backups,
-    Table::BackupKeys,
-    Table::ToDevice,
-    Table::ToDeviceTransactions,
-    Table::Individuals,
-    Table::Notifications,
-    Table::Unread,
-    Table::UnreadCounts,
-];
 
 impl Users {
     /// Writes into `batch` that everything goes which is a user's and no event; whether others saw
-    /// any of it as keys. Devices are removed apart from it. The caller holds the user's lock.
+    /// any of it as keys. The caller holds the user's lock.
     pub(super) async fn erase(&self, batch: &mut Batch, user_id: &UserId) -> Result<bool> {
         let store = &self.inner.store;
+        // All that they ever had to do with: in some they may have left receipts.
+        let rooms = USER_ROOMS.scan((user_id,)).readable_keys(store).await?;
+        let rooms: Vec<_> = rooms.into_iter().map(|(room_id,)| room_id).collect();
         let mut shown = false;
-        for table in OWN {
-            let range = KeyRange::prefix(Key::new().str(user_id));
-            for (key, _) in store.scan(table, range, Direction::Forward, usize::MAX).await? {
-                shown |= table == Table::CrossSigningKeys;
-                batch.delete(table, key);
+        for table in self.inner.tables.iter().copied().flatten() {
+            for key in table.rows_of_user(store, user_id, &rooms).await? {
+                shown |= table.table == Table::CrossSigningKeys;
+                batch.delete(table.table, key);
             }
         }
-        // How far they have read, in all rooms that they ever had to do with.
-        let rooms = KeyRange::prefix(Key::new().str(user_id));
-        for (key, _) in store.scan(Table::UserRooms, rooms, Direction::Forward, usize::MAX).await? {
-            let mut parts = KeyReader::new(&key);
-            let Some(room_id) = parts.str().and_then(|_| parts.str()) else { continue };
-            let range = KeyRange::prefix(Key::new().str(room_id).str(user_id));
-            for (key, _) in
-                store.scan(Table::Receipts, range, Direction::Forward, usize::MAX).await?
-            {
-                batch.delete(Table::Receipts, key);
+        Ok(shown)
+    }
+
+    /// Erases what has come of an erased user since, such as what they were notified of before they
+    /// had left their rooms.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn erase_rest(&self, user_id: &UserId) -> Result<()> {
+        let _guard = self.inner.locks.lock(user_id.to_owned()).await;
+        let mut batch = Batch::new();
+        self.erase(&mut batch, user_id).await?;
+        match batch.is_empty() {
+            true => Ok(()),
+            false => Ok(self.inner.store.commit(batch).await?),
+        }
+    }
+
+    /// Writes into `batch` that everything goes which belongs to a device, but for its tokens and
+    /// pushers; what the list of devices needs for it, if the device had keys.
+    pub(super) async fn remove_rows_of_device(
+        &self,
+        batch: &mut Batch,
+        user_id: &UserId,
+        device_id: &DeviceId,
+    ) -> Result<bool> {
+        let mut shown = false;
+        for table in self.inner.tables.iter().copied().flatten() {
+            for key in table.rows_of_device(&self.inner.store, user_id, device_id).await? {
+                shown |= table.table == Table::DeviceKeys;
+                batch.delete(table.table, key);
             }
         }
-        // Whom they have verified: these are rows of the others' keys, so they are looked for.
-        let all = KeyRange::all();
-        for (key, _) in store.scan(Table::Signatures, all, Direction::Forward, usize::MAX).await? {
-            let mut parts = KeyReader::new(&key);
-            let signer = parts.str().and(parts.str()).and(parts.str());
-            if signer.is_some_and(|signer| signer == *user_id) {
-                batch.delete(Table::Signatures, key);
-            }
-        }
+        self.forget_key_counts(batch, user_id, device_id);
         Ok(shown)
     }
 }

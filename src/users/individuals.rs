@@ -10,11 +10,15 @@ use std::{
 
 use ruma::{OwnedUserId, RoomId, UserId};
 
-use super::{Users, ignored::IGNORED_USERS};
+use super::{Users, accounts::ACCOUNTS, ignored::IGNORED_USERS};
 use crate::{
     Result,
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Nothing, Rows, Table},
 };
+
+/// User → nothing.
+pub(super) const INDIVIDUALS: Rows<(OwnedUserId,), Nothing> =
+    Rows::new(Table::Individuals, Erasure::Removed);
 
 /// The type of the account data that holds a user's push rules. They are there for everyone, though
 /// stored only once they were changed.
@@ -44,7 +48,8 @@ impl Users {
                 return Ok(known.clone());
             }
             let changes = individuals.changes.get();
-            let known = Rc::new(self.users_of(Table::Individuals).await?);
+            let known = INDIVIDUALS.scan(()).keys(&self.inner.store).await?;
+            let known = Rc::new(known.into_iter().map(|(user_id,)| user_id).collect());
             if changes == individuals.changes.get() {
                 individuals.known.replace(Some(known));
             }
@@ -69,7 +74,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub(crate) async fn find_individuals(&self, batch: &mut Batch) -> Result<()> {
-        for user_id in self.users_of(Table::Accounts).await? {
+        for (user_id,) in ACCOUNTS.scan(()).keys(&self.inner.store).await? {
             for event_type in [PUSH_RULES, IGNORED_USERS] {
                 if self.account_data(&user_id, None, event_type).await?.is_some() {
                     self.put_individual(batch, user_id.clone());
@@ -80,7 +85,7 @@ impl Users {
     }
 
     fn put_individual(&self, batch: &mut Batch, user_id: OwnedUserId) {
-        batch.put(Table::Individuals, Key::new().str(&user_id), []);
+        INDIVIDUALS.put(batch, (&user_id,));
         let users = self.clone();
         batch.on_durable(move || {
             let individuals = &users.inner.individuals;
@@ -89,18 +94,5 @@ impl Users {
                 Rc::make_mut(known).insert(user_id);
             }
         });
-    }
-
-    async fn users_of(&self, table: Table) -> Result<BTreeSet<OwnedUserId>> {
-        let all = KeyRange::all();
-        let rows = self.inner.store.scan(table, all, Direction::Forward, usize::MAX).await?;
-        rows.iter()
-            .map(|(key, _)| {
-                KeyReader::new(key)
-                    .str()
-                    .and_then(|user_id| user_id.try_into().ok())
-                    .ok_or_else(|| store::Error::Corrupt("the row of a user".to_owned()).into())
-            })
-            .collect()
     }
 }

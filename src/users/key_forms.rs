@@ -6,7 +6,10 @@ use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    store::{AsPart, Key, KeyReader, Kind, Part},
+};
 
 /// A signed object: keys as they were uploaded.
 pub(super) type KeyObject = Map<String, Value>;
@@ -32,6 +35,21 @@ impl Usage {
             Self::SelfSigning => "self_signing",
             Self::UserSigning => "user_signing",
         }
+    }
+}
+
+impl Part for Usage {
+    const KIND: Kind = Kind::Text;
+
+    fn read(key: &mut KeyReader<'_>) -> Option<Self> {
+        let name = key.str()?;
+        Self::ALL.into_iter().find(|usage| usage.as_str() == name)
+    }
+}
+
+impl AsPart<Self> for Usage {
+    fn append(&self, key: Key) -> Key {
+        key.str(self.as_str())
     }
 }
 

@@ -12,16 +12,26 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Expires, Json, Rows, Table},
 };
+
+/// Hash of a login token → whom it logs in.
+pub(super) const LOGIN_TOKENS: Rows<(TokenHash,), Json<LoginToken>> =
+    Rows::new(Table::LoginTokens, Erasure::Expires).expiring_by_value();
 
 /// How long a login token can be used.
 pub const LOGIN_TOKEN_LIFETIME: Duration = Duration::from_secs(2 * 60);
 
 #[derive(Serialize, Deserialize)]
-struct LoginToken {
+pub(super) struct LoginToken {
     user_id: OwnedUserId,
     expires: u64,
+}
+
+impl Expires for LoginToken {
+    fn expires(&self) -> u64 {
+        self.expires
+    }
 }
 
 impl Users {
@@ -34,7 +44,7 @@ impl Users {
         let expires = now() + LOGIN_TOKEN_LIFETIME.as_millis() as u64;
         let row = LoginToken { user_id: user_id.to_owned(), expires };
         let mut batch = Batch::new();
-        batch.put_json(Table::LoginTokens, Key::new().str(TokenHash::of(&token).as_str()), &row)?;
+        LOGIN_TOKENS.put(&mut batch, (TokenHash::of(&token),), &row)?;
         self.inner.store.commit(batch).await?;
         Ok(token)
     }
@@ -48,16 +58,16 @@ impl Users {
         token: &str,
         new: NewDevice,
     ) -> Result<Option<(OwnedUserId, Login)>> {
-        let key = Key::new().str(TokenHash::of(token).as_str());
+        let hash = TokenHash::of(token);
         let store = &self.inner.store;
-        let row: Option<LoginToken> = store.get_json(Table::LoginTokens, &key).await?;
+        let row = LOGIN_TOKENS.get(store, (&hash,)).await?;
         let Some(LoginToken { user_id, .. }) = row else { return Ok(None) };
         let _guard = self.inner.locks.lock(user_id).await;
         // Somebody else may have used it while the lock was theirs.
-        let row: Option<LoginToken> = store.get_json(Table::LoginTokens, &key).await?;
+        let row = LOGIN_TOKENS.get(store, (&hash,)).await?;
         let Some(row) = row else { return Ok(None) };
         let mut batch = Batch::new();
-        batch.delete(Table::LoginTokens, key);
+        LOGIN_TOKENS.delete(&mut batch, (hash,));
         let login = match row.expires > now() {
             true => Some(self.admit(&mut batch, &row.user_id, new).await?),
             false => None,

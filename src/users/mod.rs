@@ -28,6 +28,7 @@ mod remembered;
 mod sessions;
 mod signatures;
 mod standing;
+mod tables;
 mod to_device;
 mod tokens;
 
@@ -35,6 +36,7 @@ use std::rc::Rc;
 
 use ruma::{OwnedServerName, OwnedUserId};
 
+pub(crate) use self::tables::TABLES;
 pub use self::{
     account_data::AccountData,
     accounts::{Account, NewAccount},
@@ -61,7 +63,7 @@ use self::{
 use crate::{
     feed::Feed,
     platform::KeyedMutex,
-    store::{RowCount, Store, Table},
+    store::{RowCount, Store, Table, Tables},
 };
 
 /// A handle to the users of this homeserver; clones share it.
@@ -74,6 +76,8 @@ struct Inner {
     store: Store,
     feed: Feed,
     server_name: OwnedServerName,
+    /// All tables of the homeserver, from which a user may be erased.
+    tables: Tables,
     /// Held from reading what belongs to a user until what was made of it is durable.
     locks: KeyedMutex<OwnedUserId>,
     /// Held from looking a transaction up until it is durable.
@@ -89,13 +93,14 @@ struct Inner {
 }
 
 impl Users {
-    /// The users of the homeserver `server_name` that `store` holds.
-    pub fn new(store: Store, feed: Feed, server_name: OwnedServerName) -> Self {
+    /// The users of the homeserver `server_name` that `store` holds; `tables` are those of all parts.
+    pub fn new(store: Store, feed: Feed, server_name: OwnedServerName, tables: Tables) -> Self {
         Self {
             inner: Rc::new(Inner {
                 store,
                 feed,
                 server_name,
+                tables,
                 locks: KeyedMutex::default(),
                 transactions: KeyedMutex::default(),
                 pushers: KeyedMutex::default(),

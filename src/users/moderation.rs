@@ -2,11 +2,8 @@
 
 use ruma::UserId;
 
-use super::{Standing, Users, accounts::account_key};
-use crate::{
-    Error, Result,
-    store::{Batch, Table},
-};
+use super::{Standing, Users, accounts::ACCOUNTS};
+use crate::{Error, Result, store::Batch};
 
 impl Users {
     /// How a user's account stands.
@@ -34,7 +31,7 @@ impl Users {
         let mut account = account.ok_or_else(|| Error::not_found("There is no such user"))?;
         change(&mut account.standing);
         let mut batch = Batch::new();
-        batch.put_json(Table::Accounts, account_key(user_id), &account)?;
+        ACCOUNTS.put(&mut batch, (user_id,), &account)?;
         self.inner.store.commit(batch).await?;
         self.inner.sessions.forget(user_id);
         Ok(())

@@ -11,14 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{
-    Users, device_record::device_key, key_forms::check_one_time_key, remembered::Remembered,
-    sessions::Session,
-};
+use super::{Users, key_forms::check_one_time_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
-    feed::Change,
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    feed::{Change, Position},
+    store::{Batch, Encoded, Erasure, Json, Key, Rows, Table},
 };
 
 /// How much of a claimed key's hash is kept.
@@ -26,9 +23,17 @@ const CLAIMED_BYTES: usize = 16;
 /// Of how many devices the counts are kept in memory at most.
 const COUNTED_DEVICES: usize = 4096;
 
-/// The keys of a device that were claimed: none is given out again, however often it is uploaded. No
-/// client keeps as many private keys, so what is forgotten would be of no use to anybody.
-const CLAIMED: Remembered = Remembered { table: Table::ClaimedKeys, limit: 4096 };
+/// User, device, algorithm, position, place in the upload → one-time key.
+pub(super) const ONE_TIME_KEYS: Rows<
+    (OwnedUserId, OwnedDeviceId, String, Position, u64),
+    Json<StoredKey>,
+> = Rows::new(Table::OneTimeKeys, Erasure::Removed);
+/// User, device, algorithm → fallback key.
+pub(super) const FALLBACK_KEYS: Rows<(OwnedUserId, OwnedDeviceId, String), Json<StoredKey>> =
+    Rows::new(Table::FallbackKeys, Erasure::Removed);
+/// The hashes of the keys of a device that were claimed: none is given out again, however often it is
+/// uploaded. No client keeps as many private keys, so what is forgotten would be of no use to anybody.
+pub(super) const CLAIMED_KEYS: Remembered = Remembered::new(Table::ClaimedKeys, 4096);
 
 /// How many one-time keys a device has at most, of all algorithms together. Clients upload 50 to 100.
 const MOST: usize = 4096;
@@ -47,7 +52,7 @@ pub struct KeyCounts {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredKey {
+pub(super) struct StoredKey {
     id: OwnedOneTimeKeyId,
     key: Value,
     /// Whether it was claimed, for a fallback key.
@@ -65,29 +70,16 @@ pub(super) struct KeyCountCache {
 impl StoredKey {
     /// What tells it from others: its id and the public key. A device that lost its keys counts from
     /// the first id again.
-    fn claimed(&self, owner: &Key) -> Key {
+    fn claimed(&self) -> Key {
         let public = self.key.get("key").unwrap_or(&self.key);
         let hash = Sha256::digest(format!("{} {public}", self.id));
-        Remembered::item(owner).bytes(&hash[..CLAIMED_BYTES])
+        Key::new().bytes(&hash[..CLAIMED_BYTES])
     }
 
     /// Whether another is the same key, whatever its signatures.
     fn is_same_key(&self, other: &Self) -> bool {
-        let owner = Key::new();
-        self.claimed(&owner) == other.claimed(&owner)
+        self.claimed() == other.claimed()
     }
-}
-
-fn fallback_key(user_id: &UserId, device_id: &DeviceId, algorithm: &OneTimeKeyAlgorithm) -> Key {
-    device_key(user_id, device_id).str(algorithm)
-}
-
-fn one_time_keys_of(
-    user_id: &UserId,
-    device_id: &DeviceId,
-    algorithm: &OneTimeKeyAlgorithm,
-) -> KeyRange {
-    KeyRange::prefix(device_key(user_id, device_id).str(algorithm))
 }
 
 fn key_counts(user_id: &UserId, device_id: &DeviceId) -> Change {
@@ -113,22 +105,15 @@ impl Users {
         }
         one_time_keys.values().chain(fallback_keys.values()).try_for_each(check_one_time_key)?;
         let Session { user_id, device_id, .. } = sender;
-        let mut present = HashMap::new();
-        let range = KeyRange::prefix(device_key(user_id, device_id));
         let store = &self.inner.store;
-        for (_, row) in
-            store.scan(Table::OneTimeKeys, range, Direction::Forward, usize::MAX).await?
-        {
-            let row: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
-            present.insert(row.id, row.key);
-        }
-        let device = device_key(user_id, device_id);
+        let rows = ONE_TIME_KEYS.scan((user_id, device_id)).values(store).await?.into_iter();
+        let present: HashMap<_, _> = rows.map(|row| (row.id, row.key)).collect();
         let mut new = Vec::new();
         for (id, key) in one_time_keys {
             match present.get(&id) {
                 None => {
                     let key = StoredKey { id, key, used: false };
-                    if !CLAIMED.has(store, &key.claimed(&device)).await? {
+                    if !CLAIMED_KEYS.has(store, (user_id, device_id), &key.claimed()).await? {
                         new.push(key);
                     }
                 }
@@ -145,26 +130,27 @@ impl Users {
             return Err(Error::too_large(format!("A device has at most {MOST} one-time keys")));
         }
         for (id, key) in fallback_keys {
-            let place = fallback_key(user_id, device_id, &id.algorithm());
+            let algorithm = id.algorithm();
+            let place = (user_id, device_id, algorithm.as_str());
             let mut key = StoredKey { id, key, used: false };
-            let before: Option<StoredKey> = store.get_json(Table::FallbackKeys, &place).await?;
+            let before = FALLBACK_KEYS.get(store, place).await?;
             // Sent again it is no newer than it was.
             key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
-            batch.put_json(Table::FallbackKeys, place, &key)?;
+            FALLBACK_KEYS.put(batch, place, &key)?;
         }
         let mut rows = Vec::with_capacity(new.len());
         for key in &new {
-            let row = serde_json::to_vec(key).map_err(store::Error::encoding)?;
-            rows.push((device.clone().str(key.id.algorithm()), row));
+            rows.push((key.id.algorithm(), Encoded::new(key)?));
         }
         self.forget_key_counts(batch, user_id, device_id);
         let (feed, change) = (self.inner.feed.clone(), key_counts(user_id, device_id));
+        let (user_id, device_id) = (user_id.clone(), device_id.clone());
         batch.on_submit(move |submission| {
             let position = feed.record_now(submission, change);
-            for (place, (prefix, row)) in rows.into_iter().enumerate() {
+            for (place, (algorithm, row)) in rows.into_iter().enumerate() {
                 // In the order of upload, so that the oldest key is claimed first.
-                let key = prefix.u64(position).u64(place as u64);
-                submission.put(Table::OneTimeKeys, key, row);
+                let key = (&user_id, &device_id, algorithm.as_str(), position, place as u64);
+                ONE_TIME_KEYS.put_encoded(submission, key, row);
             }
         });
         Ok(())
@@ -213,21 +199,16 @@ impl Users {
         algorithm: &OneTimeKeyAlgorithm,
     ) -> Result<Option<StoredKey>> {
         let store = &self.inner.store;
-        let range = one_time_keys_of(user_id, device_id, algorithm);
-        let oldest = store.scan(Table::OneTimeKeys, range, Direction::Forward, 1).await?;
-        if let Some((place, row)) = oldest.into_iter().next() {
-            batch.delete(Table::OneTimeKeys, place);
-            let key: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
-            let device = device_key(user_id, device_id);
-            CLAIMED.add(store, batch, &device, &key.claimed(&device)).await?;
+        let of = (user_id, device_id, algorithm.as_str());
+        if let Some(((position, place), key)) = ONE_TIME_KEYS.scan(of).first(store).await? {
+            ONE_TIME_KEYS.delete(batch, (user_id, device_id, algorithm.as_str(), position, place));
+            CLAIMED_KEYS.add(store, batch, (user_id, device_id), &key.claimed()).await?;
             return Ok(Some(key));
         }
-        let place = fallback_key(user_id, device_id, algorithm);
-        let fallback: Option<StoredKey> = store.get_json(Table::FallbackKeys, &place).await?;
-        let Some(mut fallback) = fallback else { return Ok(None) };
+        let Some(mut fallback) = FALLBACK_KEYS.get(store, of).await? else { return Ok(None) };
         if !fallback.used {
             fallback.used = true;
-            batch.put_json(Table::FallbackKeys, place, &fallback)?;
+            FALLBACK_KEYS.put(batch, of, &fallback)?;
         }
         Ok(Some(fallback))
     }
@@ -248,26 +229,13 @@ impl Users {
         }
         let changes = cache.changes.get();
         let store = &self.inner.store;
-        let range = || KeyRange::prefix(device_key(user_id, device_id));
         let mut one_time_keys = BTreeMap::from([(OneTimeKeyAlgorithm::SignedCurve25519, 0)]);
-        for (key, _) in
-            store.scan(Table::OneTimeKeys, range(), Direction::Forward, usize::MAX).await?
-        {
-            let mut key = KeyReader::new(&key);
-            let (Some(_), Some(_), Some(algorithm)) = (key.str(), key.str(), key.str()) else {
-                continue;
-            };
+        for (algorithm, _, _) in ONE_TIME_KEYS.scan((user_id, device_id)).keys(store).await? {
             *one_time_keys.entry(algorithm.into()).or_insert(0) += 1;
         }
-        let mut unused_fallback_keys = Vec::new();
-        for (_, row) in
-            store.scan(Table::FallbackKeys, range(), Direction::Forward, usize::MAX).await?
-        {
-            let row: StoredKey = serde_json::from_slice(&row).map_err(Error::internal)?;
-            if !row.used {
-                unused_fallback_keys.push(row.id.algorithm());
-            }
-        }
+        let fallback_keys = FALLBACK_KEYS.scan((user_id, device_id)).values(store).await?;
+        let unused = fallback_keys.into_iter().filter(|key| !key.used);
+        let unused_fallback_keys = unused.map(|key| key.id.algorithm()).collect();
         let counts = Rc::new(KeyCounts { one_time_keys, unused_fallback_keys });
         // What changed while it was counted, is counted anew the next time.
         if changes == cache.changes.get() {

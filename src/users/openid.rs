@@ -12,16 +12,26 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Expires, Json, Rows, Table},
 };
+
+/// Hash of an OpenID token → whose it is.
+pub(super) const OPENID_TOKENS: Rows<(TokenHash,), Json<OpenIdToken>> =
+    Rows::new(Table::OpenIdTokens, Erasure::Expires).expiring_by_value();
 
 /// How long an OpenID token is valid.
 pub const OPENID_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Serialize, Deserialize)]
-struct OpenIdToken {
+pub(super) struct OpenIdToken {
     user_id: OwnedUserId,
     expires: u64,
+}
+
+impl Expires for OpenIdToken {
+    fn expires(&self) -> u64 {
+        self.expires
+    }
 }
 
 impl Users {
@@ -33,9 +43,8 @@ impl Users {
         let token = tokens::generate();
         let expires = now() + OPENID_TOKEN_LIFETIME.as_millis() as u64;
         let row = OpenIdToken { user_id: user_id.to_owned(), expires };
-        let key = Key::new().str(TokenHash::of(&token).as_str());
         let mut batch = Batch::new();
-        batch.put_json(Table::OpenIdTokens, key, &row)?;
+        OPENID_TOKENS.put(&mut batch, (TokenHash::of(&token),), &row)?;
         self.inner.store.commit(batch).await?;
         Ok(token)
     }
@@ -45,8 +54,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub async fn openid_user(&self, token: &str) -> Result<Option<OwnedUserId>> {
-        let key = Key::new().str(TokenHash::of(token).as_str());
-        let row: Option<OpenIdToken> = self.inner.store.get_json(Table::OpenIdTokens, key).await?;
+        let row = OPENID_TOKENS.get(&self.inner.store, (TokenHash::of(token),)).await?;
         Ok(row.filter(|row| row.expires > now()).map(|row| row.user_id))
     }
 }

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use ruma::{OwnedMxcUri, UserId, api::error::ErrorKind};
+use ruma::{OwnedMxcUri, OwnedUserId, UserId, api::error::ErrorKind};
 use serde_json::Value;
 
 use super::Users;
 use crate::{
     Error, Result,
     follow_ups::{FollowUp, Recorded},
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Json, Rows, Table},
 };
+
+/// User → profile.
+pub(super) const PROFILES: Rows<(OwnedUserId,), Json<BTreeMap<String, Value>>> =
+    Rows::new(Table::Profiles, Erasure::Removed);
 
 /// The most bytes that a profile has as JSON.
 const MAX_PROFILE_SIZE: usize = 64 * 1024;
@@ -56,7 +60,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub async fn profile(&self, user_id: &UserId) -> Result<Profile> {
-        let fields = self.inner.store.get_json(Table::Profiles, Key::new().str(user_id)).await?;
+        let fields = PROFILES.get(&self.inner.store, (user_id,)).await?;
         Ok(Profile(fields.unwrap_or_default()))
     }
 
@@ -84,8 +88,8 @@ impl Users {
         if before == value {
             return Ok(None);
         }
-        let json = serde_json::to_vec(&profile.0).map_err(Error::internal)?;
-        if json.len() >= MAX_PROFILE_SIZE {
+        let size = serde_json::to_vec(&profile.0).map_err(Error::internal)?.len();
+        if size >= MAX_PROFILE_SIZE {
             return Err(Error::new(
                 StatusCode::BAD_REQUEST,
                 ErrorKind::ProfileTooLarge,
@@ -93,7 +97,7 @@ impl Users {
             ));
         }
         let mut batch = Batch::new();
-        batch.put(Table::Profiles, Key::new().str(user_id), json);
+        PROFILES.put(&mut batch, (user_id,), &profile.0)?;
         let shown = ["displayname", "avatar_url"].contains(&field);
         let rest = shown.then(|| FollowUp::ShowProfile { user_id: user_id.to_owned() }.to_record());
         if let Some(rest) = &rest {

@@ -4,7 +4,7 @@
 //! A pusher goes with the device that set it: who is logged out there is not to be notified there.
 
 use ruma::{
-    DeviceId, OwnedUserId, UserId,
+    DeviceId, OwnedDeviceId, OwnedUserId, UserId,
     api::client::push::{Pusher, PusherIds, PusherKind},
 };
 use url::Url;
@@ -15,8 +15,15 @@ use super::{
 };
 use crate::{
     Error, Result, enumerations, lengths,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{AsPart, Batch, Erasure, Json, Key, KeyReader, Kind, Part, Rows, Table, Text},
 };
+
+/// User, app id, pushkey → pusher.
+pub(super) const PUSHERS: Rows<(OwnedUserId, String, Pushkey), Json<Pusher>> =
+    Rows::new(Table::Pushers, Erasure::Removed);
+/// App id, pushkey, user → the device that set the user's pusher; of those of before, nothing.
+pub(super) const PUSHER_OWNERS: Rows<(String, Pushkey, OwnedUserId), Text<OwnedDeviceId>> =
+    Rows::new(Table::PusherOwners, Erasure::Removed);
 
 /// The most bytes that a pushkey has, and characters that an app id has.
 const MAX_PUSHKEY: usize = 512;
@@ -24,12 +31,21 @@ const MAX_APP_ID: usize = 64;
 /// The path of every push gateway.
 const NOTIFY: &str = "/_matrix/push/v1/notify";
 
-fn key(user_id: &UserId, ids: &PusherIds) -> Key {
-    Key::new().str(user_id).str(&ids.app_id).str(&ids.pushkey)
+/// A pushkey, which is a secret.
+pub(super) struct Pushkey;
+
+impl Part for Pushkey {
+    const KIND: Kind = Kind::Secret;
+
+    fn read(key: &mut KeyReader<'_>) -> Option<Self> {
+        key.bytes().map(|_| Self)
+    }
 }
 
-fn owners_key(ids: &PusherIds) -> Key {
-    Key::new().str(&ids.app_id).str(&ids.pushkey)
+impl AsPart<Pushkey> for str {
+    fn append(&self, key: Key) -> Key {
+        key.str(self)
+    }
 }
 
 impl Users {
@@ -38,12 +54,7 @@ impl Users {
     /// # Errors
     /// When the store can't be read.
     pub async fn pushers(&self, user_id: &UserId) -> Result<Vec<Pusher>> {
-        let range = KeyRange::prefix(Key::new().str(user_id));
-        let rows =
-            self.inner.store.scan(Table::Pushers, range, Direction::Forward, usize::MAX).await?;
-        rows.into_iter()
-            .map(|(_, row)| serde_json::from_slice(&row).map_err(Error::internal))
-            .collect()
+        Ok(PUSHERS.scan((user_id,)).values(&self.inner.store).await?)
     }
 
     /// Sets a pusher of the sender. Unless `append`, others with the same ids lose theirs.
@@ -62,22 +73,15 @@ impl Users {
         }
         let mut batch = Batch::new();
         if !append {
-            let range = KeyRange::prefix(owners_key(&pusher.ids));
-            let store = &self.inner.store;
-            let owners =
-                store.scan(Table::PusherOwners, range, Direction::Forward, usize::MAX).await?;
-            for (owner_key, _) in owners {
-                let mut parts = KeyReader::new(&owner_key);
-                let owner = parts.str().and(parts.str()).and(parts.str());
-                if let Some(owner) = owner.and_then(|owner| OwnedUserId::try_from(owner).ok()) {
-                    batch.delete(Table::Pushers, key(&owner, &pusher.ids));
-                }
-                batch.delete(Table::PusherOwners, &*owner_key);
+            let PusherIds { app_id, pushkey, .. } = &pusher.ids;
+            let owners = PUSHER_OWNERS.scan((app_id, pushkey.as_str()));
+            for (owner,) in owners.keys(&self.inner.store).await? {
+                remove(&mut batch, &owner, &pusher.ids);
             }
         }
-        batch.put_json(Table::Pushers, key(user_id, &pusher.ids), pusher)?;
-        let owner = owners_key(&pusher.ids).str(user_id);
-        batch.put(Table::PusherOwners, owner, device_id.as_bytes());
+        let PusherIds { app_id, pushkey, .. } = &pusher.ids;
+        PUSHERS.put(&mut batch, (user_id, app_id, pushkey.as_str()), pusher)?;
+        PUSHER_OWNERS.put(&mut batch, (app_id, pushkey.as_str(), user_id), device_id);
         Ok(self.inner.store.commit(batch).await?)
     }
 
@@ -102,10 +106,10 @@ impl Users {
         goes: impl Fn(&DeviceId) -> bool,
     ) -> Result<()> {
         for pusher in self.pushers(user_id).await? {
-            let owner = owners_key(&pusher.ids).str(user_id);
-            let device = self.inner.store.get(Table::PusherOwners, owner).await?;
-            let device = device.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            if goes((&*device).into()) {
+            let PusherIds { app_id, pushkey, .. } = &pusher.ids;
+            let owner = (app_id, pushkey.as_str(), user_id);
+            let device = PUSHER_OWNERS.get(&self.inner.store, owner).await?;
+            if goes(device.as_deref().unwrap_or_else(|| "".into())) {
                 remove(batch, user_id, &pusher.ids);
             }
         }
@@ -114,8 +118,9 @@ impl Users {
 }
 
 fn remove(batch: &mut Batch, user_id: &UserId, ids: &PusherIds) {
-    batch.delete(Table::Pushers, key(user_id, ids));
-    batch.delete(Table::PusherOwners, owners_key(ids).str(user_id));
+    let PusherIds { app_id, pushkey, .. } = ids;
+    PUSHERS.delete(batch, (user_id, app_id, pushkey.as_str()));
+    PUSHER_OWNERS.delete(batch, (app_id, pushkey.as_str(), user_id));
 }
 
 /// What a pusher is allowed to be. spec: client-server §POST /pushers/set

@@ -1,31 +1,58 @@
 //! What is remembered of a device's past, to know it again when it is repeated: the newest so many
 //! of a kind, so that no device's memory grows without bound.
 //!
-//! Its rows are owner, 0, item → nothing, and owner, 1, place → the item's row.
+//! Its rows are user, device, 0, item → nothing, and user, device, 1, place → the key of the item's
+//! row.
+
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::{
     Result,
-    store::{Batch, Direction, Key, KeyRange, Store, Table},
+    store::{
+        Batch, Declaration, Erasure, Expiry, Key, KeyOf, Nothing, Remainder, Rows, Store, Table,
+    },
 };
 
-/// A table of what is remembered, and how much of it for each owner.
+/// The number in the keys of items, and in those of places.
+const ITEM: u64 = 0;
+const PLACE: u64 = 1;
+
+type Item = (OwnedUserId, OwnedDeviceId, u64, Remainder);
+type Place = (OwnedUserId, OwnedDeviceId, u64, u64);
+
+/// Whose past it is.
+type Device<'a> = (&'a UserId, &'a DeviceId);
+
+/// A table of what is remembered.
 pub(super) struct Remembered {
-    pub(super) table: Table,
-    pub(super) limit: u64,
+    items: Rows<Item, Nothing>,
+    places: Rows<Place, KeyOf<Item>>,
 }
 
-/// The bytes of a place at the end of its row's key.
-const PLACE: usize = size_of::<u64>();
-
 impl Remembered {
-    /// The row of an item, which the caller adds to it.
-    pub(super) fn item(owner: &Key) -> Key {
-        owner.clone().u64(0)
+    /// Declares a table that remembers so much of each device.
+    pub(super) const fn new(table: Table, limit: usize) -> Self {
+        let items = Rows::new(table, Erasure::Removed).expiring(Expiry::Newest(limit));
+        Self { places: items.view(), items }
+    }
+
+    pub(super) const fn declaration(&self) -> Declaration {
+        self.items.declaration()
+    }
+
+    /// The key of an item's row.
+    pub(super) fn key(&self, (user_id, device_id): Device<'_>, item: &Key) -> Key {
+        self.items.key((user_id, device_id, ITEM, item))
     }
 
     /// Whether an item is remembered.
-    pub(super) async fn has(&self, store: &Store, item: &Key) -> Result<bool> {
-        Ok(store.get(self.table, item).await?.is_some())
+    pub(super) async fn has(
+        &self,
+        store: &Store,
+        (user_id, device_id): Device<'_>,
+        item: &Key,
+    ) -> Result<bool> {
+        Ok(self.items.has(store, (user_id, device_id, ITEM, item)).await?)
     }
 
     /// Writes into `batch` that an item is remembered, and forgets the oldest where it is one too
@@ -34,21 +61,24 @@ impl Remembered {
         &self,
         store: &Store,
         batch: &mut Batch,
-        owner: &Key,
+        (user_id, device_id): Device<'_>,
         item: &Key,
     ) -> Result<()> {
-        let places = owner.clone().u64(1);
-        let range = KeyRange::prefix(places.clone());
-        let newest = store.scan(self.table, range, Direction::Backward, 1).await?;
-        let newest = newest.first().and_then(|(key, _)| key.last_chunk::<PLACE>());
-        let place = 1 + newest.copied().map(u64::from_be_bytes).unwrap_or_default();
-        let oldest = places.clone().u64(place.saturating_sub(self.limit));
-        if let Some(forgotten) = store.get(self.table, &oldest).await? {
-            batch.delete(self.table, oldest);
-            batch.delete(self.table, forgotten);
+        let places = self.places.scan((user_id, device_id, PLACE));
+        let newest = places.backward().first_key(store).await?;
+        let place = 1 + newest.map_or(0, |(place,)| place);
+        let limit = self.declaration().most() as u64;
+        let oldest = (user_id, device_id, PLACE, place.saturating_sub(limit));
+        if let Some(forgotten) = self.places.get(store, oldest).await? {
+            self.places.delete(batch, oldest);
+            self.items.delete(batch, forgotten);
         }
-        batch.put(self.table, &**item, []);
-        batch.put(self.table, places.u64(place), &**item);
+        self.items.put(batch, (user_id, device_id, ITEM, item));
+        self.places.put(
+            batch,
+            (user_id, device_id, PLACE, place),
+            (user_id, device_id, ITEM, item),
+        );
         Ok(())
     }
 }

@@ -21,8 +21,15 @@ use super::{
 };
 use crate::{
     Error, Result, lengths, platform,
-    store::{Batch, Key, Table},
+    store::{Batch, Erasure, Json, Rows, Table},
 };
+
+/// Hash of an access token → session.
+pub(super) const ACCESS_TOKENS: Rows<(TokenHash,), Json<AccessToken>> =
+    Rows::new(Table::AccessTokens, Erasure::WithDevice);
+/// Hash of a refresh token → session.
+pub(super) const REFRESH_TOKENS: Rows<(TokenHash,), Json<Session>> =
+    Rows::new(Table::RefreshTokens, Erasure::WithDevice);
 
 /// How long an access token lives whose client knows how to refresh it.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -88,10 +95,6 @@ pub(super) struct AccessToken {
 /// How often the time at which a device was seen is written, in milliseconds.
 const SEEN_EVERY: u64 = 5 * 60 * 1000;
 
-fn access_key(hash: &TokenHash) -> Key {
-    Key::new().str(hash.as_str())
-}
-
 /// The clock, in milliseconds since the Unix epoch.
 pub(super) fn now() -> u64 {
     platform::now().get().into()
@@ -116,8 +119,7 @@ impl Users {
             Some(row) => row,
             None => {
                 let revocations = cache.revocations();
-                let row: Option<AccessToken> =
-                    self.inner.store.get_json(Table::AccessTokens, access_key(&hash)).await?;
+                let row = ACCESS_TOKENS.get(&self.inner.store, (&hash,)).await?;
                 let row =
                     row.ok_or_else(|| unknown_token(false, "The access token is not known"))?;
                 let mut row = if row.unused { self.first_use(&hash, row).await? } else { row };
@@ -207,8 +209,7 @@ impl Users {
     pub async fn refresh(&self, refresh_token: &str) -> Result<Login> {
         let hash = TokenHash::of(refresh_token);
         let unknown = || unknown_token(false, "The refresh token is not known");
-        let key = Key::new().str(hash.as_str());
-        let session: Option<Session> = self.inner.store.get_json(Table::RefreshTokens, key).await?;
+        let session = REFRESH_TOKENS.get(&self.inner.store, (&hash,)).await?;
         let session = session.ok_or_else(unknown)?;
         let _guard = self.inner.locks.lock(session.user_id.clone()).await;
         self.active_account(&session.user_id).await?.standing.check_lock()?;
@@ -251,7 +252,7 @@ impl Users {
         for pair in device.tokens.extract_if(.., |pair| pair.access != *hash) {
             self.revoke(&mut batch, &pair);
         }
-        batch.put_json(Table::AccessTokens, access_key(hash), &row)?;
+        ACCESS_TOKENS.put(&mut batch, (hash,), &row)?;
         self.put_device(&mut batch, user_id, device_id, &device)?;
         self.inner.store.commit(batch).await?;
         Ok(row)
@@ -273,12 +274,12 @@ impl Users {
             refresh: refresh_token.as_deref().map(TokenHash::of),
         };
         if let Some(refresh) = &pair.refresh {
-            batch.put_json(Table::RefreshTokens, Key::new().str(refresh.as_str()), &session)?;
+            REFRESH_TOKENS.put(batch, (refresh,), &session)?;
         }
         let device_id = session.device_id.clone();
         let expires = expires_in.map(|lifetime| now() + lifetime.as_millis() as u64);
         let row = AccessToken { session, expires, unused, seen: Rc::default() };
-        batch.put_json(Table::AccessTokens, access_key(&pair.access), &row)?;
+        ACCESS_TOKENS.put(batch, (&pair.access,), &row)?;
         device.tokens.push(pair);
         device.last_seen = Some(now());
         Ok(Login { device_id, access_token, refresh_token, expires_in })
@@ -286,9 +287,9 @@ impl Users {
 
     /// Makes both tokens of a pair void.
     pub(super) fn revoke(&self, batch: &mut Batch, pair: &TokenPair) {
-        batch.delete(Table::AccessTokens, access_key(&pair.access));
+        ACCESS_TOKENS.delete(batch, (&pair.access,));
         if let Some(refresh) = &pair.refresh {
-            batch.delete(Table::RefreshTokens, Key::new().str(refresh.as_str()));
+            REFRESH_TOKENS.delete(batch, (refresh,));
         }
         let (users, hash) = (self.clone(), pair.access.clone());
         batch.on_durable(move || users.inner.sessions.revoke(&hash));

@@ -2,15 +2,12 @@
 
 use super::{
     Users,
-    cross_signing::{is_signed, public_key},
+    cross_signing::{SIGNATURES, is_signed, public_key},
     key_forms::{KeyObject, Usage},
     sessions::Session,
 };
-use crate::{
-    Result,
-    store::{Batch, Key, Table},
-};
-use ruma::{OwnedUserId, UserId};
+use crate::{Result, store::Batch};
+use ruma::{DeviceId, OwnedUserId, UserId};
 
 /// A signed key that was given, with whose it is and what it is called.
 pub type SignedKey = (OwnedUserId, String, KeyObject);
@@ -60,8 +57,8 @@ impl Users {
                 }
             };
             for (with, signature) in signatures {
-                let row = Key::new().str(&user_id).str(&id).str(&sender.user_id).str(with);
-                batch.put(Table::Signatures, row, signature);
+                let key: &DeviceId = id.as_str().into();
+                SIGNATURES.put(&mut batch, (&user_id, key, &sender.user_id, with), signature);
             }
             if user_id == sender.user_id {
                 own = true;

@@ -9,16 +9,20 @@ use ruma::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Users, device_record::device_key, remembered::Remembered, sessions::Session};
+use super::{Users, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
     feed::{Change, Position},
     json, lengths,
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Submission, Table},
+    store::{Batch, Erasure, Expiry, Key, RawJson, Rows, Submission, Table},
 };
 
-/// The transactions of a device.
-const TRANSACTIONS: Remembered = Remembered { table: Table::ToDeviceTransactions, limit: 512 };
+/// User, device, position → message to the device.
+pub(super) const TO_DEVICE: Rows<(OwnedUserId, OwnedDeviceId, Position), RawJson> =
+    Rows::new(Table::ToDevice, Erasure::Removed).expiring(Expiry::Newest(ABANDONED));
+/// The transactions of a device: event type, transaction id.
+pub(super) const TO_DEVICE_TRANSACTIONS: Remembered =
+    Remembered::new(Table::ToDeviceTransactions, 512);
 
 /// After which time without a request, in milliseconds, a device counts as abandoned: 30 days.
 const ABANDONED_AFTER: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -35,10 +39,6 @@ struct Event<'a> {
     kind: &'a str,
     sender: &'a UserId,
     content: &'a RawValue,
-}
-
-fn message_key(user_id: &UserId, device_id: &DeviceId, position: Position) -> Key {
-    device_key(user_id, device_id).u64(position)
 }
 
 impl Users {
@@ -61,16 +61,17 @@ impl Users {
         }
         // A transaction id means something for one device and one path.
         // spec: client-server §Transaction identifiers
-        let of_sender = device_key(&sender.user_id, &sender.device_id);
-        let seen = Remembered::item(&of_sender).str(event_type).str(transaction);
+        let of_sender = (&*sender.user_id, &*sender.device_id);
+        let seen = Key::new().str(event_type).str(transaction);
         // Held until the transaction is durable: the same one at the same time waits for it.
-        let _guard = self.inner.transactions.lock(seen.to_vec()).await;
+        let only = TO_DEVICE_TRANSACTIONS.key(of_sender, &seen);
+        let _guard = self.inner.transactions.lock(only.into()).await;
         let store = &self.inner.store;
-        if TRANSACTIONS.has(store, &seen).await? {
+        if TO_DEVICE_TRANSACTIONS.has(store, of_sender, &seen).await? {
             return Ok(());
         }
         let mut batch = Batch::new();
-        TRANSACTIONS.add(store, &mut batch, &of_sender, &seen).await?;
+        TO_DEVICE_TRANSACTIONS.add(store, &mut batch, of_sender, &seen).await?;
         let mut deliveries = Vec::new();
         for (user_id, devices) in messages {
             for (device, content) in devices {
@@ -96,8 +97,7 @@ impl Users {
                 let change =
                     Change::ToDevice { user_id: user_id.clone(), device_id: device_id.clone() };
                 let position = self.inner.feed.record_now(submission, change);
-                let key = message_key(&user_id, &device_id, position);
-                submission.put(Table::ToDevice, key, event.get());
+                TO_DEVICE.put(submission, (&user_id, &device_id, position), &event);
             }
             Ok(())
         };
@@ -117,20 +117,10 @@ impl Users {
         upto: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Box<RawValue>)>> {
-        let range = KeyRange::between(
-            message_key(user_id, device_id, after.saturating_add(1)),
-            message_key(user_id, device_id, upto.saturating_add(1)),
-        );
-        let rows = self.inner.store.scan(Table::ToDevice, range, Direction::Forward, limit).await?;
-        let mut messages = Vec::with_capacity(rows.len());
-        for (key, event) in rows {
-            let mut key = KeyReader::new(&key);
-            let (Some(_), Some(_), Some(position)) = (key.str(), key.str(), key.u64()) else {
-                continue;
-            };
-            messages.push((position, serde_json::from_slice(&event).map_err(Error::internal)?));
-        }
-        Ok(messages)
+        let (from, to) = (after.saturating_add(1), upto.saturating_add(1));
+        let messages = TO_DEVICE.scan((user_id, device_id)).starting_at((from,)).until((to,));
+        let rows = messages.limit(limit).rows(&self.inner.store).await?.into_iter();
+        Ok(rows.map(|((position,), event)| (position, event)).collect())
     }
 
     /// Deletes the messages for a device up to and with `upto`: it has them.
@@ -143,18 +133,11 @@ impl Users {
         device_id: &DeviceId,
         upto: Position,
     ) -> Result<()> {
-        let range = KeyRange::between(
-            message_key(user_id, device_id, 0),
-            message_key(user_id, device_id, upto.saturating_add(1)),
-        );
-        let store = &self.inner.store;
-        let rows = store.scan(Table::ToDevice, range, Direction::Forward, usize::MAX).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let messages = TO_DEVICE.scan((user_id, device_id)).until((upto.saturating_add(1),));
         let mut batch = Batch::new();
-        for (key, _) in rows {
-            batch.delete(Table::ToDevice, key);
+        let store = &self.inner.store;
+        if messages.delete(store, &mut batch).await? == 0 {
+            return Ok(());
         }
         Ok(store.commit(batch).await?)
     }
@@ -166,18 +149,9 @@ impl Users {
     /// When the store fails.
     pub(super) async fn expire_to_device(&self, now: u64) -> Result<()> {
         let store = &self.inner.store;
-        let mut rest = KeyRange::all();
-        loop {
-            let next = store.scan(Table::ToDevice, rest.clone(), Direction::Forward, 1).await?;
-            let Some((key, _)) = next.first() else { return Ok(()) };
-            let mut parts = KeyReader::new(key);
-            let (Some(user_id), Some(device_id)) = (parts.str(), parts.str()) else {
-                return Ok(());
-            };
-            let user_id = OwnedUserId::try_from(user_id).map_err(Error::internal)?;
-            let device_id = OwnedDeviceId::from(device_id);
-            let messages = KeyRange::prefix(device_key(&user_id, &device_id));
-            rest.start = messages.end.clone();
+        let mut rest = TO_DEVICE.scan(());
+        while let Some((user_id, device_id, _)) = rest.next_key(store).await? {
+            rest = rest.after((&user_id, &device_id));
             // So that nobody logs in with the device's id meanwhile.
             let _guard = self.inner.locks.lock(user_id.clone()).await;
             let kept = match self.device_record(&user_id, &device_id).await? {
@@ -187,7 +161,8 @@ impl Users {
                     _ => continue,
                 },
             };
-            store.trim(Table::ToDevice, messages, kept, |_, _| {}).await?;
+            TO_DEVICE.scan((&user_id, &device_id)).trim(store, kept, |_, _| {}).await?;
         }
+        Ok(())
     }
 }

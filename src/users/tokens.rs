@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::platform;
+use crate::{
+    platform,
+    store::{AsPart, Key, KeyReader, Kind, Part},
+};
 
 /// Letters and digits of a token: more than 200 bits.
 const TOKEN_LENGTH: usize = 40;
@@ -25,10 +28,19 @@ impl TokenHash {
     pub(super) fn of(token: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
     }
+}
 
-    /// As a part of a key.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
+impl Part for TokenHash {
+    const KIND: Kind = Kind::Text;
+
+    fn read(key: &mut KeyReader<'_>) -> Option<Self> {
+        key.str().map(Self)
+    }
+}
+
+impl AsPart<Self> for TokenHash {
+    fn append(&self, key: Key) -> Key {
+        key.str(&self.0)
     }
 }
 

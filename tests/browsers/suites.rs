@@ -38,6 +38,8 @@ mod client_api_rooms;
 mod client_api_upgrades;
 #[path = "../client_api_user_data.rs"]
 mod client_api_user_data;
+#[path = "../damaged_rows.rs"]
+mod damaged_rows;
 #[path = "../homeserver.rs"]
 mod homeserver;
 #[path = "../http.rs"]

@@ -1,13 +1,44 @@
 //! Listening to what one thread logs, while others log something else.
 
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 
-use neurite::log::{Sink, Subscriber, Wanted};
+use neurite::log::{Fields, Sink, Subscriber, Wanted};
 use tracing::{
-    Event, Metadata,
+    Event, Level, Metadata,
     span::{Attributes, Id, Record},
     subscriber::{DefaultGuard, Interest},
 };
+
+/// What has been logged, a line each.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    fn add(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Sink for Lines {
+    fn message(&self, level: Level, part: &str, text: &str, fields: &Fields) {
+        self.add(format!("{level} {part}: {text} {fields:?}"));
+    }
+
+    fn span(&self, name: &str, part: &str, fields: &Fields, _: std::time::Duration) {
+        self.add(format!("span {part}: {name} {fields:?}"));
+    }
+}
+
+/// Keeps what this thread logs, until the guard is dropped.
+pub fn lines(wanted: Wanted) -> (Lines, Arc<Subscriber<Lines>>, DefaultGuard) {
+    let lines = Lines::default();
+    let (log, guard) = listen(lines.clone(), wanted);
+    (lines, log, guard)
+}
 
 /// Hands what this thread logs to `sink`, until the guard is dropped.
 pub fn listen<S: Sink>(sink: S, wanted: Wanted) -> (Arc<Subscriber<S>>, DefaultGuard) {

@@ -22,13 +22,17 @@ use crate::{
         self, Caller,
         http::{self as outside, Fetched},
     },
-    store::{Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{AsPart, Batch, Erasure, Expiry, Json, Key, KeyReader, Kind, Part, Rows, Table},
 };
+
+/// URL, time → what the page there says of itself. It is kept for longer than it is told again, with its
+/// picture: clients may show what they were told before.
+pub(super) const URL_PREVIEWS: Rows<(Address, u64), Json<Row>> =
+    Rows::new(Table::UrlPreviews, Erasure::Nobodys)
+        .expiring(Expiry::After(Duration::from_secs(2 * 24 * 60 * 60)));
 
 /// How long the same preview is told again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
-/// How long it is kept, with its picture: clients may show what they were told before.
-const KEPT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// How many are kept at most, since each may have a picture.
 const MOST: usize = 512;
 /// After how many new ones the number of all is checked.
@@ -40,9 +44,26 @@ const PAGE: u64 = 512 * 1024;
 /// The largest picture that is kept, in bytes.
 const PICTURE: u64 = 10 * 1024 * 1024;
 
+/// The address of a page, which may have a secret in it.
+pub(super) struct Address(String);
+
+impl Part for Address {
+    const KIND: Kind = Kind::Secret;
+
+    fn read(key: &mut KeyReader<'_>) -> Option<Self> {
+        key.str().map(Self)
+    }
+}
+
+impl AsPart<Self> for Address {
+    fn append(&self, key: Key) -> Key {
+        key.str(&self.0)
+    }
+}
+
 /// The row of a preview.
 #[derive(Serialize, Deserialize)]
-struct Row {
+pub(super) struct Row {
     data: Map<String, Value>,
     /// The media id of its picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,16 +93,14 @@ impl Media {
         get: impl AsyncFn(&str, u64) -> Result<Fetched, String>,
     ) -> Result<Map<String, Value>> {
         let url = address(url)?;
-        let key = Key::new().str(url.as_str());
+        let address = Address(url.as_str().to_owned());
         let _only = self.inner.busy.lock(format!("preview/{url}")).await;
         let now = platform::unix_millis();
-        let range = KeyRange::prefix(key.clone());
         let store = &self.inner.store;
-        let last = store.scan(Table::UrlPreviews, range, Direction::Backward, 1).await?.pop();
-        if let Some((key, row)) = last
-            && now.saturating_sub(fetched(&key)) < FRESH.as_millis() as u64
+        let last = URL_PREVIEWS.scan((&address,)).backward().limit(1).readable(store).await?.pop();
+        if let Some(((fetched,), row)) = last
+            && now.saturating_sub(fetched) < FRESH.as_millis() as u64
         {
-            let row: Row = serde_json::from_slice(&row).map_err(Error::internal)?;
             return Ok(row.data);
         }
         let page = patiently(caller, get(url.as_str(), PAGE)).await?.map_err(unreachable)?;
@@ -89,7 +108,7 @@ impl Media {
         let mut batch = Batch::new();
         let Some(picture) = picture else {
             let row = Row { data, picture: None };
-            batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
+            URL_PREVIEWS.put(&mut batch, (&address, now), &row)?;
             store.commit(batch).await?;
             self.count_preview().await;
             return Ok(row.data);
@@ -99,7 +118,7 @@ impl Media {
         data.insert("og:image:type".to_owned(), page::content_type(&content_type).0.into());
         data.insert("og:image".to_owned(), self.uri(&media_id).as_str().into());
         let row = Row { data, picture: Some(media_id.clone()) };
-        batch.put_json(Table::UrlPreviews, key.u64(now), &row)?;
+        URL_PREVIEWS.put(&mut batch, (&address, now), &row)?;
         // In one commit, since a picture that no preview names would stay.
         self.keep(batch, user_id, &media_id, Some(content_type), None, picture.content).await?;
         self.count_preview().await;
@@ -110,17 +129,17 @@ impl Media {
     pub(super) async fn expire_previews(&self, now: u64) -> Result<()> {
         let store = &self.inner.store;
         // They are those of two days, and not many, so they are read through.
-        let rows = store.scan(Table::UrlPreviews, KeyRange::all(), Direction::Forward, usize::MAX);
-        let mut rows = rows.await?;
-        rows.sort_by_key(|(key, _)| fetched(key));
+        let mut rows = URL_PREVIEWS.scan(()).readable(store).await?;
+        rows.sort_by_key(|((_, fetched), _)| *fetched);
         let too_many = rows.len().saturating_sub(MOST);
-        for (place, (key, row)) in rows.into_iter().enumerate() {
-            if place >= too_many && now.saturating_sub(fetched(&key)) < KEPT.as_millis() as u64 {
+        let lifetime = URL_PREVIEWS.declaration().lifetime();
+        for (place, ((address, fetched), row)) in rows.into_iter().enumerate() {
+            if place >= too_many && now.saturating_sub(fetched) < lifetime {
                 continue;
             }
             let mut batch = Batch::new();
-            batch.delete(Table::UrlPreviews, key);
-            match serde_json::from_slice::<Row>(&row).ok().and_then(|row| row.picture) {
+            URL_PREVIEWS.delete(&mut batch, (&address, fetched));
+            match row.picture {
                 Some(media_id) => self.remove(batch, &media_id).await?,
                 None => store.commit(batch).await?,
             }
@@ -211,10 +230,4 @@ async fn patiently(
 fn unreachable(cause: String) -> Error {
     let message = format!("The page can't be had: {cause}");
     Error::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, message)
-}
-
-/// When the preview of a key was fetched, in milliseconds since the Unix epoch.
-fn fetched(key: &[u8]) -> u64 {
-    let mut key = KeyReader::new(key);
-    key.str().and_then(|_| key.u64()).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     platform::Blob,
     store::{
-        Options, Store,
+        Direction, KeyRange, Options, Store,
         memory::{Disk, Fault},
     },
 };

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use ruma::{
-    CanonicalJsonObject, OwnedEventId, OwnedUserId, RoomId,
+    CanonicalJsonObject, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId,
     canonical_json::redact,
     events::{StateEventType, TimelineEventType},
     signatures::{PublicKeyMap, Verified, verify_event},
@@ -22,8 +22,12 @@ use crate::{
         },
         graph::{LiveRoom, Resolved, StateGroup, View},
     },
-    store::{self, Key, Table},
+    store::{Erasure, Rows, Table, Text},
 };
+
+/// Room, event id that is not known yet → redaction of it.
+pub(in crate::rooms) const EARLY_REDACTIONS: Rows<(OwnedRoomId, OwnedEventId), Text<OwnedEventId>> =
+    Rows::new(Table::EarlyRedactions, Erasure::Kept);
 
 /// What became of an event that was offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,12 +290,10 @@ impl Rooms {
 
     /// The event, stripped if its redaction came before it.
     async fn redacted_early(&self, live: &LiveRoom, tip: &View, event: Event) -> Result<Event> {
-        let row = early_redaction(&live.room_id, &event.pdu.event_id);
-        let Some(row) = self.inner.store.get(Table::EarlyRedactions, row).await? else {
+        let row = (&live.room_id, &event.pdu.event_id);
+        let Some(id) = EARLY_REDACTIONS.get(&self.inner.store, row).await? else {
             return Ok(event);
         };
-        let id = std::str::from_utf8(&row).map_err(store::Error::encoding)?;
-        let id = OwnedEventId::try_from(id).map_err(store::Error::encoding)?;
         let Some(redaction) = self.find_event(live, &id).await? else { return Ok(event) };
         let levels = self.power_levels(live, tip).await?;
         match takes_effect(&redaction.pdu, &event, &levels) {
@@ -310,8 +312,7 @@ impl Rooms {
     ) -> Result<()> {
         let Some(target) = &pdu.redacts else { return Ok(()) };
         let Some(redaction) = self.redaction_of(live, target).await? else {
-            let row = early_redaction(&live.room_id, target);
-            draft.batch.put(Table::EarlyRedactions, row, pdu.event_id.as_str());
+            EARLY_REDACTIONS.put(&mut draft.batch, (&live.room_id, target), &pdu.event_id);
             return Ok(());
         };
         let levels = self.power_levels(live, tip).await?;
@@ -320,10 +321,6 @@ impl Rooms {
         }
         Ok(())
     }
-}
-
-fn early_redaction(room_id: &RoomId, target: &OwnedEventId) -> Key {
-    Key::new().str(room_id).str(target)
 }
 
 /// Whether a redaction takes effect. spec: room version 3 §Handling redactions

@@ -9,3 +9,7 @@ mod transactions;
 
 pub use self::accept::Accepted;
 pub(super) use self::draft::{Draft, submit};
+pub(super) use self::{
+    accept::EARLY_REDACTIONS,
+    transactions::{TRANSACTION_TIMES, TRANSACTIONS},
+};

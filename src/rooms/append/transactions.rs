@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
-use ruma::{OwnedEventId, RoomId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 use crate::{
     Result, platform,
     rooms::{NewEvent, Pdu, Rooms, Txn},
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Expiry, Key, Nested, Nothing, Rows, Table, Text},
 };
 
-/// How long a transaction is remembered: longer than a client keeps trying to send something,
-/// those too that keep what is to be sent over a restart and come back after weeks.
-const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+type Transaction = (OwnedUserId, OwnedDeviceId, OwnedRoomId, String, String);
+
+/// User, device, room, event type or redacted event, transaction id → event id.
+pub(in crate::rooms) const TRANSACTIONS: Rows<Transaction, Text<OwnedEventId>> =
+    Rows::new(Table::Transactions, Erasure::Expires)
+        .expiring(Expiry::With(Table::TransactionTimes));
+/// Time, key of a transaction → nothing. It is remembered for longer than a client keeps trying to send
+/// something, those too that keep what is to be sent over a restart and come back after weeks.
+pub(in crate::rooms) const TRANSACTION_TIMES: Rows<(u64, Nested<Transaction>), Nothing> =
+    Rows::new(Table::TransactionTimes, Erasure::Expires)
+        .expiring(Expiry::After(Duration::from_secs(30 * 24 * 60 * 60)));
+
 /// How many transactions are forgotten in one batch.
 const FORGOTTEN_AT_ONCE: usize = 1000;
 
@@ -24,10 +33,7 @@ impl Rooms {
         new: &NewEvent,
         txn: &Txn,
     ) -> Result<Option<OwnedEventId>> {
-        let row = self.inner.store.get(Table::Transactions, key(room_id, new, txn)).await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = std::str::from_utf8(&row).map_err(store::Error::encoding)?;
-        Ok(Some(OwnedEventId::try_from(id).map_err(store::Error::encoding)?))
+        Ok(TRANSACTIONS.get(&self.inner.store, place(room_id, new, txn)).await?)
     }
 
     /// Remembers which event a transaction made.
@@ -39,10 +45,9 @@ impl Rooms {
         txn: &Txn,
         pdu: &Pdu,
     ) {
-        let key = key(room_id, new, txn);
-        let time = Key::new().u64(platform::now().get().into()).bytes(&key);
-        batch.put(Table::TransactionTimes, time, []);
-        batch.put(Table::Transactions, key, pdu.event_id.as_str());
+        let (now, place) = (platform::unix_millis(), place(room_id, new, txn));
+        TRANSACTION_TIMES.put(batch, (now, TRANSACTIONS.key(&place)));
+        TRANSACTIONS.put(batch, place, &pdu.event_id);
     }
 
     /// Forgets the transactions that are old enough at `now`, in milliseconds since the Unix epoch.
@@ -50,39 +55,34 @@ impl Rooms {
     /// # Errors
     /// When the store fails.
     pub(crate) async fn forget_transactions(&self, now: u64) -> Result<()> {
-        let until = now.saturating_sub(REMEMBERED.as_millis() as u64);
-        let range = KeyRange::between(Key::new(), Key::new().u64(until));
+        let until = now.saturating_sub(TRANSACTION_TIMES.declaration().lifetime());
         let store = &self.inner.store;
-        loop {
-            let range = range.clone();
-            let rows = store
-                .scan(Table::TransactionTimes, range, Direction::Forward, FORGOTTEN_AT_ONCE)
-                .await?;
-            let all = rows.len() < FORGOTTEN_AT_ONCE;
+        let mut times = TRANSACTION_TIMES.scan(()).until((until,));
+        while let Some(page) = times.next_page(store, FORGOTTEN_AT_ONCE).await? {
             let mut batch = Batch::new();
-            for (time, _) in rows {
-                let mut reader = KeyReader::new(&time);
-                if let Some(key) = reader.u64().and_then(|_| reader.bytes()) {
-                    batch.delete(Table::Transactions, key);
-                }
-                batch.delete(Table::TransactionTimes, time);
+            for ((time, Nested(transaction)), ()) in page {
+                TRANSACTION_TIMES.delete(&mut batch, (time, TRANSACTIONS.key(&transaction)));
+                TRANSACTIONS.delete(&mut batch, transaction);
             }
             if !batch.is_empty() {
                 store.commit(batch).await?;
             }
-            if all {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 }
 
 /// A transaction id means something for one device and one path of the API.
+fn place<'a>(
+    room_id: &'a RoomId,
+    new: &NewEvent,
+    txn: &'a Txn,
+) -> (&'a UserId, &'a DeviceId, &'a RoomId, String, &'a str) {
+    let target = new.redacts.as_ref().map_or_else(|| new.kind.to_string(), ToString::to_string);
+    (&txn.user_id, &txn.device_id, room_id, target, txn.txn_id.as_str())
+}
+
+/// What it is known by.
 pub(in crate::rooms) fn key(room_id: &RoomId, new: &NewEvent, txn: &Txn) -> Key {
-    Key::new()
-        .str(&txn.user_id)
-        .str(&txn.device_id)
-        .str(room_id)
-        .str(new.redacts.as_ref().map_or_else(|| new.kind.to_string(), ToString::to_string))
-        .str(&txn.txn_id)
+    TRANSACTIONS.key(place(room_id, new, txn))
 }

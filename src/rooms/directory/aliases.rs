@@ -13,11 +13,18 @@ use crate::{
     follow_ups::{FollowUp, Recorded},
     platform::KeyedGuard,
     rooms::{NewEvent, Rooms},
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Json, Rows, Table, Text},
 };
 
+/// Alias → room.
+pub(in crate::rooms) const ALIASES: Rows<(OwnedRoomAliasId,), Json<Alias>> =
+    Rows::new(Table::Aliases, Erasure::Kept);
+/// Room, alias → who made it.
+pub(in crate::rooms) const ROOM_ALIASES: Rows<(OwnedRoomId, OwnedRoomAliasId), Text<OwnedUserId>> =
+    Rows::new(Table::RoomAliases, Erasure::Kept);
+
 #[derive(Serialize, Deserialize)]
-struct Alias {
+pub(in crate::rooms) struct Alias {
     room_id: OwnedRoomId,
     creator: OwnedUserId,
 }
@@ -46,8 +53,8 @@ impl ReservedAlias {
 
 fn write(batch: &mut Batch, alias: &RoomAliasId, room_id: &RoomId, creator: &UserId) -> Result<()> {
     let row = Alias { room_id: room_id.to_owned(), creator: creator.to_owned() };
-    batch.put_json(Table::Aliases, Key::new().str(alias), &row)?;
-    batch.put(Table::RoomAliases, Key::new().str(room_id).str(alias), creator.as_str());
+    ALIASES.put(batch, (alias,), &row)?;
+    ROOM_ALIASES.put(batch, (room_id, alias), creator);
     Ok(())
 }
 
@@ -61,7 +68,7 @@ pub(in crate::rooms) struct HeldAlias {
 impl HeldAlias {
     /// Lets it name another room. It stays its creator's.
     pub(in crate::rooms) fn rename(&self, batch: &mut Batch, room_id: &RoomId) -> Result<()> {
-        batch.delete(Table::RoomAliases, Key::new().str(&self.row.room_id).str(&self.alias));
+        ROOM_ALIASES.delete(batch, (&*self.row.room_id, &*self.alias));
         write(batch, &self.alias, room_id, &self.row.creator)
     }
 }
@@ -86,8 +93,7 @@ impl Rooms {
     /// # Errors
     /// When the store can't be read.
     pub async fn resolve_alias(&self, alias: &RoomAliasId) -> Result<Option<OwnedRoomId>> {
-        let row: Option<Alias> =
-            self.inner.store.get_json(Table::Aliases, Key::new().str(alias)).await?;
+        let row = ALIASES.get(&self.inner.store, (alias,)).await?;
         Ok(row.map(|alias| alias.room_id))
     }
 
@@ -96,21 +102,8 @@ impl Rooms {
     /// # Errors
     /// When the store can't be read.
     pub async fn aliases(&self, room_id: &RoomId) -> Result<Vec<OwnedRoomAliasId>> {
-        let range = KeyRange::prefix(Key::new().str(room_id));
-        let rows = self
-            .inner
-            .store
-            .scan(Table::RoomAliases, range, Direction::Forward, usize::MAX)
-            .await?;
-        rows.iter()
-            .map(|(key, _)| {
-                let mut key = KeyReader::new(key);
-                key.str()
-                    .and_then(|_| key.str())
-                    .and_then(|alias| alias.try_into().ok())
-                    .ok_or_else(|| store::Error::Corrupt("an alias of a room".to_owned()).into())
-            })
-            .collect()
+        let aliases = ROOM_ALIASES.scan((room_id,)).keys(&self.inner.store).await?;
+        Ok(aliases.into_iter().map(|(alias,)| alias).collect())
     }
 
     /// Holds all aliases of a room, so that nobody changes them meanwhile.
@@ -119,8 +112,7 @@ impl Rooms {
         // In the order of the table, whoever holds some: nobody waits for each other.
         for alias in self.aliases(room_id).await? {
             let guard = self.inner.aliases.lock(alias.clone()).await;
-            let row: Option<Alias> =
-                self.inner.store.get_json(Table::Aliases, Key::new().str(&alias)).await?;
+            let row = ALIASES.get(&self.inner.store, (&*alias,)).await?;
             if let Some(row) = row.filter(|row| row.room_id == room_id) {
                 held.push(HeldAlias { alias, row, _guard: guard });
             }
@@ -163,11 +155,8 @@ impl Rooms {
     /// 404 `M_NOT_FOUND` when there is no such alias, 403 `M_FORBIDDEN`.
     pub async fn delete_alias(&self, user_id: &UserId, alias: &RoomAliasId) -> Result<Recorded> {
         let _guard = self.inner.aliases.lock(alias.to_owned()).await;
-        let key = Key::new().str(alias);
-        let row: Alias = self
-            .inner
-            .store
-            .get_json(Table::Aliases, &key)
+        let row = ALIASES
+            .get(&self.inner.store, (alias,))
             .await?
             .ok_or_else(|| Error::not_found(format!("There is no alias {alias}")))?;
         let room = self.room(&row.room_id).await?;
@@ -179,8 +168,8 @@ impl Rooms {
             }
         }
         let mut batch = Batch::new();
-        batch.delete(Table::Aliases, key);
-        batch.delete(Table::RoomAliases, Key::new().str(&row.room_id).str(alias));
+        ALIASES.delete(&mut batch, (alias,));
+        ROOM_ALIASES.delete(&mut batch, (&row.room_id, alias));
         let rest = FollowUp::DropAlias {
             user_id: user_id.to_owned(),
             room_id: row.room_id,

@@ -6,4 +6,8 @@ mod published;
 mod summary;
 
 pub use self::published::{DirectoryFilter, DirectoryPage};
-pub(super) use self::{aliases::ReservedAlias, listing::Listing};
+pub(super) use self::{
+    aliases::{ALIASES, ROOM_ALIASES, ReservedAlias},
+    listing::Listing,
+    published::PUBLISHED_ROOMS,
+};

@@ -9,8 +9,12 @@ use ruma::{
 use crate::{
     Error, Result,
     rooms::{Rooms, unless_damaged},
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Batch, Erasure, Plain, Rows, Table},
 };
+
+/// Published room → an empty object.
+pub(in crate::rooms) const PUBLISHED_ROOMS: Rows<(OwnedRoomId,), Plain> =
+    Rows::new(Table::PublishedRooms, Erasure::Nobodys);
 
 /// Which published rooms are asked for.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +44,7 @@ impl Rooms {
     /// # Errors
     /// When the store can't be read.
     pub async fn is_published(&self, room_id: &RoomId) -> Result<bool> {
-        let row = self.inner.store.get(Table::PublishedRooms, Key::new().str(room_id)).await?;
-        Ok(row.is_some())
+        Ok(PUBLISHED_ROOMS.has(&self.inner.store, (room_id,)).await?)
     }
 
     /// Lists a room in the directory, or no longer. Whether the user may is the caller's to ask.
@@ -63,10 +66,9 @@ impl Rooms {
     ) {
         let (rooms, id) = (self.clone(), room_id.to_owned());
         batch.on_durable(move || rooms.inner.listing.borrow_mut().set(&id, published));
-        let key = Key::new().str(room_id);
         match published {
-            true => batch.put(Table::PublishedRooms, key, *b"{}"),
-            false => batch.delete(Table::PublishedRooms, key),
+            true => PUBLISHED_ROOMS.put(batch, (room_id,), *b"{}"),
+            false => PUBLISHED_ROOMS.delete(batch, (room_id,)),
         }
     }
 
@@ -129,19 +131,8 @@ impl Rooms {
     }
 
     async fn published(&self) -> Result<Vec<OwnedRoomId>> {
-        let rows = self
-            .inner
-            .store
-            .scan(Table::PublishedRooms, KeyRange::all(), Direction::Forward, usize::MAX)
-            .await?;
-        rows.iter()
-            .map(|(key, _)| {
-                KeyReader::new(key)
-                    .str()
-                    .and_then(|id| id.try_into().ok())
-                    .ok_or_else(|| store::Error::Corrupt("a published room".to_owned()).into())
-            })
-            .collect()
+        let rooms = PUBLISHED_ROOMS.scan(()).keys(&self.inner.store).await?;
+        Ok(rooms.into_iter().map(|(room_id,)| room_id).collect())
     }
 }
 

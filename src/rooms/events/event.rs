@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use ruma::{OwnedEventId, room_version_rules::RoomVersionRules};
+use ruma::{OwnedEventId, OwnedRoomId, room_version_rules::RoomVersionRules};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -10,8 +10,18 @@ use super::{Pdu, Txn};
 use crate::{
     feed::Position,
     rooms::StateId,
-    store::{self, Batch, Key, Table},
+    store::{self, Batch, Erasure, KeyOf, Plain, Rows, Table},
 };
+
+/// Room, position → event.
+pub(in crate::rooms) const TIMELINE: Rows<(OwnedRoomId, Position), Plain> =
+    Rows::new(Table::Timeline, Erasure::Kept);
+/// Room, event id → event, for those in no timeline.
+pub(in crate::rooms) const HIDDEN_EVENTS: Rows<(OwnedRoomId, OwnedEventId), Plain> =
+    Rows::new(Table::HiddenEvents, Erasure::Kept);
+/// Room, event id → position; 0 for an event that is in no timeline.
+pub(in crate::rooms) const EVENT_INDEX: Rows<(OwnedRoomId, OwnedEventId), KeyOf<(Position,)>> =
+    Rows::new(Table::EventIndex, Erasure::Kept);
 
 /// What became of an event. spec: server-server §Checks performed on receipt of a PDU
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,18 +96,17 @@ impl Event {
     /// The event as its row has it.
     ///
     /// # Errors
-    /// When the row is not one that [`Event::to_row`] wrote.
+    /// Why it can't be read, when it is not one that [`Event::to_row`] wrote.
     pub(in crate::rooms) fn from_row(
         row: &[u8],
         position: Position,
         rules: &RoomVersionRules,
-    ) -> store::Result<Self> {
-        let row: Row<'_> = serde_json::from_slice(row).map_err(store::Error::encoding)?;
+    ) -> Result<Self, String> {
+        let row: Row<'_> = serde_json::from_slice(row).map_err(|cause| cause.to_string())?;
         let parse = |event_id: &str, pdu: &RawValue, rejected: bool| {
-            let event_id = OwnedEventId::try_from(event_id).map_err(store::Error::encoding)?;
-            Pdu::parse(event_id, pdu.to_owned(), rules, rejected)
-                .map(Rc::new)
-                .map_err(store::Error::encoding)
+            let event_id = OwnedEventId::try_from(event_id).map_err(|cause| cause.to_string())?;
+            let pdu = Pdu::parse(event_id, pdu.to_owned(), rules, rejected);
+            pdu.map(Rc::new).map_err(|cause| cause.to_string())
         };
         Ok(Self {
             pdu: parse(&row.event_id, row.pdu, row.status == Status::Rejected)?,
@@ -144,17 +153,17 @@ impl Event {
 
     /// Writes its row.
     pub(in crate::rooms) fn write(&self, batch: &mut Batch) -> store::Result<()> {
-        let room = Key::new().str(&self.pdu.room_id);
+        let Pdu { room_id, event_id, .. } = &*self.pdu;
         match self.position {
-            0 => batch.put(Table::HiddenEvents, room.str(&self.pdu.event_id), self.to_row()?),
-            position => batch.put(Table::Timeline, room.u64(position), self.to_row()?),
+            0 => HIDDEN_EVENTS.put(batch, (room_id, event_id), self.to_row()?),
+            position => TIMELINE.put(batch, (room_id, position), self.to_row()?),
         }
         Ok(())
     }
 
     /// Writes where its row is.
     pub(in crate::rooms) fn write_index(&self, batch: &mut Batch) {
-        let row = Key::new().str(&self.pdu.room_id).str(&self.pdu.event_id);
-        batch.put(Table::EventIndex, row, Key::new().u64(self.position));
+        let Pdu { room_id, event_id, .. } = &*self.pdu;
+        EVENT_INDEX.put(batch, (room_id, event_id), (self.position,));
     }
 }

@@ -9,6 +9,7 @@ mod pdu;
 pub(super) mod power_levels;
 mod signing;
 
+pub(super) use self::event::{EVENT_INDEX, HIDDEN_EVENTS, TIMELINE};
 pub use self::{
     event::{Event, Status},
     new_event::{NewEvent, Txn},

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result, platform,
-    store::{Batch, Key, Store, Table},
+    store::{Batch, Fact, Store},
 };
+
+/// The key.
+const SIGNING_KEY: Fact<StoredKey> = Fact::new("signing_key");
 
 /// The Ed25519 key under which this server signs. spec: server-server §Retrieving server keys
 pub struct ServerKey {
@@ -32,8 +35,7 @@ impl ServerKey {
     /// # Errors
     /// When the store fails, or holds a key that can't be read.
     pub async fn open(store: &Store, server_name: OwnedServerName) -> Result<Self> {
-        let row = Key::new().str("signing_key");
-        let stored = match store.get_json::<StoredKey>(Table::Server, &row).await? {
+        let stored = match SIGNING_KEY.get(store).await? {
             Some(stored) => stored,
             None => {
                 let stored = StoredKey {
@@ -41,7 +43,7 @@ impl ServerKey {
                     pkcs8: Base64::new(Ed25519KeyPair::generate().to_vec()),
                 };
                 let mut batch = Batch::new();
-                batch.put_json(Table::Server, row, &stored)?;
+                SIGNING_KEY.put(&mut batch, &stored)?;
                 store.commit(batch).await?;
                 stored
             }

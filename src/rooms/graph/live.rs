@@ -10,7 +10,7 @@ use ruma::{
     EventId, OwnedEventId, OwnedRoomId, RoomVersionId, room_version_rules::RoomVersionRules,
 };
 
-use super::{Head, StateGroup, StateId, StateMap, StateRow, View};
+use super::{ROOM_STATES, ROOMS, StateGroup, StateId, StateMap, StateRow, View};
 use crate::{
     Error, Result,
     rooms::{
@@ -20,7 +20,7 @@ use crate::{
         output,
         timeline::{Annotations, Thread},
     },
-    store::{self, Key, Store, Table},
+    store::Store,
 };
 
 /// What a room in memory takes at least, in bytes.
@@ -255,10 +255,8 @@ impl Rooms {
         if let Some(live) = self.live_in_memory(room_id) {
             return Ok(live);
         }
-        let head: Head = self
-            .inner
-            .store
-            .get_json(Table::Rooms, Key::new().str(room_id))
+        let head = ROOMS
+            .get(&self.inner.store, (room_id,))
             .await?
             .ok_or_else(|| Error::not_found("The room is not known to this server"))?;
         let rules = head
@@ -313,11 +311,11 @@ impl Rooms {
                 group = known;
                 break;
             }
-            let key = Key::new().str(&live.room_id).u64(id.0);
-            let row = self.inner.store.get(Table::RoomStates, key).await?.ok_or_else(|| {
-                store::Error::Corrupt(format!("{}: a state of the room is gone", live.room_id))
-            })?;
-            let row = StateRow::parse(&row)?;
+            let key = (&live.room_id, id.0);
+            let unreadable = |cause| ROOM_STATES.unreadable(key, cause);
+            let row = ROOM_STATES.get(&self.inner.store, key).await?;
+            let row = row.ok_or_else(|| unreadable(&"the state is gone"))?;
+            let row = StateRow::parse(&row).ok_or_else(|| unreadable(&"it is no state"))?;
             next = row.base;
             rows.push((id, row));
         }

@@ -11,6 +11,6 @@ pub use self::state::{StateEntry, StateId, StateMap};
 pub(super) use self::{
     live::LiveRoom,
     resolve::Resolved,
-    state::StateGroup,
-    view::{Head, View},
+    state::{ROOM_STATES, StateGroup},
+    view::{Head, ROOMS, View},
 };

@@ -7,10 +7,14 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, rc::Rc};
 
-use ruma::{EventId, OwnedEventId, events::StateEventType};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, events::StateEventType};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{self, Key, KeyReader};
+use crate::store::{Erasure, Key, KeyReader, Plain, Rows, Table};
+
+/// Room, state id → state, as a delta.
+pub(in crate::rooms) const ROOM_STATES: Rows<(OwnedRoomId, u64), Plain> =
+    Rows::new(Table::RoomStates, Erasure::Kept);
 
 /// What an entry takes in memory, about, in bytes: two short strings, and pointers to it.
 const ENTRY: usize = 160;
@@ -225,22 +229,22 @@ pub(in crate::rooms) struct StateRow {
 }
 
 impl StateRow {
-    pub(in crate::rooms) fn parse(row: &[u8]) -> store::Result<Self> {
-        let corrupt = || store::Error::Corrupt("a state of a room".to_owned());
+    /// The row that [`StateGroup::to_row`] wrote; `None` when it is none.
+    pub(in crate::rooms) fn parse(row: &[u8]) -> Option<Self> {
         let mut reader = KeyReader::new(row);
-        let index = reader.u64().ok_or_else(corrupt)?;
-        let base = reader.u64().ok_or_else(corrupt)?;
+        let index = reader.u64()?;
+        let base = reader.u64()?;
         let mut delta = Vec::new();
-        while let Some(kind) = reader.str() {
-            let key = reader.str().ok_or_else(corrupt)?;
-            let event_id = reader.str().ok_or_else(corrupt)?;
-            let event_id = match event_id.as_str() {
+        while !reader.is_empty() {
+            let kind = reader.str()?;
+            let key = reader.str()?;
+            let event_id = match reader.str()?.as_str() {
                 "" => None,
-                id => Some(OwnedEventId::try_from(id).map_err(store::Error::encoding)?),
+                id => Some(OwnedEventId::try_from(id).ok()?),
             };
             delta.push(Rc::new(StateEntry { kind: kind.into(), key, event_id }));
         }
-        Ok(Self { index, delta, base: (base != 0).then_some(StateId(base)) })
+        Some(Self { index, delta, base: (base != 0).then_some(StateId(base)) })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use ruma::{
-    OwnedEventId, RoomVersionId,
+    OwnedEventId, OwnedRoomId, RoomVersionId,
     events::{StateEventType, room::member::MembershipState},
     room_version_rules::RoomVersionRules,
 };
@@ -14,7 +14,12 @@ use crate::{
     Result,
     feed::Position,
     rooms::events::auth::{Subject, auth_keys},
+    store::{Erasure, Json, Rows, Table},
 };
+
+/// Room → where its graph and state stand.
+pub(in crate::rooms) const ROOMS: Rows<(OwnedRoomId,), Json<Head>> =
+    Rows::new(Table::Rooms, Erasure::Nobodys);
 
 /// The row of a room: where its graph and state stand.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -33,10 +33,9 @@ use crate::{
             auth::{self, Loaded},
             build::{self, Place},
         },
-        graph::{Head, LiveRoom, View},
+        graph::{Head, LiveRoom, ROOMS, View},
         membership::MemberContent,
     },
-    store::{Key, Table},
 };
 
 /// A room to be made.
@@ -278,9 +277,8 @@ impl Rooms {
             replaces_state: None,
             redacted_because: None,
         });
-        let row = Key::new().str(draft.room_id());
         // A clock that was set back may give a create event that was there before.
-        let taken = self.inner.store.get(Table::Rooms, row).await?.is_some();
+        let taken = ROOMS.has(&self.inner.store, (draft.room_id(),)).await?;
         Ok((!taken).then_some(draft))
     }
 }

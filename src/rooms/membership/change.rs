@@ -9,10 +9,11 @@ use ruma::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::USER_ROOMS;
 use crate::{
     Error, Result,
     rooms::{NewEvent, Room, Rooms},
-    store::{Batch, Key, Table},
+    store::Batch,
 };
 
 /// What a membership event shows of its user.
@@ -305,7 +306,7 @@ impl Rooms {
         }
         room.forgotten = true;
         let mut batch = Batch::new();
-        batch.put_json(Table::UserRooms, Key::new().str(user_id).str(room_id), &room)?;
+        USER_ROOMS.put(&mut batch, (user_id, room_id), &room)?;
         let (rooms, user_id, room_id) = (self.clone(), user_id.to_owned(), room_id.to_owned());
         batch.on_durable(move || rooms.update_user_rooms(vec![(user_id, room_id, Some(room))]));
         Ok(self.inner.store.commit(batch).await?)

@@ -9,7 +9,18 @@ use ruma::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{feed::Position, rooms::Pdu};
+use crate::{
+    feed::Position,
+    rooms::Pdu,
+    store::{Erasure, Json, Rows, Table},
+};
+
+/// Room, user → what the current state says of them.
+pub(in crate::rooms) const ROOM_MEMBERS: Rows<(OwnedRoomId, OwnedUserId), Json<Member>> =
+    Rows::new(Table::RoomMembers, Erasure::Kept);
+/// User of this server, room → membership.
+pub(crate) const USER_ROOMS: Rows<(OwnedUserId, OwnedRoomId), Json<UserRoom>> =
+    Rows::new(Table::UserRooms, Erasure::Kept);
 
 /// What a room's current state says of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

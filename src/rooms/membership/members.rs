@@ -4,11 +4,10 @@ use std::rc::Rc;
 
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use super::{Member, Members, UserRoom, UserRooms};
+use super::{Member, Members, ROOM_MEMBERS, USER_ROOMS, UserRoom, UserRooms};
 use crate::{
     Result,
     rooms::{Rooms, graph::LiveRoom},
-    store::{self, Direction, Key, KeyRange, KeyReader, Table},
 };
 
 impl Rooms {
@@ -22,16 +21,8 @@ impl Rooms {
                 return Ok(rooms);
             }
             let changes = self.inner.user_rooms_changes.get();
-            let range = KeyRange::prefix(Key::new().str(user_id));
-            let rows = self
-                .inner
-                .store
-                .scan(Table::UserRooms, range, Direction::Forward, usize::MAX)
-                .await?;
             let mut rooms = UserRooms::default();
-            for (_, row) in rows {
-                let room: UserRoom =
-                    serde_json::from_slice(&row).map_err(store::Error::encoding)?;
+            for room in USER_ROOMS.scan((user_id,)).values(&self.inner.store).await? {
                 rooms.set(room.room_id.clone(), Some(room));
             }
             // Overtaken by a commit: what was read may lack it.
@@ -107,20 +98,10 @@ impl Rooms {
                 return Ok(members);
             }
             let changes = live.members_changes.get();
-            let range = KeyRange::prefix(Key::new().str(&live.room_id));
-            let rows = self
-                .inner
-                .store
-                .scan(Table::RoomMembers, range, Direction::Forward, usize::MAX)
-                .await?;
             let mut members = Members::default();
-            for (key, row) in rows {
-                let mut key = KeyReader::new(&key);
-                let user_id = key.str().and_then(|_| key.str()).and_then(|id| id.try_into().ok());
-                if let Some(user_id) = user_id {
-                    let member = serde_json::from_slice(&row).map_err(store::Error::encoding)?;
-                    members.set(user_id, Some(member));
-                }
+            let rows = ROOM_MEMBERS.scan((&live.room_id,)).rows(&self.inner.store).await?;
+            for ((user_id,), member) in rows {
+                members.set(user_id, Some(member));
             }
             if changes == live.members_changes.get() {
                 let members = Rc::new(members);
@@ -139,7 +120,6 @@ impl Rooms {
         if let Some(members) = live.members() {
             return Ok(members.get(user_id).cloned());
         }
-        let row = Key::new().str(&live.room_id).str(user_id);
-        Ok(self.inner.store.get_json(Table::RoomMembers, row).await?)
+        Ok(ROOM_MEMBERS.get(&self.inner.store, (&live.room_id, user_id)).await?)
     }
 }

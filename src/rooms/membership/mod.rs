@@ -5,7 +5,11 @@ mod member;
 mod members;
 mod roster;
 
-pub(super) use self::{change::MemberContent, member::MemberChanges};
+pub(crate) use self::member::USER_ROOMS;
+pub(super) use self::{
+    change::MemberContent,
+    member::{MemberChanges, ROOM_MEMBERS},
+};
 pub use self::{
     change::Profile,
     member::{Member, UserRoom, UserRooms},

@@ -14,8 +14,8 @@ mod visibility;
 use self::bundles::Bundles;
 pub(super) use self::{
     annotations::{AnnotationChange, Annotations},
-    relation::position_at_end,
-    thread::ThreadChange,
+    relation::RELATIONS,
+    thread::{THREAD_ORDER, THREADS, ThreadChange},
 };
 pub use self::{
     client_event::stripped,

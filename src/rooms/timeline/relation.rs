@@ -1,14 +1,20 @@
 //! How one event relates to another. spec: client-server §Forming relationships between events
 
-use ruma::{OwnedEventId, OwnedUserId, RoomId, events::TimelineEventType};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, events::TimelineEventType};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
     feed::Position,
     rooms::{Event, Pdu},
-    store::{self, Batch, Key, Table},
+    store::{self, Batch, Erasure, Json, Rows, Table},
 };
+
+/// Room, parent, relation type, position of the child → child.
+pub(in crate::rooms) const RELATIONS: Rows<
+    (OwnedRoomId, OwnedEventId, String, Position),
+    Json<Child>,
+> = Rows::new(Table::Relations, Erasure::Kept);
 
 /// How one event relates to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +70,6 @@ impl Relation {
         self.rel_type == "m.annotation"
     }
 
-    fn row(&self, room_id: &RoomId, position: Position) -> Key {
-        Key::new().str(room_id).str(&self.parent).str(&self.rel_type).u64(position)
-    }
-
     pub(in crate::rooms) fn write(&self, batch: &mut Batch, event: &Event) -> store::Result<()> {
         let child = Child {
             event_id: event.pdu.event_id.clone(),
@@ -75,25 +77,21 @@ impl Relation {
             sender: event.pdu.sender.clone(),
             key: self.key.clone().filter(|_| self.is_annotation()),
         };
-        batch.put_json(Table::Relations, self.row(&event.pdu.room_id, event.position), &child)
+        let row = (&event.pdu.room_id, &self.parent, &self.rel_type, event.position);
+        RELATIONS.put(batch, row, &child)
     }
 
     pub(in crate::rooms) fn delete(&self, batch: &mut Batch, room_id: &RoomId, position: Position) {
-        batch.delete(Table::Relations, self.row(room_id, position));
+        RELATIONS.delete(batch, (room_id, &self.parent, &self.rel_type, position));
     }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Child {
+pub(in crate::rooms) struct Child {
     pub(super) event_id: OwnedEventId,
     #[serde(rename = "type")]
     pub(super) kind: TimelineEventType,
     pub(super) sender: OwnedUserId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-}
-
-/// The position that ends a key.
-pub(in crate::rooms) fn position_at_end(key: &[u8]) -> Position {
-    key.last_chunk().map_or(0, |bytes| Position::from_be_bytes(*bytes))
 }

@@ -8,14 +8,14 @@ use ruma::{
 
 use super::{
     annotations::Annotation,
-    relation::{Child, Relation, position_at_end},
+    relation::{RELATIONS, Relation},
 };
 use crate::{
     Error, Result,
     feed::Position,
     platform::KeyedGuard,
     rooms::{NewEvent, Room, Rooms},
-    store::{self, Direction, Key, KeyRange, KeyReader, Table},
+    store::{Direction, Key},
 };
 
 /// One event that relates to another.
@@ -88,19 +88,15 @@ impl Room {
         if !self.view().head.relations {
             return Ok(Vec::new());
         }
-        let prefix = Key::new().str(self.id()).str(parent);
-        let mut range = KeyRange::prefix(&*prefix);
         let mut types = Vec::new();
         loop {
-            let rows =
-                self.store().scan(Table::Relations, range.clone(), Direction::Forward, 1).await?;
-            let Some((key, _)) = rows.first() else { return Ok(types) };
-            let mut key = KeyReader::new(key);
-            let rel_type = key.str().and_then(|_| key.str()).and_then(|_| key.str());
-            let Some(rel_type) = rel_type else {
-                return Err(store::Error::Corrupt("a relation".to_owned()).into());
+            let mut next = RELATIONS.scan((self.id(), parent));
+            if let Some(last) = types.last() {
+                next = next.after((last,));
+            }
+            let Some((rel_type, _)) = next.first_key(self.store()).await? else {
+                return Ok(types);
             };
-            range.start = KeyRange::prefix(&*prefix.clone().str(&rel_type)).end;
             types.push(rel_type);
         }
     }
@@ -114,19 +110,17 @@ impl Room {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Related>> {
-        let prefix = Key::new().str(self.id()).str(parent).str(&rel_type);
         let mut found = Vec::new();
         while found.len() < limit && from < to {
-            let range = KeyRange::between(prefix.clone().u64(from), prefix.clone().u64(to));
-            let rows = self.store().scan(Table::Relations, range, direction, limit).await?;
+            let rows = RELATIONS.scan((self.id(), parent, &rel_type));
+            let rows = rows.starting_at((from,)).until((to,)).direction(direction).limit(limit);
+            let rows = rows.rows(self.store()).await?;
             let all = rows.len() < limit;
-            for (key, row) in rows {
-                let position = position_at_end(&key);
+            for ((position,), child) in rows {
                 match direction {
                     Direction::Forward => from = position + 1,
                     Direction::Backward => to = position,
                 }
-                let child: Child = serde_json::from_slice(&row).map_err(store::Error::encoding)?;
                 if filter.kind.as_ref().is_none_or(|kind| *kind == child.kind) {
                     found.push(Related {
                         event_id: child.event_id,

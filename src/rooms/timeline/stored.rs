@@ -4,8 +4,12 @@ use ruma::EventId;
 
 use crate::{
     Result,
-    rooms::{Event, Rooms, graph::LiveRoom},
-    store::{self, Key, KeyReader, Table},
+    rooms::{
+        Event, Rooms,
+        events::{EVENT_INDEX, HIDDEN_EVENTS, TIMELINE},
+        graph::LiveRoom,
+    },
+    store,
 };
 
 impl Rooms {
@@ -33,21 +37,22 @@ impl Rooms {
             return Ok(Some(event).filter(|event| event.pdu.room_id == live.room_id));
         }
         let store = &self.inner.store;
-        let key = Key::new().str(&live.room_id).str(event_id);
-        let Some(index) = store.get(Table::EventIndex, &key).await? else { return Ok(None) };
-        let position = KeyReader::new(&index).u64().unwrap_or_default();
+        let key = (&live.room_id, event_id);
+        let Some((position,)) = EVENT_INDEX.get(store, key).await? else { return Ok(None) };
         let row = match position {
-            0 => store.get(Table::HiddenEvents, key).await?,
-            position => {
-                store.get(Table::Timeline, Key::new().str(&live.room_id).u64(position)).await?
-            }
+            0 => HIDDEN_EVENTS.get(store, key).await?,
+            position => TIMELINE.get(store, (&live.room_id, position)).await?,
         };
         let row = row.ok_or_else(|| store::Error::Corrupt(format!("{event_id} is gone")))?;
         // What has become durable meanwhile is newer than the row that was read.
         if let Some(event) = self.inner.events.borrow_mut().get(event_id) {
             return Ok(Some(event));
         }
-        let event = Event::from_row(&row, position, &live.rules)?;
+        let event = Event::from_row(&row, position, &live.rules);
+        let event = event.map_err(|cause| match position {
+            0 => HIDDEN_EVENTS.unreadable(key, &cause),
+            position => TIMELINE.unreadable((&live.room_id, position), &cause),
+        })?;
         self.keep_event(event.clone());
         Ok(Some(event))
     }

@@ -2,15 +2,22 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
 
 use super::Relation;
 use crate::{
     feed::Position,
     rooms::{Event, Pdu},
-    store::{self, Batch, Key, Table},
+    store::{self, Batch, Erasure, Json, Rows, Table, Text},
 };
+
+/// Room, root → thread.
+pub(in crate::rooms) const THREADS: Rows<(OwnedRoomId, OwnedEventId), Json<Thread>> =
+    Rows::new(Table::Threads, Erasure::Kept);
+/// Room, position of the newest event of a thread → its root.
+pub(in crate::rooms) const THREAD_ORDER: Rows<(OwnedRoomId, Position), Text<OwnedEventId>> =
+    Rows::new(Table::ThreadOrder, Erasure::Kept);
 
 /// What is known of a thread, apart from its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,17 +79,15 @@ impl Thread {
         root: &EventId,
         before: Option<&Thread>,
     ) -> store::Result<()> {
-        let order = |position| Key::new().str(room_id).u64(position);
         if let Some(before) = before.filter(|before| before.latest_position != 0) {
-            batch.delete(Table::ThreadOrder, order(before.latest_position));
+            THREAD_ORDER.delete(batch, (room_id, before.latest_position));
         }
-        let row = Key::new().str(room_id).str(root);
         if self.latest.is_none() {
-            batch.delete(Table::Threads, row);
+            THREADS.delete(batch, (room_id, root));
             return Ok(());
         }
-        batch.put(Table::ThreadOrder, order(self.latest_position), root.as_str());
-        batch.put_json(Table::Threads, row, self)
+        THREAD_ORDER.put(batch, (room_id, self.latest_position), root);
+        THREADS.put(batch, (room_id, root), self)
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use ruma::{EventId, OwnedEventId, OwnedUserId, UserId};
 
-use super::{Relation, RelationFilter, Thread, relation::position_at_end, thread_root};
+use super::{Relation, RelationFilter, THREAD_ORDER, THREADS, Thread, thread_root};
 use crate::{
     Result,
     feed::Position,
     rooms::{Event, Pdu, Room, Rooms, graph::LiveRoom},
-    store::{self, Direction, Key, KeyRange, Table},
+    store::Direction,
 };
 
 /// How far an event's relations are followed to find its thread.
@@ -26,8 +26,7 @@ impl Rooms {
         if live.threads.borrow_mut().get(root).is_some() {
             return Ok(());
         }
-        let row = Key::new().str(&live.room_id).str(root);
-        let thread: Option<Thread> = self.inner.store.get_json(Table::Threads, row).await?;
+        let thread = THREADS.get(&self.inner.store, (&live.room_id, root)).await?;
         // A change that was submitted meanwhile knows more than the store.
         if live.threads.borrow_mut().get(root).is_none() {
             live.keep_thread(root.to_owned(), thread.unwrap_or_default());
@@ -66,7 +65,7 @@ impl Room {
         if !self.view().head.relations {
             return Ok(None);
         }
-        Ok(self.store().get_json(Table::Threads, Key::new().str(self.id()).str(root)).await?)
+        Ok(THREADS.get(self.store(), (self.id(), root)).await?)
     }
 
     /// What is known of the thread below `root` but for the events of some users; `None` when
@@ -103,20 +102,14 @@ impl Room {
         participant: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<(Event, Position)>> {
-        let key = Key::new().str(self.id());
         let mut end = before;
         let mut found = Vec::new();
         while found.len() < limit {
-            let range = KeyRange::between(key.clone(), key.clone().u64(end));
-            let rows =
-                self.store().scan(Table::ThreadOrder, range, Direction::Backward, limit).await?;
+            let rows = THREAD_ORDER.scan((self.id(),)).until((end,)).backward().limit(limit);
+            let rows = rows.rows(self.store()).await?;
             let all = rows.len() < limit;
-            for (key, root) in rows {
-                end = position_at_end(&key);
-                let root = std::str::from_utf8(&root).ok().and_then(|id| EventId::parse(id).ok());
-                let Some(root) = root else {
-                    return Err(store::Error::Corrupt("the order of threads".to_owned()).into());
-                };
+            for ((position,), root) in rows {
+                end = position;
                 let Some(event) = self.event(&root).await? else { continue };
                 let takes_part = match participant {
                     Some(user_id) => {

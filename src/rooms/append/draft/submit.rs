@@ -12,9 +12,11 @@ use crate::{
     Result,
     feed::Change,
     rooms::{
-        Member, Relation, Rooms, Status, UserRoom, graph::LiveRoom, membership::MemberChanges,
+        Member, Relation, Rooms, Status, UserRoom,
+        graph::{LiveRoom, ROOM_STATES, ROOMS},
+        membership::{MemberChanges, ROOM_MEMBERS, USER_ROOMS},
     },
-    store::{Batch, Commit, Key, Submission, Table},
+    store::{Batch, Commit, Submission},
 };
 
 impl Draft {
@@ -48,12 +50,12 @@ impl Draft {
         self.write_threads(batch)?;
         let members = self.members();
         let user_rooms = self.write_members(batch, &members)?;
-        let room = Key::new().str(&self.live.room_id);
+        let room_id = &self.live.room_id;
         for group in &self.groups {
-            batch.put(Table::RoomStates, room.clone().u64(group.id.0), group.to_row());
+            ROOM_STATES.put(batch, (room_id, group.id.0), group.to_row());
             self.live.keep_group(group.clone());
         }
-        batch.put_json(Table::Rooms, room, &self.view.head)?;
+        ROOMS.put(batch, (room_id,), &self.view.head)?;
 
         let Self { rooms, live, view, events, rewritten, groups, annotated, resolved, .. } = self;
         let view = Rc::new(view);
@@ -144,10 +146,9 @@ impl Draft {
         let room_id = &self.live.room_id;
         let mut user_rooms = Vec::new();
         for (user_id, member) in members {
-            let row = Key::new().str(room_id).str(user_id);
             match member {
-                Some((member, _)) => batch.put_json(Table::RoomMembers, row, member)?,
-                None => batch.delete(Table::RoomMembers, row),
+                Some((member, _)) => ROOM_MEMBERS.put(batch, (room_id, user_id), member)?,
+                None => ROOM_MEMBERS.delete(batch, (room_id, user_id)),
             }
             if !self.rooms.is_local(user_id) {
                 continue;
@@ -161,10 +162,9 @@ impl Draft {
                 sender: member.sender.clone(),
                 forgotten: false,
             });
-            let row = Key::new().str(user_id).str(room_id);
             match &room {
-                Some(room) => batch.put_json(Table::UserRooms, row, room)?,
-                None => batch.delete(Table::UserRooms, row),
+                Some(room) => USER_ROOMS.put(batch, (user_id, room_id), room)?,
+                None => USER_ROOMS.delete(batch, (user_id, room_id)),
             }
             user_rooms.push((user_id.clone(), room_id.clone(), room));
         }
