@@ -24,6 +24,9 @@ pub enum Unreadable {
     /// It is more than one value.
     #[error("There is something after the JSON")]
     More,
+    /// As a number of a program it would be infinite.
+    #[error("A number is too large")]
+    TooLarge,
     /// A string has half of a character. RFC 8259 §8.2: readers differ in what they make of it.
     #[error("A string has a surrogate without the other")]
     LoneSurrogate,
@@ -82,11 +85,33 @@ pub fn check(json: &[u8], max_depth: usize) -> Result<(), Unreadable> {
                 at += length;
                 continue;
             }
+            b'-' | b'0'..=b'9' => {
+                let length = number_length(&json[at..]);
+                if is_infinite(&json[at..at + length]) {
+                    return Err(Unreadable::TooLarge);
+                }
+                at += length;
+                continue;
+            }
             _ => {}
         }
         at += 1;
     }
     Ok(())
+}
+
+/// How long the number is that `json` begins with.
+fn number_length(json: &[u8]) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    json.iter().position(|byte| !is_part(byte)).unwrap_or(json.len())
+}
+
+/// Whether a number is larger than what parsers have for numbers.
+fn is_infinite(number: &[u8]) -> bool {
+    const SURELY_NOT: usize = 308;
+    let is_short = number.len() <= SURELY_NOT && !number.iter().any(|byte| b"eE".contains(byte));
+    let value = || str::from_utf8(number).ok()?.parse::<f64>().ok();
+    !is_short && value().is_some_and(f64::is_infinite)
 }
 
 /// How long the string is that `json` begins with, with its quotes.
@@ -162,10 +187,16 @@ mod tests {
             (br#"["\udc00\ud800"]"#, Unreadable::LoneSurrogate),
             (br#"{"\ud83d\u0041":1}"#, Unreadable::LoneSurrogate),
             (br#"["\\\uDFFF"]"#, Unreadable::LoneSurrogate),
+            (br#"{"a":1e400}"#, Unreadable::TooLarge),
+            (br#"[1,-1.5E+999]"#, Unreadable::TooLarge),
         ] {
             assert_eq!(check(json, 9), Err(cause), "{}", json.escape_ascii());
         }
-        for json in [r#"["\ud83d\ude00","\uD83D\uDE00","\\ud800","\u00e9"]"#, "{\"é\":1} \n"] {
+        for json in [
+            r#"["\ud83d\ude00","\uD83D\uDE00","\\ud800","\u00e9"]"#,
+            "{\"é\":1} \n",
+            "[1e308,1e-999,-0.5,\"1e400\"]",
+        ] {
             assert_eq!(check(json.as_bytes(), 9), Ok(()), "{json}");
         }
     }

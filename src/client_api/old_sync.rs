@@ -20,7 +20,6 @@ use ruma::{
     serde::Raw,
 };
 use serde::Serialize;
-use serde_json::json;
 
 use super::{
     Incoming, Routes,
@@ -71,6 +70,23 @@ struct RoomInfo {
     account_data: Vec<AccountData>,
 }
 
+/// What happened between two places.
+#[derive(Serialize)]
+struct EventStream<E> {
+    start: String,
+    end: String,
+    chunk: E,
+}
+
+/// All that a user has to do with.
+#[derive(Serialize)]
+struct InitialSync<P, A> {
+    end: String,
+    presence: P,
+    account_data: A,
+    rooms: Vec<RoomInfo>,
+}
+
 #[derive(Serialize)]
 struct Messages {
     start: String,
@@ -100,11 +116,11 @@ async fn get_events(
     let timeout = number(&head, "timeout")?.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
     let caller = caller(&head);
     let stream = services.sync.events(&session, room.as_deref(), from, timeout, &caller).await?;
-    json_response(&json!({
-        "start": Token(from).to_string(),
-        "end": Token(stream.end).to_string(),
-        "chunk": stream.chunk,
-    }))
+    json_response(&EventStream {
+        start: Token(from).to_string(),
+        end: Token(stream.end).to_string(),
+        chunk: stream.chunk,
+    })
 }
 
 /// `GET /_matrix/client/v3/events/{eventId}`: no room is named, so all those of the user are asked.
@@ -177,12 +193,12 @@ async fn initial_sync(
             rooms.extend(unless_damaged(&room.room_id, told)?);
         }
     }
-    json_response(&json!({
-        "end": Token(end).to_string(),
-        "presence": rest.presence.events,
-        "account_data": rest.account_data.events,
-        "rooms": rooms,
-    }))
+    json_response(&InitialSync {
+        end: Token(end).to_string(),
+        presence: rest.presence.events,
+        account_data: rest.account_data.events,
+        rooms,
+    })
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/initialSync`

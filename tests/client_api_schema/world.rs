@@ -140,9 +140,10 @@ pub struct World {
     pub server: Rc<Homeserver>,
     store: Store,
     pub alice: Client,
+    pub bob: Client,
     pub admin: Client,
     pub anonymous: Client,
-    names: BTreeMap<&'static str, String>,
+    pub names: BTreeMap<&'static str, String>,
 }
 
 impl World {
@@ -172,16 +173,17 @@ impl World {
             false => Client::fast(&server, "alice").await,
         };
         let admin = Client::fast(&server, "admin").await;
+        let bob = Client::fast(&server, "bob").await;
         let anonymous = Client::anonymous(&server);
-        let mut world = Self { server, store, alice, admin, anonymous, names: BTreeMap::new() };
+        let names = BTreeMap::new();
+        let mut world = Self { server, store, alice, bob, admin, anonymous, names };
         world.fill().await;
         world.settle().await;
         world
     }
 
     async fn fill(&mut self) {
-        let (server, alice) = (self.server.clone(), self.alice.clone());
-        let bob = Client::fast(&server, "bob").await;
+        let (server, alice, bob) = (self.server.clone(), self.alice.clone(), self.bob.clone());
         let room = create(&alice, "public_chat", "club").await;
         let open = create(&bob, "public_chat", "open").await;
         let left = create(&bob, "public_chat", "left").await;
@@ -268,7 +270,7 @@ impl World {
     }
 
     /// Waits until nothing more comes of what was done.
-    async fn settle(&self) {
+    pub async fn settle(&self) {
         let quiet = async {
             for name in ["push", "search"] {
                 let consumer = self.server.queue.consumer("ROOM_EVENTS", name).unwrap();

@@ -320,6 +320,7 @@ fn not_values(kind: &Kind) -> Vec<Vec<u8>> {
         Kind::Object => vec![
             deep().into_bytes(),
             b"{\"a\":\"\xff\"}".to_vec(),
+            b"{\"a\":1e400}".to_vec(),
             b"{\"a\":\"\\udc00\"}".to_vec(),
             b"{\"$serde_json::private::RawValue\":\"1\"}".to_vec(),
         ],
