@@ -282,7 +282,7 @@ tests! {
             anonymous.post("/v3/login", login).await.ok();
         }
 
-        let mut new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
+        let new = json!({ "master_key": SigningKey::new(None).cross_signing(user, "master") });
         let challenge = alice.post(upload, new.clone()).await;
         assert_eq!(challenge.status, 401);
         let mut auth = password_login("alice");
