@@ -75,7 +75,8 @@ tests! {
         let joined = &next["rooms"]["join"][&room];
         assert_eq!(bodies(&joined["timeline"]), ["two"]);
         assert_eq!(joined["timeline"]["limited"], false);
-        assert_eq!(joined["state"], Value::Null);
+        let empty = json!({ "events": [] });
+        assert_eq!((&joined["state"], &joined["ephemeral"]), (&empty, &empty));
         let again = alice.sync(&format!("since={}", token(&first))).await;
         assert_eq!(bodies(&again["rooms"]["join"][&room]["timeline"]), ["two"]);
     }
@@ -145,7 +146,7 @@ tests! {
             assert_eq!(joined["state"], Value::Null);
         }
         let plain = alice.sync(&format!("since={}", token(&since))).await;
-        assert_eq!(plain["rooms"]["join"][&room]["state"], Value::Null);
+        assert_eq!(plain["rooms"]["join"][&room]["state"], json!({ "events": [] }));
     }
 
     async fn invites_joins_and_leaves_move_a_room_between_the_sections() {
@@ -437,6 +438,113 @@ tests! {
             let all = alice.get("/v3/initialSync").await.ok();
             let mut told = all["rooms"].as_array().unwrap().iter();
             assert!(told.any(|room| room["room_id"] == *whole), "{table:?}");
+        }
+    }
+
+    async fn who_comes_to_a_room_finds_a_gap_and_whoever_made_it_does_not() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
+        let (at, bob_at) = (alice.sync("").await, bob.sync("").await);
+        let room = alice.room(&[]).await;
+        let made = alice.sync(&format!("since={}", token(&at))).await;
+        let timeline = &made["rooms"]["join"][&room]["timeline"];
+        assert_eq!(types(timeline)[0], "m.room.create");
+        // Nothing is before it.
+        assert_eq!((&timeline["limited"], &timeline["prev_batch"]), (&json!(false), &Value::Null));
+        alice.say(&room, "one").await;
+        bob.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        let since = format!("since={}", token(&bob_at));
+        for (limit, bodies_shown) in [(2, &["one"][..]), (30, &["one"])] {
+            let filter = json!({ "room": { "timeline": { "limit": limit } } }).to_string();
+            let filter = filter.replace('"', "%22");
+            let joined = bob.sync(&format!("{since}&filter={filter}")).await;
+            let timeline = &joined["rooms"]["join"][&room]["timeline"];
+            assert_eq!(bodies(timeline), bodies_shown);
+            assert_eq!(timeline["limited"], true);
+            let before = match timeline["prev_batch"].as_str() {
+                Some(before) => {
+                    let path = format!("/v3/rooms/{room}/messages?dir=b&from={before}");
+                    let chunk = bob.get(&path).await.ok()["chunk"].clone();
+                    let chunk = chunk.as_array().unwrap().clone();
+                    assert!(!chunk.is_empty());
+                    // Who was there then.
+                    let path = format!("/v3/rooms/{room}/members?at={before}");
+                    let members = bob.get(&path).await.ok();
+                    assert_eq!(members["chunk"].as_array().unwrap().len(), 1);
+                    assert_eq!(members["chunk"][0]["state_key"], json!(alice.user_id));
+                    chunk.len()
+                }
+                None => 0,
+            };
+            let shown = timeline["events"].as_array().unwrap().len();
+            assert_eq!(before == 0, limit == 30, "{timeline}");
+            assert!(limit == 30 || shown == limit);
+        }
+        // Who leaves and comes back finds one too; a first sync does not.
+        let left = bob.sync("").await;
+        assert_eq!(left["rooms"]["join"][&room]["timeline"]["limited"], false);
+        bob.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+        let left = bob.sync(&format!("since={}", token(&left))).await;
+        bob.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+        let back = bob.sync(&format!("since={}", token(&left))).await;
+        assert_eq!(back["rooms"]["join"][&room]["timeline"]["limited"], true);
+    }
+
+    async fn what_a_filter_leaves_out_before_a_timeline_can_be_paged_to() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        alice.say(&room, "one").await;
+        let filter = json!({ "room": { "timeline": { "types": ["m.room.message"] } } }).to_string();
+        let answer = alice.sync(&format!("filter={}", filter.replace('"', "%22"))).await;
+        let timeline = &answer["rooms"]["join"][&room]["timeline"];
+        assert_eq!((bodies(timeline), &timeline["limited"]), (vec!["one"], &json!(false)));
+        let before = timeline["prev_batch"].as_str().unwrap();
+        let path = format!("/v3/rooms/{room}/messages?dir=b&from={before}");
+        let chunk = alice.get(&path).await.ok()["chunk"].clone();
+        assert_eq!(types(&json!({ "events": chunk })).last(), Some(&"m.room.create"));
+    }
+
+    async fn a_page_up_to_the_live_end_tells_where_it_goes_on() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let room = alice.room(&[]).await;
+        let from = alice.sync("").await;
+        let page = async |from: &str| {
+            let path = format!("/v3/rooms/{room}/messages?dir=f&from={from}");
+            let page = alice.get(&path).await.ok();
+            let shown = bodies(&json!({ "events": page["chunk"] })).join(" ");
+            (shown, page["end"].as_str().map(str::to_owned))
+        };
+        alice.say(&room, "one").await;
+        alice.say(&room, "two").await;
+        let (shown, end) = page(token(&from)).await;
+        assert_eq!(shown, "one two");
+        let end = end.unwrap();
+        assert_eq!(page(&end).await, (String::new(), None));
+        alice.say(&room, "three").await;
+        assert_eq!(page(&end).await.0, "three");
+        // At its beginning a room ends for ever.
+        let path = format!("/v3/rooms/{room}/messages?dir=b");
+        assert_eq!(alice.get(&path).await.ok()["end"], Value::Null);
+    }
+
+    async fn a_new_name_moves_nobody() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
+        alice.room(&[&bob]).await;
+        let at = (alice.sync("").await, bob.sync("").await);
+        for client in [&alice, &bob] {
+            let path = format!("/v3/profile/{}/displayname", client.user_id);
+            client.put(&path, json!({ "displayname": "New" })).await.ok();
+        }
+        for (client, at) in [(&alice, &at.0), (&bob, &at.1)] {
+            let answer = client.sync(&format!("since={}", token(at))).await;
+            assert_eq!(answer["device_lists"], Value::Null, "{answer}");
+            let path = format!("/v3/keys/changes?from={}&to={}", token(at), token(&answer));
+            assert_eq!(client.get(&path).await.ok(), json!({ "changed": [], "left": [] }));
         }
     }
 }

@@ -181,4 +181,39 @@ tests! {
         assert!(before <= 2, "{before} were answered first");
         assert_eq!(answered, 20);
     }
+
+    async fn who_wants_nothing_told_is_not_woken_by_their_own_new_name() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
+        room(&alice, &[&bob]).await;
+        let none = json!({ "types": [] });
+        let all = json!({ "not_types": ["*"] });
+        let filters = [&none, &all].map(|part| {
+            json!({
+                "presence": part,
+                "account_data": part,
+                "room": { "timeline": part, "state": part, "ephemeral": part, "account_data": part },
+            })
+        });
+        let no_rooms = json!({ "presence": none, "account_data": none, "room": { "rooms": [] } });
+        for filter in filters.into_iter().chain([no_rooms]) {
+            let path = format!("/v3/user/{}/filter", alice.user_id);
+            let id = alice.post(&path, filter.clone()).await.ok()["filter_id"].clone();
+            let since = token(&alice).await;
+            let path = format!(
+                "/v3/sync?timeout=30000&since={since}&filter={}",
+                id.as_str().unwrap()
+            );
+            let waiting = alice.get(&path).fuse();
+            futures::pin_mut!(waiting);
+            assert!(futures::poll!(&mut waiting).is_pending());
+            settle(&alice).await;
+            let name = json!({ "displayname": platform::random_string(5) });
+            alice.put(&format!("/v3/profile/{}/displayname", alice.user_id), name).await.ok();
+            settle(&alice).await;
+            let woken = futures::poll!(&mut waiting);
+            assert!(woken.is_pending(), "{filter}: {woken:?}");
+        }
+    }
 }

@@ -157,7 +157,8 @@ pub(super) struct Span {
 /// Some of the events of a span.
 pub(super) struct Page {
     pub(super) events: Vec<Event>,
-    /// The place after the last event looked at; `None` when the span ended.
+    /// The place after the last event looked at; `None` when there is nothing beyond it. The live
+    /// end of a room is a place beyond which there will be something.
     end: Option<Position>,
 }
 
@@ -189,7 +190,8 @@ pub(super) async fn page(
             }
         }
         if exhausted {
-            return Ok(Page { events, end: None });
+            let goes_on = span.direction == Direction::Forward && !events.is_empty();
+            return Ok(Page { events, end: goes_on.then_some(place) });
         }
     }
     Ok(Page { events, end: Some(place) })

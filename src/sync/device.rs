@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use ruma::{
     OwnedUserId, RoomId, UserId,
-    events::{StateEventType, room::member::MembershipState},
+    events::{
+        StateEventType,
+        room::member::MembershipState::{self, Join},
+    },
 };
 
 use super::{
@@ -108,13 +111,12 @@ impl Sync {
         let mut moves = Moves::default();
         for (room_id, changed) in &changes.rooms {
             let Some(membership) = rooms.get(room_id) else { continue };
-            let joined = membership.membership == MembershipState::Join;
+            let joined = membership.membership == Join;
             let moved = changed.members.contains(own) && membership.position > since;
             if changed.members.is_empty() || (!joined && !moved) {
                 continue;
             }
-            let since = moved.then_some(since);
-            let in_room = self.moves_in(own, room_id, changed, joined, since).await;
+            let in_room = self.moves_in(own, room_id, changed, joined, moved, since).await;
             // Of a damaged room both may be so: what is told still depends on whether they share
             // another.
             let Moves { came, left } = unless_damaged(room_id, in_room)?.unwrap_or_else(|| Moves {
@@ -127,46 +129,46 @@ impl Sync {
         Ok(moves)
     }
 
-    /// Who came and left in one room, in which the user is joined now or not; `since` when the user's
-    /// own membership has changed since.
+    /// Who came and left in one room after `since`. The user is joined to it now or not; `moved` is
+    /// whether their own membership event has changed.
     async fn moves_in(
         &self,
         own: &UserId,
         room_id: &RoomId,
         changed: &RoomChanges,
         joined: bool,
-        since: Option<Position>,
+        moved: bool,
+        since: Position,
     ) -> Result<Moves> {
         let mut moves = Moves::default();
         let room = self.inner.rooms.room(room_id).await?;
-        let others = match since {
-            Some(since) => self.met(own, &room, since).await?,
-            None => changed.members.clone(),
+        let before = room.state_id_at(since).await?;
+        let was_joined = !moved || membership(&room, before, own).await? == Some(Join);
+        let others = match (was_joined, joined) {
+            (false, false) => return Ok(moves),
+            (false, true) => {
+                moves.came = room.joined_members().await?;
+                return Ok(moves);
+            }
+            (true, true) if !moved => changed.members.clone(),
+            // The feed leaves out for the user who came and left while they were not in the room.
+            (true, true) => changed_members(&room, before, room.current_state_id()).await?,
+            (true, false) => {
+                moves.left = room.joined_members().await?;
+                changed_members(&room, before, room.current_state_id()).await?
+            }
         };
         for user_id in others {
-            match joined && room.is_joined(&user_id).await? {
-                true => moves.came.insert(user_id),
-                false => moves.left.insert(user_id),
+            let was_there = membership(&room, before, &user_id).await? == Some(Join);
+            let is_there = joined && room.is_joined(&user_id).await?;
+            match (was_there, is_there) {
+                (false, true) => moves.came.insert(user_id),
+                (true, false) => moves.left.insert(user_id),
+                // Such as a new name.
+                _ => false,
             };
         }
         Ok(moves)
-    }
-
-    /// Who is in a room, and who was in it with the user at `since`. What the feed has for the user is
-    /// not enough: it leaves out who left after the user.
-    async fn met(
-        &self,
-        own: &UserId,
-        room: &Room,
-        since: Position,
-    ) -> Result<BTreeSet<OwnedUserId>> {
-        let mut met = room.joined_members().await?;
-        let before = room.state_id_at(since).await?;
-        let was = own_membership(room, before, own).await?;
-        if was.is_some_and(|was| was.membership() == Some(MembershipState::Join)) {
-            met.extend(changed_members(room, before, room.current_state_id()).await?);
-        }
-        Ok(met)
     }
 
     /// Whether a user is told of another: they share a room, or are the same.
@@ -175,7 +177,16 @@ impl Sync {
     }
 }
 
-/// Whose membership is another in a room's state than in one before.
+/// What a room's state says of a user.
+pub(super) async fn membership(
+    room: &Room,
+    state: StateId,
+    user_id: &UserId,
+) -> Result<Option<MembershipState>> {
+    Ok(own_membership(room, state, user_id).await?.and_then(|member| member.membership()))
+}
+
+/// Whose membership event is another in a room's state than in one before.
 pub(super) async fn changed_members(
     room: &Room,
     before: StateId,

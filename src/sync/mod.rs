@@ -318,6 +318,12 @@ impl Sync {
         }
         self.add_ephemeral(&mut joined, &room, span, changed, whole).await?;
         joined.account_data.events = self.room_account_data(&room, span, changed, whole).await?;
+        if !whole
+            && joined.tells_members_alone()
+            && !self.has_other_summary(&room, span, changed).await?
+        {
+            joined.summary = None;
+        }
         // With whatever else is told: clients take counts that are absent for zero.
         if whole || changed.unread || !joined.is_empty() {
             self.add_unread(&mut joined, room_id, span).await?;

@@ -99,8 +99,7 @@ pub struct JoinedRoom {
     /// State and timeline.
     #[serde(flatten)]
     pub events: RoomEvents,
-    /// Typing and receipts.
-    #[serde(skip_serializing_if = "Events::is_empty")]
+    /// Typing and receipts. Clients look for the list, empty or not.
     pub ephemeral: Events,
     /// The user's account data for the room.
     #[serde(skip_serializing_if = "Events::is_empty")]
@@ -116,8 +115,16 @@ pub struct JoinedRoom {
 impl JoinedRoom {
     /// Whether there is nothing new.
     pub fn is_empty(&self) -> bool {
-        self.summary.is_none()
-            && self.events.is_empty()
+        self.summary.is_none() && self.is_empty_but_for_the_summary()
+    }
+
+    /// Whether the summary is all that is new.
+    pub(super) fn tells_members_alone(&self) -> bool {
+        self.summary.is_some() && self.is_empty_but_for_the_summary()
+    }
+
+    fn is_empty_but_for_the_summary(&self) -> bool {
+        self.events.is_empty()
             && self.ephemeral.is_empty()
             && self.account_data.is_empty()
             && self.unread_notifications.is_none()
@@ -164,7 +171,7 @@ pub struct RoomEvents {
     pub timeline: Vec<Json>,
     /// Whether events before those are left out.
     pub limited: bool,
-    /// The place before the timeline.
+    /// The place before the timeline, if there is anything before it.
     pub prev_batch: Option<String>,
 }
 
@@ -188,21 +195,16 @@ impl Serialize for RoomEvents {
             #[serde(skip_serializing_if = "Option::is_none")]
             prev_batch: Option<&'a str>,
         }
-        let mut map = serializer.serialize_map(None)?;
-        // With `state_after` the list is always there: it tells that the server knows the form.
-        if !self.state.is_empty() || self.state_form != StateForm::Before {
-            map.serialize_entry(self.state_form.name(), &List { events: &self.state })?;
-        }
-        if !self.timeline.is_empty() || self.limited {
-            map.serialize_entry(
-                "timeline",
-                &Timeline {
-                    events: &self.timeline,
-                    limited: self.limited,
-                    prev_batch: self.prev_batch.as_deref(),
-                },
-            )?;
-        }
+        let timeline = Timeline {
+            events: &self.timeline,
+            limited: self.limited,
+            prev_batch: self.prev_batch.as_deref(),
+        };
+        // Both are always there: clients look for them, and `state_after` tells that the server
+        // knows the form.
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(self.state_form.name(), &List { events: &self.state })?;
+        map.serialize_entry("timeline", &timeline)?;
         map.end()
     }
 }

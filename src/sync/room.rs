@@ -1,12 +1,16 @@
 //! State and timeline of one room for one sync.
 
-use ruma::{OwnedUserId, events::AnySyncTimelineEvent, serde::Raw};
+use ruma::{
+    OwnedUserId,
+    events::{AnySyncTimelineEvent, StateEventType},
+    serde::Raw,
+};
 
 use super::{
     Sync, filter,
     response::{Json, RoomEvents, StateForm},
     span::Span,
-    state::Shown,
+    state::{Known, Shown},
 };
 use crate::{
     Result,
@@ -25,6 +29,15 @@ pub(super) struct RoomPart {
     pub(super) events: RoomEvents,
     /// Everything of the room is told as to somebody who has never seen it.
     pub(super) whole: bool,
+}
+
+/// The newest events of a span, oldest first.
+struct Newest {
+    events: Vec<Event>,
+    /// Whether older ones of the span were left out.
+    limited: bool,
+    /// Whether there are any before them, of the span or not.
+    follows: bool,
 }
 
 impl Sync {
@@ -47,10 +60,13 @@ impl Sync {
             Some(since) if known.joined => since + 1,
             _ => 0,
         };
-        let (mut timeline, mut limited) = self.newest(viewer, span, from, limit).await?;
+        let Newest { events: mut timeline, limited, mut follows } =
+            self.newest(viewer, span, from, limit).await?;
+        let mut limited = limited || self.came_later(viewer, span, &known).await?;
         let mut target = self.target(room, span).await?;
         if span.state_form == StateForm::Before {
-            limited |= target.cut(&mut timeline, span).await?;
+            let cut = target.cut(&mut timeline, span).await?;
+            (limited, follows) = (limited || cut, follows || cut);
             target.precede(&timeline).await?;
         }
         let shown = Shown { timeline: &timeline, heroes };
@@ -63,7 +79,7 @@ impl Sync {
         let mut events = RoomEvents {
             state_form: span.state_form,
             limited,
-            prev_batch: Some(format!("s{prev_batch}")),
+            prev_batch: follows.then(|| format!("s{prev_batch}")),
             ..RoomEvents::default()
         };
         events.timeline = json(viewer, &timeline, span).await?;
@@ -71,19 +87,30 @@ impl Sync {
         Ok(RoomPart { events, whole: !known.joined })
     }
 
-    /// The newest events of a span that the user may see and the filter lets through, oldest
-    /// first, and whether older ones were left out.
+    /// Whether the user came to a room that others had made before: there is more of it than what
+    /// happened since the client's token, which is a gap however little more it is.
+    async fn came_later(&self, viewer: &Viewer, span: &Span<'_>, known: &Known) -> Result<bool> {
+        if span.since.is_none() || known.joined || viewer.joined_until() != Position::MAX {
+            return Ok(false);
+        }
+        let create = viewer.room().state_event(&StateEventType::RoomCreate, "").await?;
+        Ok(create.is_some_and(|create| create.sender != span.session.user_id))
+    }
+
+    /// The newest events of a span that the user may see and the filter lets through.
     async fn newest(
         &self,
         viewer: &Viewer,
         span: &Span<'_>,
         from: Position,
         limit: usize,
-    ) -> Result<(Vec<Event>, bool)> {
+    ) -> Result<Newest> {
         let mut newest = Vec::new();
+        // Whether the filter left out something before the oldest of them.
+        let mut skipped = false;
         let mut to = span.to + 1;
         if !filter::room_passes(&span.filter.timeline, viewer.room().id()) {
-            return Ok((newest, false));
+            return Ok(Newest { events: newest, limited: false, follows: true });
         }
         loop {
             let wanted = limit + 1 - newest.len();
@@ -91,20 +118,19 @@ impl Sync {
             let exhausted = some.len() < wanted;
             for event in some {
                 to = event.position;
-                if filter::event_passes(&span.filter.timeline, &event.pdu)
-                    && viewer.wants(&event).await?
-                {
+                if !filter::event_passes(&span.filter.timeline, &event.pdu) {
+                    skipped = true;
+                } else if viewer.wants(&event).await? {
                     newest.push(event);
+                    skipped = false;
                 }
             }
-            if newest.len() > limit {
+            let limited = newest.len() > limit;
+            if limited || exhausted {
                 newest.truncate(limit);
                 newest.reverse();
-                return Ok((newest, true));
-            }
-            if exhausted {
-                newest.reverse();
-                return Ok((newest, false));
+                let follows = limited || skipped || from > 0;
+                return Ok(Newest { events: newest, limited, follows });
             }
         }
     }

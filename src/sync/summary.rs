@@ -5,7 +5,7 @@ use ruma::{OwnedUserId, events::StateEventType};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Sync, changes::RoomChanges, response::Summary, span::Span};
+use super::{Sync, changes::RoomChanges, device::membership, response::Summary, span::Span};
 use crate::{Result, rooms::Room};
 
 /// How many members a summary names.
@@ -19,6 +19,23 @@ struct Naming {
 }
 
 impl Sync {
+    /// Whether a room's summary may be another one now: not by a member's new name.
+    pub(super) async fn has_other_summary(
+        &self,
+        room: &Room,
+        span: &Span<'_>,
+        changed: &RoomChanges,
+    ) -> Result<bool> {
+        let before = room.state_id_at(span.since.unwrap_or_default()).await?;
+        let now = room.current_state_id();
+        for user_id in &changed.members {
+            if membership(room, before, user_id).await? != membership(room, now, user_id).await? {
+                return Ok(true);
+            }
+        }
+        self.is_renamed(room, span, changed).await
+    }
+
     /// Whether a room was given a name or lost it, so that heroes are needed or no longer are.
     pub(super) async fn is_renamed(
         &self,
