@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
+    fmt,
     rc::Rc,
 };
 
@@ -17,8 +18,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    feed::Change,
-    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Table},
+    feed::{Change, Feed},
+    store::{self, Batch, Direction, Key, KeyRange, KeyReader, Operation, Submission, Table},
 };
 
 /// How much of a claimed key's hash is kept.
@@ -75,6 +76,33 @@ impl StoredKey {
     fn is_same_key(&self, other: &Self) -> bool {
         let owner = Key::new();
         self.claimed(&owner) == other.claimed(&owner)
+    }
+}
+
+/// Adds one-time keys to those of a device.
+struct NewKeys {
+    feed: Feed,
+    change: Change,
+    device: Key,
+    keys: Vec<StoredKey>,
+}
+
+impl Operation for NewKeys {
+    fn submit(self: Box<Self>, batch: &mut Submission) -> store::Result<()> {
+        let Self { feed, change, device, keys } = *self;
+        let position = feed.record_now(batch, change);
+        for (place, key) in keys.iter().enumerate() {
+            // In the order of upload, so that the oldest key is claimed first.
+            let row = device.clone().str(key.id.algorithm()).u64(position).u64(place as u64);
+            batch.put_json(Table::OneTimeKeys, row, key)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewKeys({}, {:?})", self.keys.len(), self.change)
     }
 }
 
@@ -152,21 +180,9 @@ impl Users {
             key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
             batch.put_json(Table::FallbackKeys, place, &key)?;
         }
-        let mut rows = Vec::with_capacity(new.len());
-        for key in &new {
-            let row = serde_json::to_vec(key).map_err(store::Error::encoding)?;
-            rows.push((device.clone().str(key.id.algorithm()), row));
-        }
         self.forget_key_counts(batch, user_id, device_id);
         let (feed, change) = (self.inner.feed.clone(), key_counts(user_id, device_id));
-        batch.on_submit(move |submission| {
-            let position = feed.record_now(submission, change);
-            for (place, (prefix, row)) in rows.into_iter().enumerate() {
-                // In the order of upload, so that the oldest key is claimed first.
-                let key = prefix.u64(position).u64(place as u64);
-                submission.put(Table::OneTimeKeys, key, row);
-            }
-        });
+        batch.add(NewKeys { feed, change, device, keys: new });
         Ok(())
     }
 
