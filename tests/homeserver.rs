@@ -8,7 +8,7 @@ use std::{rc::Rc, time::Duration};
 use neurite::{
     Config, Homeserver,
     config::KeptChanges,
-    feed::{Change, Feed},
+    feed::{Change, Feed, Recording},
     http::Body,
     platform,
     queue::{AckPolicy, ConsumerConfig, Queue, Retention, StreamConfig},
@@ -210,6 +210,8 @@ tests! {
             batch
         };
         let (first, second) = (begun(1), begun(2));
+        let recorded: Vec<_> = first.operations::<Recording>().map(Recording::change).collect();
+        assert_eq!(recorded, [&change(1)]);
         // Whatever came in between.
         let position = feed.announce(change(0)).await.unwrap();
         let second = store.submit(second);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use neurite::{
     platform,
     queue::{
-        AckPolicy, ConsumerConfig, DeliverPolicy, Discard, Error, Headers, Message, Purge,
-        Retention, StreamConfig,
+        AckPolicy, Acknowledgements, ConsumerConfig, DeliverPolicy, Discard, Error, Headers,
+        Message, Publish, Purge, Retention, StreamConfig,
     },
     store::{
         Batch, Options, Submission,
@@ -76,6 +76,32 @@ tests! {
         commit.await.unwrap();
         assert_eq!(sequences(&consumer.fetch(9, NOTHING).await.unwrap()), [1, 2]);
         assert_eq!(world.info("S").await.state.messages, 2);
+    }
+
+    async fn what_a_batch_publishes_and_acknowledges_is_data_until_it_is_submitted() {
+        let world = World::new().await;
+        world.stream(stream(Retention::WorkQueue)).await;
+        let consumer = world.consumer("S", durable("c")).await;
+        world.publish("s.x", "a").await;
+        let delivered = consumer.fetch(1, NOTHING).await.unwrap();
+        let with = |subject: &str| {
+            let mut batch = Batch::new();
+            delivered[0].ack(&mut batch);
+            world.queue.publish_with(&mut batch, subject.into(), Headers::new(), b"b".to_vec());
+            batch
+        };
+        let refused = with("nobody.takes.this");
+        assert!(matches!(world.store.commit(refused).await, Err(neurite::store::Error::Refused(_))));
+        assert_eq!(world.sequences("S").await, [1]);
+        let batch = with("s.y");
+        let acknowledged = batch.operations::<Acknowledgements>().next().unwrap();
+        assert_eq!((acknowledged.consumer(), acknowledged.sequences()), ("c", &[1][..]));
+        let published = batch.operations::<Publish>().next().unwrap();
+        assert_eq!((published.subject(), published.payload()), ("s.y", &b"b"[..]));
+        // Nothing has come of it yet.
+        assert_eq!(world.info("S").await.state.last_seq, 1);
+        world.store.commit(batch).await.unwrap();
+        assert_eq!(world.sequences("S").await, [2]);
     }
 
     async fn a_failed_commit_takes_back_publishes_and_acknowledgements() {

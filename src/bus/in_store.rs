@@ -8,7 +8,7 @@ use super::{Bus, Consumer, Message, Status, Stream, Work};
 use crate::{
     Result,
     queue::{self, ConsumerConfig, Headers, Queue, Retention, StreamConfig},
-    store::{Batch, Submission},
+    store::Batch,
 };
 
 impl Bus for Queue {
@@ -44,9 +44,8 @@ impl Bus for Queue {
         Ok(self.finish_reserving(stream)?)
     }
 
-    fn publish(&self, batch: &mut Submission, subject: &str, payload: &[u8]) -> Result<()> {
-        self.publish(batch, subject, &Headers::new(), payload)?;
-        Ok(())
+    fn publish(&self, batch: &mut Batch, subject: Rc<str>, payload: Vec<u8>) {
+        self.publish_with(batch, subject, Headers::new(), payload);
     }
 
     fn status(&self) -> LocalBoxFuture<'_, Result<Status>> {

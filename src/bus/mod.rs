@@ -9,10 +9,7 @@ use bytes::Bytes;
 use futures::{FutureExt, future::LocalBoxFuture};
 
 pub use crate::queue::{OfflineStatus, StreamStatus};
-use crate::{
-    Result,
-    store::{Batch, Submission},
-};
+use crate::{Result, store::Batch};
 
 /// Streams and their consumers.
 pub trait Bus {
@@ -34,11 +31,9 @@ pub trait Bus {
     /// When there is no such stream.
     fn finish_consumers(&self, stream: &str) -> Result<()>;
 
-    /// Publishes a message with the batch: it is delivered once that is durable.
-    ///
-    /// # Errors
-    /// When no stream takes the message; then the batch must not be submitted.
-    fn publish(&self, batch: &mut Submission, subject: &str, payload: &[u8]) -> Result<()>;
+    /// Publishes a message with the batch: it is delivered once that is durable. A batch with one that
+    /// no stream takes is refused.
+    fn publish(&self, batch: &mut Batch, subject: Rc<str>, payload: Vec<u8>);
 
     /// How all streams and consumers are.
     fn status(&self) -> LocalBoxFuture<'_, Result<Status>>;

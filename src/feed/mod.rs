@@ -10,6 +10,7 @@
 
 mod change;
 mod pruning;
+mod recording;
 mod waiting;
 
 use std::{
@@ -22,6 +23,7 @@ use futures::lock::Mutex;
 
 pub use self::change::Change;
 pub(crate) use self::change::is_unthreaded;
+pub use self::recording::Recording;
 use self::{pruning::HORIZON, waiting::Waiting};
 use crate::{
     config::KeptChanges,
@@ -98,10 +100,7 @@ impl Feed {
 
     /// Has `change` take its position when `batch` is submitted, and records it with the batch.
     pub fn record(&self, batch: &mut Batch, change: Change) {
-        let feed = self.clone();
-        batch.on_submit(move |submission| {
-            feed.record_now(submission, change);
-        });
+        batch.add(Recording { feed: self.clone(), change });
     }
 
     /// Gives `change` the next position and records it with the batch that is being submitted.

@@ -65,7 +65,7 @@ impl Push {
         // One that comes again may be among newer ones.
         all.sort_by_key(Effects::position);
         let mut batch = Batch::new();
-        let _guards = self.apply(&mut batch, all).await?;
+        self.apply(&mut batch, all).await?;
         self.inner.consumer.acknowledge(&mut batch, &done);
         batch.wait_for_others();
         Ok(self.inner.store.commit(batch).await?)

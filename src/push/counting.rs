@@ -129,7 +129,7 @@ impl Push {
         if counting.changed {
             self.record(batch, counting.place);
         }
-        batch.on_durable(move || drop(guard));
+        batch.hold(guard);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Result,
     feed::{Change, Position},
-    platform::{self, KeyedGuard},
+    platform,
     rooms::{Event, Pdu, Room, RoomEvent},
     store::Batch,
 };
@@ -93,13 +93,9 @@ impl Push {
         Ok(Some(Effects { meaning, withdrawn, moved, beyond }))
     }
 
-    /// Writes what follows from events into a batch. Until the guards are dropped, nothing else
+    /// Writes what follows from events into a batch. Until it is durable or dropped, nothing else
     /// changes these counts.
-    pub(super) async fn apply(
-        &self,
-        batch: &mut Batch,
-        all: Vec<Effects>,
-    ) -> Result<Vec<KeyedGuard<Place>>> {
+    pub(super) async fn apply(&self, batch: &mut Batch, all: Vec<Effects>) -> Result<()> {
         let places: BTreeSet<_> = all
             .iter()
             .flat_map(|effects| {
@@ -108,11 +104,10 @@ impl Push {
             })
             .filter(|(user_id, _)| self.inner.rooms.is_local(user_id))
             .collect();
-        let mut guards = Vec::with_capacity(places.len());
         let (rooms, counting) = (RoomNotifications::default(), BTreeMap::new());
         let mut work = Work { batch, rooms, counting };
         for place in places {
-            guards.push(self.inner.counting.lock(place.clone()).await);
+            work.batch.hold(self.inner.counting.lock(place.clone()).await);
             work.counting.insert(place.clone(), self.counting(place).await?);
         }
         for effects in all {
@@ -121,8 +116,7 @@ impl Push {
         for (_, counting) in work.counting {
             self.finish(work.batch, counting)?;
         }
-        work.rooms.write(work.batch)?;
-        Ok(guards)
+        work.rooms.write(work.batch)
     }
 
     async fn apply_one(&self, work: &mut Work<'_>, effects: Effects) -> Result<()> {

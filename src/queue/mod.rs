@@ -36,9 +36,12 @@ pub use self::{
         ExternalStream, PersistMode, Placement, PriorityPolicy, ReplayPolicy, Republish, Retention,
         SourceConsumer, Storage, StreamConfig, StreamSource, SubjectTransform,
     },
-    consumer::{Consumer, ConsumerInfo, Message, Pause, PriorityGroupState, SequenceInfo, work},
+    consumer::{
+        Acknowledgements, Consumer, ConsumerInfo, Message, Pause, PriorityGroupState, SequenceInfo,
+        work,
+    },
     error::{Error, Result},
-    facade::{ConsumerStatus, OfflineStatus, Queue, StreamInfo, StreamStatus},
+    facade::{ConsumerStatus, OfflineStatus, Publish, Queue, StreamInfo, StreamStatus},
     headers::Headers,
     sourcing::StreamSourceInfo,
     stream::{

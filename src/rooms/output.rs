@@ -11,7 +11,7 @@ use crate::{
     Error, Result,
     bus::{Bus, Consumer, Stream},
     feed::Position,
-    store::Submission,
+    store::Batch,
 };
 
 /// The name of the stream.
@@ -51,14 +51,15 @@ pub(super) fn subject(room_id: &RoomId) -> String {
 impl Rooms {
     pub(super) fn publish(
         &self,
-        batch: &mut Submission,
-        subject: &str,
+        batch: &mut Batch,
+        subject: Rc<str>,
         room_id: &RoomId,
         event_id: &EventId,
         position: Position,
     ) -> Result<()> {
         let payload = serde_json::to_vec(&RoomEvent { room_id, event_id, position })
             .map_err(Error::internal)?;
-        self.inner.bus.publish(batch, subject, &payload)
+        self.inner.bus.publish(batch, subject, payload);
+        Ok(())
     }
 }

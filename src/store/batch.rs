@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
+    fmt::{self, Debug},
     ops::{Deref, DerefMut},
     rc::Rc,
 };
@@ -10,21 +11,28 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    CompleteBatch, Store, Table,
+    CompleteBatch, Result, Store, Table,
     complete::{Write, full_key},
 };
-
-/// What is done when a batch is submitted.
-type OnSubmit = Box<dyn FnOnce(&mut Submission)>;
 
 /// What writes a row, and what belongs to it, when everything else of a submission is done.
 type WriteLast = Box<dyn FnOnce(&mut Batch)>;
 
-/// Writes that become durable together, in the order given; the last write of a key counts.
+/// What becomes durable together: writes, of which the last of a key counts, and operations.
 #[derive(Default)]
 pub struct Batch {
     done: CompleteBatch,
-    on_submit: Vec<OnSubmit>,
+    operations: Vec<Box<dyn Operation>>,
+}
+
+/// Something that a batch does besides plain writes, such as to record a change or to acknowledge
+/// messages: what it is as data, and what that means at the submission.
+pub trait Operation: Any + Debug {
+    /// Does it with the batch that is being submitted.
+    ///
+    /// # Errors
+    /// When it can't be done; then nothing of the batch is.
+    fn submit(self: Box<Self>, batch: &mut Submission) -> Result<()>;
 }
 
 impl Batch {
@@ -49,7 +57,7 @@ impl Batch {
         table: Table,
         key: impl Into<Vec<u8>>,
         value: &impl Serialize,
-    ) -> super::Result<()> {
+    ) -> Result<()> {
         self.put(table, key, serde_json::to_vec(value).map_err(super::Error::encoding)?);
         Ok(())
     }
@@ -65,11 +73,21 @@ impl Batch {
         self.done.on_durable.push(Box::new(then));
     }
 
-    /// Runs `then` at the moment of submission, in the order in which these were given, after what
-    /// completes the batch there ([`Store::submit_with`](super::Store::submit_with)). Dropped without
-    /// having run when the batch is never submitted.
-    pub fn on_submit(&mut self, then: impl FnOnce(&mut Submission) + 'static) {
-        self.on_submit.push(Box::new(then));
+    /// Adds an operation. Operations are done in their order, after what completes the batch at its
+    /// submission ([`Store::submit_with`]).
+    pub fn add(&mut self, operation: impl Operation) {
+        self.operations.push(Box::new(operation));
+    }
+
+    /// The operations of one kind.
+    pub fn operations<O: Operation>(&self) -> impl Iterator<Item = &O> {
+        let any = self.operations.iter().map(|operation| -> &dyn Any { &**operation });
+        any.filter_map(|operation| operation.downcast_ref())
+    }
+
+    /// Holds a guard, such as a lock, until the batch is durable or has failed.
+    pub fn hold(&mut self, guard: impl Any) {
+        self.done.guards.push(Box::new(guard));
     }
 
     /// Lets the batch wait a little for others to become durable with, instead of taking a
@@ -87,7 +105,19 @@ impl Batch {
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.done.writes.is_empty() && self.on_submit.is_empty()
+        self.done.writes.is_empty() && self.operations.is_empty()
+    }
+}
+
+impl Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { done, operations } = self;
+        f.debug_struct("Batch")
+            .field("writes", &done.writes)
+            .field("operations", operations)
+            .field("guards", &done.guards.len())
+            .field("on_durable", &done.on_durable.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,11 +180,14 @@ impl Submission {
         write(&mut self.others[place])
     }
 
-    /// Does what was left to do at the submission.
-    pub(super) fn finish(mut self) -> CompleteBatch {
-        while !self.batch.on_submit.is_empty() {
-            for then in std::mem::take(&mut self.batch.on_submit) {
-                then(&mut self);
+    /// Does what is left to do.
+    ///
+    /// # Errors
+    /// When an operation can't be done.
+    pub(super) fn finish(mut self) -> Result<CompleteBatch> {
+        while !self.batch.operations.is_empty() {
+            for operation in std::mem::take(&mut self.batch.operations) {
+                operation.submit(&mut self)?;
             }
         }
         for write in std::mem::take(&mut self.last).into_values() {
@@ -164,7 +197,7 @@ impl Submission {
             // Its store is in memory, and fails only as a whole.
             self.batch.on_durable(move || drop(other.store.clone().hand_in(other)));
         }
-        self.batch.done
+        Ok(self.batch.done)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A batch as drivers get it.
 
+use std::{any::Any, fmt};
+
 use super::Table;
 
 /// A batch in which everything is that belongs to it: writes that become durable together, in the
@@ -8,6 +10,8 @@ use super::Table;
 pub struct CompleteBatch {
     pub(super) writes: Vec<Write>,
     pub(super) on_durable: Vec<Box<dyn FnOnce()>>,
+    /// Held until it is settled or dropped.
+    pub(super) guards: Vec<Box<dyn Any>>,
     pub(super) is_patient: bool,
     pub(super) makes_room: bool,
 }
@@ -41,6 +45,17 @@ impl Write {
     /// The value, or `None` when the row is deleted.
     pub fn value(&self) -> Option<&[u8]> {
         self.value.as_deref()
+    }
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys and values may be secrets.
+        let (table, key) = (self.table(), self.key().len());
+        match self.value() {
+            Some(value) => write!(f, "Put({table}, {key} bytes, {} bytes)", value.len()),
+            None => write!(f, "Delete({table}, {key} bytes)"),
+        }
     }
 }
 

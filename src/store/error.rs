@@ -32,6 +32,9 @@ pub enum Error {
     /// A value could not be encoded or decoded.
     #[error("a stored value has an unexpected form: {0}")]
     Encoding(String),
+    /// Something that a batch was to do can't be done. Nothing of the batch was.
+    #[error("a batch was refused: {0}")]
+    Refused(String),
     /// A batch was submitted in the midst of the submission of another: a defect.
     #[error("a batch was submitted while another one was being submitted")]
     Nested,

@@ -39,7 +39,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "homeserver")]
 pub(crate) use self::fact::TABLES;
 pub use self::{
-    batch::{Batch, Submission},
+    batch::{Batch, Operation, Submission},
     commit::{Commit, Outcome},
     complete::{CompleteBatch, Write},
     declaration::{Declaration, Erasure, Expires, Expiry, Tables},
@@ -152,7 +152,8 @@ impl Store {
     /// submitted there.
     ///
     /// # Errors
-    /// Those of `complete`, and when nothing is accepted any more; then nothing is handed in.
+    /// Those of `complete` and of the batch's operations, and when nothing is accepted any more; then
+    /// nothing is handed in.
     pub fn submit_with<T, E: From<Error>>(
         &self,
         batch: Batch,
@@ -162,14 +163,14 @@ impl Store {
         let _only = self.submitting.begin()?;
         let mut submission = Submission::new(self, batch);
         let value = complete(&mut submission)?;
-        Ok((value, self.driver.clone().submit(submission.finish())))
+        Ok((value, self.driver.clone().submit(submission.finish()?)))
     }
 
     /// Hands in what was completed together with a batch of another store.
     fn hand_in(&self, submission: Submission) -> Result<Commit> {
         self.driver.check_accepting()?;
         let _only = self.submitting.begin()?;
-        Ok(self.driver.clone().submit(submission.finish()))
+        Ok(self.driver.clone().submit(submission.finish()?))
     }
 
     /// Whether both are handles to one store.

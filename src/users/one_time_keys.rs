@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
+    fmt,
     rc::Rc,
 };
 
@@ -14,8 +15,8 @@ use sha2::{Digest, Sha256};
 use super::{Users, key_forms::check_one_time_key, remembered::Remembered, sessions::Session};
 use crate::{
     Error, Result,
-    feed::{Change, Position},
-    store::{Batch, Encoded, Erasure, Json, Key, Rows, Table},
+    feed::{Change, Feed, Position},
+    store::{self, Batch, Erasure, Json, Key, Operation, Rows, Submission, Table},
 };
 
 /// How much of a claimed key's hash is kept.
@@ -82,6 +83,35 @@ impl StoredKey {
     }
 }
 
+/// Adds one-time keys to those of a device.
+struct NewKeys {
+    feed: Feed,
+    change: Change,
+    user_id: OwnedUserId,
+    device_id: OwnedDeviceId,
+    keys: Vec<StoredKey>,
+}
+
+impl Operation for NewKeys {
+    fn submit(self: Box<Self>, batch: &mut Submission) -> store::Result<()> {
+        let Self { feed, change, user_id, device_id, keys } = *self;
+        let position = feed.record_now(batch, change);
+        for (place, key) in keys.iter().enumerate() {
+            let algorithm = key.id.algorithm();
+            // In the order of upload, so that the oldest key is claimed first.
+            let row = (&user_id, &device_id, algorithm.as_str(), position, place as u64);
+            ONE_TIME_KEYS.put(batch, row, key)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewKeys({}, {:?})", self.keys.len(), self.change)
+    }
+}
+
 fn key_counts(user_id: &UserId, device_id: &DeviceId) -> Change {
     Change::OneTimeKeys { user_id: user_id.to_owned(), device_id: device_id.to_owned() }
 }
@@ -138,21 +168,10 @@ impl Users {
             key.used = before.is_some_and(|before| before.used && before.is_same_key(&key));
             FALLBACK_KEYS.put(batch, place, &key)?;
         }
-        let mut rows = Vec::with_capacity(new.len());
-        for key in &new {
-            rows.push((key.id.algorithm(), Encoded::new(key)?));
-        }
         self.forget_key_counts(batch, user_id, device_id);
         let (feed, change) = (self.inner.feed.clone(), key_counts(user_id, device_id));
         let (user_id, device_id) = (user_id.clone(), device_id.clone());
-        batch.on_submit(move |submission| {
-            let position = feed.record_now(submission, change);
-            for (place, (algorithm, row)) in rows.into_iter().enumerate() {
-                // In the order of upload, so that the oldest key is claimed first.
-                let key = (&user_id, &device_id, algorithm.as_str(), position, place as u64);
-                ONE_TIME_KEYS.put_encoded(submission, key, row);
-            }
-        });
+        batch.add(NewKeys { feed, change, user_id, device_id, keys: new });
         Ok(())
     }
 

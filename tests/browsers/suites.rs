@@ -8,6 +8,8 @@
     reason = "each suite is a crate of its own natively"
 )]
 
+#[path = "../bus.rs"]
+mod bus;
 #[path = "../client_api_account.rs"]
 mod client_api_account;
 #[path = "../client_api_backup.rs"]

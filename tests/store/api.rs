@@ -10,10 +10,26 @@ use std::{
 use futures::future::join_all;
 use neurite::{
     platform::{Blob, sleep},
-    store::{Batch, Direction, Error, KeyRange, Options, Submission},
+    store::{Batch, Direction, Error, KeyRange, Operation, Options, Result, Submission},
 };
 
 use super::place::{OTHER, TABLE, checkpointed, key, put, read, scan, small};
+
+#[derive(Debug)]
+struct Count {
+    of: &'static str,
+    fails: bool,
+}
+
+impl Operation for Count {
+    fn submit(self: Box<Self>, batch: &mut Submission) -> Result<()> {
+        if self.fails {
+            return Err(Error::Refused(self.of.to_owned()));
+        }
+        batch.put(TABLE, self.of, format!("1 of {}", self.of));
+        Ok(())
+    }
+}
 
 on_every_backend! {
     async fn what_was_committed_is_read_and_survives_opening_again(place) {
@@ -111,6 +127,31 @@ on_every_backend! {
         assert!(matches!(outcome, Err(Error::Foreign(_))));
         store.commit(Batch::new()).await.unwrap();
         assert!(!ran.get() && read(&store, "a").await.is_none());
+    }
+
+    async fn operations_can_be_looked_at_and_are_done_at_the_submission(place) {
+        let store = place.open().await;
+        let mut batch = put(TABLE, "a", "secret");
+        batch.add(Count { of: "b", fails: false });
+        let held = Rc::new(());
+        batch.hold(held.clone());
+        assert_eq!(batch.operations::<Count>().map(|count| count.of).collect::<Vec<_>>(), ["b"]);
+        let shown = format!("{batch:?}");
+        assert!(shown.contains("Count { of: \"b\"") && !shown.contains("secret"), "{shown}");
+        let commit = store.submit(batch);
+        assert_eq!(Rc::strong_count(&held), 2);
+        commit.await.unwrap();
+        assert_eq!(Rc::strong_count(&held), 1);
+        assert_eq!(read(&store, "b").await.as_deref(), Some("1 of b"));
+        // One that can't be done takes everything with it.
+        let mut batch = put(TABLE, "c", "1");
+        batch.add(Count { of: "d", fails: false });
+        batch.add(Count { of: "e", fails: true });
+        batch.hold(held.clone());
+        assert!(matches!(store.commit(batch).await, Err(Error::Refused(_))));
+        assert_eq!(Rc::strong_count(&held), 1);
+        let rows = scan(&store, KeyRange::all(), Direction::Forward, 9).await;
+        assert_eq!(rows.iter().map(|(key, _)| &**key).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     async fn nothing_is_submitted_in_the_midst_of_a_submission(place) {

@@ -1,12 +1,14 @@
 //! Acknowledgements, which join a batch.
 
+use std::fmt;
+
 use super::handle::Consumer;
 use crate::{
     queue::{
         config::{AckPolicy, Retention},
         stream::Removal,
     },
-    store::{Batch, Submission},
+    store::{self, Batch, Operation, Submission},
 };
 
 /// After how many milliseconds a message is redelivered whose acknowledgement could not be stored
@@ -31,8 +33,8 @@ enum Stage {
     Durable,
 }
 
-/// Acknowledgements in flight. They take themselves back when their batch fails or is dropped.
-pub(super) struct Ack {
+/// Acknowledges messages with a batch. It takes itself back when the batch fails or is dropped.
+pub struct Acknowledgements {
     consumer: Consumer,
     sequences: Vec<u64>,
     outcome: Outcome,
@@ -66,7 +68,7 @@ impl Consumer {
         if held.is_empty() {
             return;
         }
-        let ack = Ack {
+        batch.add(Acknowledgements {
             consumer: self.clone(),
             sequences: held,
             outcome,
@@ -74,10 +76,6 @@ impl Consumer {
             removal: None,
             without_room: false,
             stage: Stage::Prepared,
-        };
-        batch.on_submit(move |batch| {
-            let store = ack.consumer.stream.store.clone();
-            batch.to(&store, |batch| ack.submit(batch));
         });
     }
 
@@ -91,8 +89,18 @@ impl Consumer {
     }
 }
 
-impl Ack {
-    fn submit(mut self, batch: &mut Submission) {
+impl Acknowledgements {
+    /// The name of the consumer.
+    pub fn consumer(&self) -> &str {
+        &self.consumer.inner.name
+    }
+
+    /// The sequence numbers of the messages in the stream.
+    pub fn sequences(&self) -> &[u64] {
+        &self.sequences
+    }
+
+    fn acknowledge(mut self, batch: &mut Submission) {
         self.stage = Stage::Submitted;
         let Consumer { stream, set, inner } = self.consumer.clone();
         self.without_room = stream.store.is_full();
@@ -180,7 +188,25 @@ impl Ack {
     }
 }
 
-impl Drop for Ack {
+impl Operation for Acknowledgements {
+    fn submit(self: Box<Self>, batch: &mut Submission) -> store::Result<()> {
+        let store = self.consumer.stream.store.clone();
+        batch.to(&store, |batch| self.acknowledge(batch));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Acknowledgements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (consumer, sequences) = (self.consumer(), self.sequences());
+        f.debug_struct("Acknowledgements")
+            .field("consumer", &consumer)
+            .field("sequences", &sequences)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Acknowledgements {
     fn drop(&mut self) {
         let mut state = self.consumer.inner.state.borrow_mut();
         match self.stage {

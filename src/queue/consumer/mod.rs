@@ -42,15 +42,16 @@ mod state;
 mod waiting;
 mod work;
 
-pub(super) use self::{
-    create::Action,
-    handle::Consumers,
-    request::{AckSubject, PullRequest},
-};
 pub use self::{
+    ack::Acknowledgements,
     handle::Consumer,
     info::{ConsumerInfo, PriorityGroupState, SequenceInfo},
     message::Message,
     pause::Pause,
     work::work,
+};
+pub(super) use self::{
+    create::Action,
+    handle::Consumers,
+    request::{AckSubject, PullRequest},
 };

@@ -4,6 +4,7 @@ mod consumers;
 mod info;
 mod listening;
 mod messages;
+mod publish;
 mod queue;
 mod reserved;
 mod snapshot;
@@ -13,6 +14,7 @@ mod streams;
 pub(super) use self::snapshot::{Restore, Snapshot};
 pub use self::{
     info::StreamInfo,
+    publish::Publish,
     queue::Queue,
     status::{ConsumerStatus, OfflineStatus, StreamStatus},
 };

@@ -46,7 +46,7 @@ pub(in crate::rooms) struct LiveRoom {
     pub(in crate::rooms) version: RoomVersionId,
     pub(in crate::rooms) rules: RoomVersionRules,
     /// Where the queue is told of its events.
-    pub(in crate::rooms) subject: String,
+    pub(in crate::rooms) subject: Rc<str>,
     /// With everything submitted, durable or not: what the next event is built on.
     pub(in crate::rooms) tip: RefCell<Rc<View>>,
     /// With what is durable: what readers see.
@@ -87,7 +87,7 @@ impl LiveRoom {
         let part = || Memory::part_of(&memory);
         let store = &rooms.inner.store;
         Self {
-            subject: output::subject(&room_id),
+            subject: output::subject(&room_id).into(),
             room_id,
             version,
             rules,

@@ -105,7 +105,7 @@ impl Draft {
                 Change::Event { room_id: room_id.clone(), event_id: pdu.event_id.clone(), member };
             event.position = self.rooms.inner.feed.record_now(batch, change);
             self.view.head.position = event.position;
-            let subject = &self.live.subject;
+            let subject = self.live.subject.clone();
             self.rooms.publish(batch, subject, room_id, &event.pdu.event_id, event.position)?;
         }
         Ok(())
@@ -215,7 +215,12 @@ pub(in crate::rooms) fn submit<const N: usize>(
     let live = drafts.each_ref().map(|draft| draft.live.clone());
     let stage =
         |batch: &mut Submission| drafts.into_iter().try_for_each(|draft| draft.stage(batch));
-    let ((), commit) = rooms.inner.store.submit_with(batch, stage)?;
+    let submitted = rooms.inner.store.submit_with(batch, stage);
+    if submitted.is_err() {
+        // What was built may be in memory already.
+        live.iter().for_each(|live| rooms.forget_live(live));
+    }
+    let ((), commit) = submitted?;
     Ok(Some(Submitted { rooms: rooms.clone(), live, commit }))
 }
 
