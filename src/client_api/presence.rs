@@ -1,6 +1,7 @@
 //! spec: client-server §Presence
 
 use ruma::{
+    UserId,
     api::client::presence::{get_presence, set_presence},
     presence::PresenceState,
 };
@@ -18,6 +19,14 @@ pub(super) fn check_state(state: &PresenceState) -> Result<()> {
     match state {
         PresenceState::Online | PresenceState::Unavailable | PresenceState::Offline => Ok(()),
         _ => Err(Error::invalid_param("A presence is online, unavailable or offline")),
+    }
+}
+
+/// A user has done something that shows that they are there. Nothing of it fails when that can't be
+/// told. spec: client-server §Presence, Last active ago
+pub(super) async fn active(services: &Services, user_id: &UserId) {
+    if let Err(cause) = services.sync.presence().active(user_id).await {
+        tracing::warn!("that {user_id} is active is not announced: {cause}");
     }
 }
 
