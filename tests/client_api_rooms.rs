@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::client::{Client, server};
+use support::client::{Client, server, server_over};
 
 async fn create_room(client: &Client, options: Value) -> String {
     client.post("/v3/createRoom", options).await.ok()["room_id"].as_str().unwrap().to_owned()
@@ -228,13 +228,16 @@ tests! {
     }
 
     async fn presence_of_who_was_not_seen_yet_is_offline() {
-        let server = server().await;
-        let alice = Client::register(&server, "alice").await;
-        let bob = Client::register(&server, "bob").await;
+        let store = support::store().await;
+        let server = server_over(store.clone(), |_| {}).await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
         let path = |of: &Client| format!("/v3/presence/{}/status", of.user_id);
         assert_eq!(alice.get(&path(&alice)).await.ok()["presence"], "offline");
         alice.get(&path(&bob)).await.fails(403, "M_FORBIDDEN");
         public(&alice, &[&bob]).await;
+        // He has not been here since the server started.
+        let alice = Client { server: server_over(store, |_| {}).await, ..alice };
         assert_eq!(alice.get(&path(&bob)).await.ok()["presence"], "offline");
     }
 

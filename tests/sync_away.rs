@@ -207,7 +207,9 @@ tests! {
         assert!(answer["rooms"]["invite"][&invited].is_object());
         assert!(texts(&answer["account_data"]["events"], "type").contains(&"x.global".to_owned()));
         assert_eq!(texts(&answer["to_device"]["events"], "type"), ["m.test"]);
-        assert_eq!(texts(&answer["presence"]["events"], "sender"), [bob.user_id.as_str()]);
+        // Everybody whose presence is known.
+        let senders = texts(&answer["presence"]["events"], "sender");
+        assert_eq!(senders, [&*alice.user_id, &*bob.user_id]);
         assert_eq!(users(&answer["device_lists"]["changed"]), [&alice.user_id, &bob.user_id]);
         assert_eq!(users(&answer["device_lists"]["left"]), [&carol.user_id]);
 

@@ -154,7 +154,8 @@ tests! {
             bob.put(&status, bad).await.fails(400, "M_BAD_JSON");
         }
         bob.get("/v3/sync?set_presence=asleep").await.fails(400, "M_INVALID_PARAM");
-        assert_eq!(alice.get(&status).await.ok()["presence"], "offline");
+        let away = json!({ "presence": "unavailable" });
+        bob.put(&status, away).await.ok();
         let told = async |before: &Value| {
             let answer = since(&alice, before).await;
             let events = answer["presence"]["events"].as_array().cloned().unwrap_or_default();
@@ -191,5 +192,80 @@ tests! {
         let (news, _) = told(&before).await;
         assert_eq!((news.len(), &news[0]["displayname"]), (1, &json!("Bob")));
         assert_eq!(news[0]["avatar_url"], "mxc://neurite.test/bob");
+    }
+
+    async fn who_does_anything_in_a_room_is_online() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let club = room(&alice, "public_chat", &[]).await;
+        let event = alice.put(&format!("/v3/rooms/{club}/send/m.x/1"), json!({})).await.ok();
+        let event = event["event_id"].as_str().unwrap();
+        for (name, joined, path, body) in [
+            ("maker", false, "/v3/createRoom".to_owned(), json!({})),
+            ("comer", false, format!("/v3/join/{club}"), json!({})),
+            ("joiner", false, format!("/v3/rooms/{club}/join"), json!({})),
+            ("reader", true, format!("/v3/rooms/{club}/receipt/m.read/{event}"), json!({})),
+            ("marker", true, format!("/v3/rooms/{club}/read_markers"), json!({ "m.read": event })),
+            ("leaver", true, format!("/v3/rooms/{club}/leave"), json!({})),
+        ] {
+            let client = Client::fast(&server, name).await;
+            let status = format!("/v3/presence/{}/status", client.user_id);
+            if joined {
+                act(&client, &club, "join", json!({})).await;
+                client.put(&status, json!({ "presence": "unavailable" })).await.ok();
+            }
+            client.post(&path, body).await.ok();
+            let shown = client.get(&status).await.ok();
+            assert_eq!(shown["presence"], "online", "{name}");
+            assert_eq!(shown["currently_active"], true, "{name}");
+        }
+        // Who comes is told of to those who are there.
+        let before = sync(&alice, "").await;
+        let bob = Client::fast(&server, "bob").await;
+        act(&bob, &club, "join", json!({})).await;
+        let met = since(&alice, &before).await;
+        let events = met["presence"]["events"].as_array().unwrap();
+        assert_eq!((events.len(), &events[0]["sender"]), (1, &json!(bob.user_id)));
+        assert_eq!(events[0]["content"]["presence"], "online");
+    }
+
+    // In browsers time can't be made to pass.
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn who_does_nothing_is_unavailable_after_a_while_and_then_offline() {
+        let server = server().await;
+        let alice = Client::fast(&server, "alice").await;
+        let bob = Client::fast(&server, "bob").await;
+        let club = room(&alice, "public_chat", &[]).await;
+        act(&bob, &club, "join", json!({})).await;
+        tokio::time::pause();
+        let status = format!("/v3/presence/{}/status", bob.user_id);
+        let presence = async || alice.get(&status).await.ok()["presence"].clone();
+        let at = sync(&alice, "set_presence=offline").await;
+        // His client goes on to sync all the time.
+        let mut held = sync(&bob, "").await;
+        let started = tokio::time::Instant::now();
+        let mut shown = Vec::new();
+        while started.elapsed().as_secs() < 360 {
+            let token = held["next_batch"].as_str().unwrap();
+            held = sync(&bob, &format!("since={token}&timeout=30000")).await;
+            let now = presence().await;
+            if shown.last() != Some(&now) {
+                shown.push(now);
+            }
+        }
+        assert_eq!(shown, ["online", "unavailable"]);
+        let told = since(&alice, &at).await;
+        let mut told = told["presence"]["events"].as_array().unwrap().iter();
+        let of_bob = told.find(|event| event["sender"] == json!(bob.user_id)).unwrap();
+        assert_eq!(of_bob["content"]["presence"], "unavailable");
+        assert_eq!(of_bob["content"]["currently_active"], false);
+        // Anything that he does himself brings him back.
+        name(&alice, &club, "Other").await;
+        act(&bob, &club, "read_markers", json!({})).await;
+        assert_eq!(presence().await, "online");
+        neurite::platform::sleep(std::time::Duration::from_secs(120)).await;
+        assert_eq!(presence().await, "offline");
+        sync(&bob, "").await;
+        assert_eq!(presence().await, "online");
     }
 }

@@ -7,7 +7,7 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use super::{Incoming, Routes, guests, membership::check_invite, moderation};
+use super::{Incoming, Routes, guests, membership::check_invite, moderation, presence};
 use crate::{
     Result, Services, json,
     rooms::{NewEvent, Txn},
@@ -76,10 +76,7 @@ async fn send(
     if let Some(rest) = rest {
         services.follow_up(rest).await?;
     }
-    if let Err(cause) = services.sync.presence().active(user_id).await {
-        // The event is sent all the same.
-        tracing::warn!("that {user_id} is active is not announced: {cause}");
-    }
+    presence::active(services, user_id).await;
     Ok(event_id)
 }
 

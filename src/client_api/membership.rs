@@ -18,7 +18,7 @@ use ruma::{
 };
 use serde_json::json;
 
-use super::{Incoming, Routes, guests};
+use super::{Incoming, Routes, guests, presence};
 use crate::{
     Error, Result, Services,
     http::{Body, Sent, json_response},
@@ -60,6 +60,7 @@ async fn invite(
     let profile = member_profile(services, &invited.user_id).await?;
     let (sender, reason) = (&request.auth.user_id, invited.reason.clone());
     services.rooms.invite(sender, &request.room_id, &invited.user_id, profile, reason).await?;
+    presence::active(services, sender).await;
     Ok(invite_user::v3::Response::new())
 }
 
@@ -100,6 +101,7 @@ async fn knock(
     let user_id = &request.auth.user_id;
     let profile = member_profile(services, user_id).await?;
     services.rooms.knock(user_id, &room_id, profile, request.reason.clone()).await?;
+    presence::active(services, user_id).await;
     Ok(knock_room::v3::Response::new(room_id))
 }
 
@@ -110,6 +112,7 @@ async fn leave(
 ) -> Result<leave_room::v3::Response> {
     let reason = request.reason.clone();
     services.rooms.leave(&request.auth.user_id, &request.room_id, reason).await?;
+    presence::active(services, &request.auth.user_id).await;
     Ok(leave_room::v3::Response::new())
 }
 
@@ -129,6 +132,7 @@ async fn kick(
 ) -> Result<kick_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
     services.rooms.kick(sender, &request.room_id, &request.user_id, reason).await?;
+    presence::active(services, sender).await;
     Ok(kick_user::v3::Response::new())
 }
 
@@ -139,6 +143,7 @@ async fn ban(
 ) -> Result<ban_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
     services.rooms.ban(sender, &request.room_id, &request.user_id, reason).await?;
+    presence::active(services, sender).await;
     Ok(ban_user::v3::Response::new())
 }
 
@@ -149,6 +154,7 @@ async fn unban(
 ) -> Result<unban_user::v3::Response> {
     let (sender, reason) = (&request.auth.user_id, request.reason.clone());
     services.rooms.unban(sender, &request.room_id, &request.user_id, reason).await?;
+    presence::active(services, sender).await;
     Ok(unban_user::v3::Response::new())
 }
 
@@ -163,7 +169,9 @@ async fn join_room(
         guests::check_join(services, room_id).await?;
     }
     let profile = member_profile(services, &sender.user_id).await?;
-    services.rooms.join_with(&sender.user_id, room_id, profile, reason, extra).await
+    services.rooms.join_with(&sender.user_id, room_id, profile, reason, extra).await?;
+    presence::active(services, &sender.user_id).await;
+    Ok(())
 }
 
 /// Spares one who wants no invites all of them. spec: client-server §Invite permission

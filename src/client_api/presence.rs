@@ -1,6 +1,7 @@
 //! spec: client-server §Presence
 
 use ruma::{
+    UserId,
     api::client::presence::{get_presence, set_presence},
     presence::PresenceState,
 };
@@ -11,6 +12,14 @@ use crate::{Error, Result, Services, enumerations, lengths};
 pub(super) fn routes(routes: &mut Routes) {
     routes.add(get);
     routes.add(set);
+}
+
+/// A user has done something that shows that they are there. Nothing of it fails when that can't be
+/// told. spec: client-server §Presence, Last active ago
+pub(super) async fn active(services: &Services, user_id: &UserId) {
+    if let Err(cause) = services.sync.presence().active(user_id).await {
+        tracing::warn!("that {user_id} is active is not announced: {cause}");
+    }
 }
 
 /// `GET /_matrix/client/v3/presence/{userId}/status`

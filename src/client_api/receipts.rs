@@ -13,7 +13,7 @@ use ruma::{
 };
 use serde_json::value::to_raw_value;
 
-use super::{Incoming, Routes};
+use super::{Incoming, Routes, presence};
 use crate::{
     Error, Result, Services,
     rooms::{Event, Room},
@@ -115,7 +115,9 @@ async fn set(
     thread: &ReceiptThread,
     receipts: Vec<(ReceiptType, Event)>,
 ) -> Result<()> {
-    services.sync.receipts().set(batch, room.id(), &session.user_id, thread, &receipts).await
+    services.sync.receipts().set(batch, room.id(), &session.user_id, thread, &receipts).await?;
+    presence::active(services, &session.user_id).await;
+    Ok(())
 }
 
 /// The read marker is account data of the room. spec: client-server §Fully read markers

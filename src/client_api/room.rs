@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{
     Incoming, Routes,
     membership::{check_invite, check_invited, member_profile},
-    readable,
+    presence, readable,
     timeline::limit,
 };
 use crate::{
@@ -79,6 +79,7 @@ async fn create(
         room.profiles.insert(user_id.clone(), profile);
     }
     let room_id = services.rooms.create(&auth.user_id, room).await?;
+    presence::active(services, &auth.user_id).await;
     Ok(create_room::v3::Response::new(room_id))
 }
 
@@ -99,6 +100,7 @@ async fn upgrade(
             profile,
         )
         .await?;
+    presence::active(services, &auth.user_id).await;
     Ok(upgrade_room::v3::Response::new(replacement))
 }
 

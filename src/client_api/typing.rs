@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ruma::api::client::typing::create_typing_event::{self, v3::Typing};
 
-use super::{Incoming, Routes};
+use super::{Incoming, Routes, presence};
 use crate::{Error, Result, Services};
 
 /// How long somebody types who does not say.
@@ -36,6 +36,7 @@ async fn put_typing(
         Typing::Yes(info) => {
             let timeout = if info.timeout.is_zero() { DEFAULT_TIMEOUT } else { info.timeout };
             typing.start(user_id, &request.room_id, timeout).await?;
+            presence::active(services, user_id).await;
         }
         Typing::No => typing.stop(user_id, &request.room_id).await?,
     }

@@ -151,7 +151,7 @@ impl Sync {
         }
         if request.set_presence != PresenceState::Offline {
             let state = request.set_presence.clone();
-            if let Err(cause) = inner.presence.set(&session.user_id, state, None).await {
+            if let Err(cause) = inner.presence.syncing(&session.user_id, state).await {
                 tracing::warn!("that {} is there is not announced: {cause}", session.user_id);
             }
         }

@@ -21,13 +21,15 @@ use crate::{
     users::{Profile, Session},
 };
 
-/// How often it is looked who is online and was not seen any more.
+/// How often it is looked who was not seen or active any more.
 const LOOK: Duration = Duration::from_secs(15);
 /// In how many looks somebody is not seen before they are offline: a minute after they were seen,
 /// and a look at most.
 const LOOKS: u64 = 5;
 /// How long after they were active a user counts as active now.
 const CURRENTLY_ACTIVE: Duration = Duration::from_secs(5 * 60);
+/// In how many looks somebody is not active before they are unavailable.
+const IDLE_LOOKS: u64 = CURRENTLY_ACTIVE.as_secs() / LOOK.as_secs();
 
 /// What is known of a user's presence.
 #[derive(Clone, Debug)]
@@ -38,10 +40,13 @@ pub struct UserPresence {
     pub status_msg: Option<String>,
     /// When they were active last.
     pub last_active: MilliSecondsSinceUnixEpoch,
+    /// Before which look they were active last.
+    acted: u64,
     /// Before which look they were seen last.
     seen: u64,
-    /// Whether they are offline because they were not seen any more, not because they said so.
-    left: bool,
+    /// Whether it was found that they are so, and they did not say it: offline since they were not
+    /// seen any more, or unavailable since they did nothing.
+    found: bool,
 }
 
 impl UserPresence {
@@ -117,31 +122,33 @@ impl Presence {
         state: PresenceState,
         status_msg: Option<String>,
     ) -> Result<()> {
-        let changed = {
-            let mut users = self.users.borrow_mut();
-            let before = users.get(user_id).cloned();
-            let after = UserPresence {
-                state: state.clone(),
-                status_msg: status_msg
-                    .or_else(|| before.as_ref().and_then(|before| before.status_msg.clone())),
-                last_active: match (&state, &before) {
-                    (PresenceState::Online, _) | (_, None) => platform::now(),
-                    (_, Some(before)) => before.last_active,
-                },
-                seen: self.looks.count.get(),
-                left: false,
-            };
-            let changed = before.is_none_or(|before| {
-                before.state != after.state || before.status_msg != after.status_msg
-            });
-            users.insert(user_id.to_owned(), after);
-            changed
-        };
-        self.look_for_leavers();
-        match changed {
-            true => self.announce(user_id).await,
-            false => Ok(()),
-        }
+        self.change(user_id, |user| {
+            user.found = false;
+            if status_msg.is_some() {
+                user.status_msg = status_msg;
+            }
+            user.state = state;
+            user.state == PresenceState::Online
+        })
+        .await
+    }
+
+    /// A user syncs and is to count as `state` by that. It is nothing that they do themselves: who
+    /// is idle stays so. spec: client-server §GET /sync; §Presence, Idle timeout
+    ///
+    /// # Errors
+    /// When the store can't take the change.
+    pub(super) async fn syncing(&self, user_id: &UserId, state: PresenceState) -> Result<()> {
+        self.change(user_id, |user| {
+            let is_idle = user.found && user.state == PresenceState::Unavailable;
+            let comes = state == PresenceState::Online && user.state != state && !is_idle;
+            if !is_idle || state != PresenceState::Online {
+                user.state = state;
+                user.found = false;
+            }
+            comes
+        })
+        .await
     }
 
     /// A user has done something, such as to send an event: they are online, unless they said that
@@ -150,23 +157,42 @@ impl Presence {
     /// # Errors
     /// When the store can't take the change.
     pub async fn active(&self, user_id: &UserId) -> Result<()> {
+        self.change(user_id, |user| {
+            if user.state != PresenceState::Offline || user.found {
+                user.state = PresenceState::Online;
+                user.found = false;
+            }
+            true
+        })
+        .await
+    }
+
+    /// Changes what is known of a user, who is there, and tells others of it; `change` says whether
+    /// they were active by that.
+    async fn change(
+        &self,
+        user_id: &UserId,
+        change: impl FnOnce(&mut UserPresence) -> bool,
+    ) -> Result<()> {
+        let look = self.looks.count.get();
         let changed = {
             let mut users = self.users.borrow_mut();
+            let is_new = !users.contains_key(user_id);
             let user = users.entry(user_id.to_owned()).or_insert_with(|| UserPresence {
                 state: PresenceState::Offline,
                 status_msg: None,
                 last_active: platform::now(),
-                seen: 0,
-                left: true,
+                acted: look,
+                seen: look,
+                found: true,
             });
-            let before = user.currently_active();
-            user.last_active = platform::now();
-            user.seen = self.looks.count.get();
-            if user.state != PresenceState::Offline || user.left {
-                user.state = PresenceState::Online;
-                user.left = false;
+            let told = (user.state.clone(), user.status_msg.clone(), user.currently_active());
+            user.seen = look;
+            if change(user) {
+                user.last_active = platform::now();
+                user.acted = look;
             }
-            before != user.currently_active()
+            is_new || told != (user.state.clone(), user.status_msg.clone(), user.currently_active())
         };
         self.look_for_leavers();
         match changed {
@@ -193,7 +219,7 @@ impl Presence {
         }
     }
 
-    /// Looks now and then, as long as anybody is online, who was not seen any more.
+    /// Looks now and then, as long as anybody is there, who was not seen or active any more.
     fn look_for_leavers(&self) {
         if self.looks.running.replace(true) {
             return;
@@ -203,9 +229,9 @@ impl Presence {
             while presence.users.borrow().values().any(|user| user.state != PresenceState::Offline)
             {
                 platform::sleep(LOOK).await;
-                for user_id in presence.leavers() {
+                for user_id in presence.look() {
                     if let Err(cause) = presence.announce(&user_id).await {
-                        tracing::warn!("that {user_id} is offline is not announced: {cause}");
+                        tracing::warn!("that {user_id} is away is not announced: {cause}");
                     }
                 }
             }
@@ -213,20 +239,25 @@ impl Presence {
         });
     }
 
-    /// One look: who is offline from now on.
-    fn leavers(&self) -> Vec<OwnedUserId> {
+    /// One look: who is offline or unavailable from now on.
+    fn look(&self) -> Vec<OwnedUserId> {
         let look = self.looks.count.get() + 1;
         self.looks.count.set(look);
-        let mut users = self.users.borrow_mut();
-        let online = users.iter_mut().filter(|(_, user)| user.state != PresenceState::Offline);
-        let leaving = online.filter(|(_, user)| look - user.seen >= LOOKS);
-        leaving
-            .map(|(user_id, user)| {
-                user.state = PresenceState::Offline;
-                user.left = true;
-                user_id.clone()
-            })
-            .collect()
+        let mut changed = Vec::new();
+        for (user_id, user) in self.users.borrow_mut().iter_mut() {
+            let state = match user.state {
+                PresenceState::Offline => continue,
+                _ if look - user.seen >= LOOKS => PresenceState::Offline,
+                PresenceState::Online if look - user.acted >= IDLE_LOOKS => {
+                    PresenceState::Unavailable
+                }
+                _ => continue,
+            };
+            user.state = state;
+            user.found = true;
+            changed.push(user_id.clone());
+        }
+        changed
     }
 
     async fn announce(&self, user_id: &UserId) -> Result<()> {
