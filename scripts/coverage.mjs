@@ -3,7 +3,8 @@
 // and suites say of the paths that they are for.
 //
 //   npm run coverage              writes it
-//   npm run coverage -- --check   fails when it is not up to date
+//   npm run coverage -- --check   fails when it is not up to date; of suites, those that it names
+//                                 still have to ask at the path
 
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -14,10 +15,19 @@ import { root } from "./project.mjs";
 const file = join(root, "docs/coverage.md");
 const here = "client_api_schema";
 /** How many suites are named beside that. */
-const most = 2;
+const beside = 2;
 
-/** The text of docs/coverage.md as it is to be. */
-export async function coverage() {
+/**
+ * The text of docs/coverage.md as it is to be. Suites that `before` names stay where they still ask;
+ * others come to them up to `most`.
+ */
+async function coverage(before, most) {
+  const named = new Map(
+    before.split("\n").map((line) => {
+      const cells = line.split("|").map((cell) => cell.trim());
+      return [cells[1], cells[6]?.match(/[^`, ]+/g) ?? []];
+    }),
+  );
   const { specification, operations } = await table("operations");
   const { examples } = await table("examples");
   const handlers = await texts("src/client_api", /\.rs$/);
@@ -30,14 +40,18 @@ export async function coverage() {
     if (!handler && !/M_UNRECOGNIZED/.test(examples[id].refusal)) throw new Error(`no handler says that it is for ${id}`);
     const asks = asking(path);
     const counted = suites.map(({ name, text }) => ({ name, times: text.match(asks)?.length ?? 0 }));
-    const others = counted.filter(({ times }) => times > 0).sort((a, b) => b.times - a.times).slice(0, most);
+    const those = counted.filter(({ times }) => times > 0).sort((a, b) => b.times - a.times);
+    const title = `\`${id}\`${deprecated ? " (deprecated)" : ""}`;
+    const kept = (named.get(title) ?? []).filter((suite) => those.some(({ name }) => name === suite));
+    const more = those.map(({ name }) => name).filter((name) => !kept.includes(name));
+    const suitesBeside = [...kept, ...more.slice(0, Math.max(0, most - kept.length))];
     return [
-      `\`${id}\`${deprecated ? " (deprecated)" : ""}`,
+      title,
       `\`${method} ${path}\``,
       since,
       examples[id].refusal ? `refused: ${examples[id].refusal}` : "answered",
       handler ? `\`${handler.name}\`` : "",
-      others.map(({ name }) => `\`${name}\``).join(", "),
+      suitesBeside.map((name) => `\`${name}\``).join(", "),
     ];
   });
   const refused = rows.filter(([, , , answer]) => answer !== "answered").length;
@@ -50,7 +64,7 @@ ${refused} are always refused, as the specification has it for a homeserver that
 services, bridges, policy server or OAuth, and that can send neither mail nor messages.
 
 \`tests/${here}.rs\` sends an example of each, and everything that is wrong in one place of it, which is refused.
-The suites of a row ask at the same path too, more often than others. An operation without a version is older than 1.1.
+The suites of a row ask at the same path too. An operation without a version is older than 1.1.
 
 | operation | request | since | here | in src/client_api | suites beside it |
 |---|---|---|---|---|---|
@@ -98,9 +112,9 @@ function asking(path) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = await coverage();
-  if (!process.argv.includes("--check")) await writeFile(file, text);
-  else if ((await readFile(file, "utf8").catch(() => "")) !== text) {
+  const before = await readFile(file, "utf8").catch(() => "");
+  if (!process.argv.includes("--check")) await writeFile(file, await coverage(before, beside));
+  else if (before !== (await coverage(before, 0))) {
     console.error("docs/coverage.md is not up to date: npm run coverage");
     process.exitCode = 1;
   }
