@@ -62,12 +62,7 @@ async fn set_field(
     let sender = admit::<ClientApi, set_profile_field::v3::Request>(services, &request).await?;
     let (user_id, field) = path(&args)?;
     check_owner(&sender, user_id, field)?;
-    let body: Value = serde_json::from_slice(&bodies::read(request.body()).await?)
-        .map_err(|cause| Error::not_json(cause.to_string()))?;
-    let Value::Object(mut body) = body else {
-        return Err(Error::bad_json("The body is not an object"));
-    };
-    let value = body.remove(field);
+    let value = bodies::object(&request).await?.remove(field);
     let value = value.ok_or_else(|| Error::missing_param("The field has no value"))?;
     set(services, user_id, field, Some(value)).await?;
     json_response(&json!({}))

@@ -157,7 +157,7 @@ async fn parse_set(
     mut args: Vec<String>,
 ) -> Result<http::Response<Body>> {
     let sender = admit::<ClientApi, set_pushrule::v3::Request>(services, &request).await?;
-    let mut body = bodies::object(request.body()).await?;
+    let mut body = bodies::object(&request).await?;
     bodies::check_texts(&body, &["pattern"])?;
     // A rule without conditions always matches.
     let conditions = body.entry("conditions").or_insert_with(|| json!([]));

@@ -51,7 +51,7 @@ async fn parse_login(
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     admit::<ClientApi, login::v3::Request>(services, &request).await?;
-    let body = bodies::object(request.body()).await?;
+    let body = bodies::object(&request).await?;
     if !body.contains_key("type") {
         return Err(Error::missing_param("A login has a type"));
     }

@@ -54,7 +54,7 @@ async fn add(
     _: Vec<String>,
 ) -> Result<http::Response<Body>> {
     admit::<ClientApi, add_3pid::v3::Request>(services, &request).await?;
-    bodies::object(request.body()).await?;
+    bodies::object(&request).await?;
     Err(cant_verify())
 }
 

@@ -61,13 +61,7 @@ impl Asked {
         let sender = ClientApi::admit(services, endpoint, &request).await?;
         let sent = bodies::read(request.body()).await?;
         let head = request.map(|_| ());
-        let mut body = match sent.is_empty() {
-            true => JsonObject::new(),
-            false => serde_json::from_slice(&sent).map_err(|cause| match cause.is_data() {
-                true => Error::bad_json(cause),
-                false => Error::not_json(cause.to_string()),
-            })?,
-        };
+        let mut body = bodies::parse(&sent)?;
         if let Some(auth) = body.get_mut("auth").and_then(Value::as_object_mut) {
             identify(auth);
             // Some ask for the flows with an object that says nothing.

@@ -1,6 +1,7 @@
 //! The bodies of requests that are read into memory.
 
 use bytes::Bytes;
+use http::Method;
 use ruma::serde::JsonObject;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -32,21 +33,41 @@ pub async fn read(body: &Body) -> Result<Bytes> {
     Ok(body)
 }
 
-/// A body that is a JSON object; without bytes it is an empty one, as clients leave it out.
+/// The body of a request, which is a JSON object; where it is left out, it is an empty one.
 ///
 /// # Errors
 /// As [`read`], and 400 `M_BAD_JSON` or `M_NOT_JSON` for anything else.
-pub async fn object(body: &Body) -> Result<JsonObject> {
-    parse(&read(body).await?)
+pub async fn object(request: &http::Request<Body>) -> Result<JsonObject> {
+    let body = read(request.body()).await?;
+    check_form(request.method(), &body)?;
+    parse(&body)
 }
 
-/// The same of what was read.
-pub(super) fn parse(body: &[u8]) -> Result<JsonObject> {
+/// The object that was read as a body, or an empty one where it was left out.
+///
+/// # Errors
+/// 400 `M_BAD_JSON` or `M_NOT_JSON`
+pub fn parse(body: &[u8]) -> Result<JsonObject> {
     if body.is_empty() {
         return Ok(JsonObject::new());
     }
     check_object(body)?;
     serde_json::from_slice(body).map_err(|cause| Error::not_json(cause.to_string()))
+}
+
+/// Refuses what can't be the body of a request of a method.
+///
+/// # Errors
+/// 400 `M_BAD_JSON` or `M_NOT_JSON`
+pub(super) fn check_form(method: &Method, body: &[u8]) -> Result<()> {
+    match *method {
+        Method::GET => Ok(()),
+        // What is put somewhere is never nothing: the specification requires the body of each PUT,
+        // where many a POST can do without.
+        Method::PUT if body.is_empty() => Err(Error::not_json("The request has no body")),
+        _ if body.is_empty() => Ok(()),
+        _ => check_object(body),
+    }
 }
 
 /// Refuses an object in which a member that is to be a text is something else; one that is null is
@@ -67,7 +88,7 @@ pub fn check_texts(object: &JsonObject, members: &[&str]) -> Result<()> {
 ///
 /// # Errors
 /// 400 `M_BAD_JSON` for other JSON, 400 `M_NOT_JSON` for what is none.
-pub(super) fn check_object(body: &[u8]) -> Result<()> {
+fn check_object(body: &[u8]) -> Result<()> {
     if body.trim_ascii_start().starts_with(b"{") {
         return Ok(());
     }

@@ -7,7 +7,6 @@ use std::{any::TypeId, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use http::Method;
 use ruma::{api::IncomingRequest, serde::JsonObject};
 
 use super::{
@@ -80,14 +79,7 @@ async fn receive<A: Api>(
     let sender = A::admit(services, endpoint, &request).await?;
     let mut body = bodies::read(request.body()).await?;
     let head = request.map(|_| ());
-    // What is put somewhere is never nothing: the specification requires the body of each PUT,
-    // where many a POST can do without.
-    if body.is_empty() && endpoint.method == Method::PUT {
-        return Err(Error::not_json("The request has no body"));
-    }
-    if !body.is_empty() && endpoint.method != Method::GET {
-        bodies::check_object(&body)?;
-    }
+    bodies::check_form(&endpoint.method, &body)?;
     match left_out {
         LeftOut::Nothing => {}
         LeftOut::Members(add) => body = completed(&body, add)?,
