@@ -460,7 +460,7 @@ tests! {
         let device = SigningKey::new(Some(&alice.device_id));
         let keys = json!({
             "device_keys": device_keys(&alice, &device), "one_time_keys": one_time_keys(0..2),
-            "fallback_keys": { "signed_curve25519:f": { "key": "f", "fallback": true } },
+            "fallback_keys": { "signed_curve25519:f": { "key": "f", "fallback": true, "signatures": {} } },
         });
         alice.post("/v3/keys/upload", keys).await.ok();
         let claim = json!({ (user): { (alice.device_id.clone()): "signed_curve25519" } });
