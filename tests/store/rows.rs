@@ -17,7 +17,7 @@ const SECRETS: Rows<(String, u64), Json<u64>> = Rows::new(Table::Pushers, Erasur
 /// A store with five rows of `NUMBERS`, of which the second has another key and the fourth another
 /// value.
 async fn damaged() -> Store {
-    let store = crate::support::store().await;
+    let store = super::super::support::store().await;
     let mut batch = Batch::new();
     for number in [1, 3, 5] {
         NUMBERS.put(&mut batch, ("a", number), number.to_string());
@@ -36,7 +36,7 @@ fn told(cause: &Error) -> String {
 
 tests! {
     async fn rows_have_the_keys_and_values_that_they_had_before_they_had_types() {
-        let store = crate::support::store().await;
+        let store = super::super::support::store().await;
         let mut batch = Batch::new();
         TEXTS.put(&mut batch, ("a\0b", 7, &b"\0"[..]), &vec![1, 2]).unwrap();
         NUMBERS.put(&mut batch, ("", u64::MAX), "text");
@@ -69,7 +69,7 @@ tests! {
     }
 
     async fn scans_have_the_rows_of_a_prefix_and_no_others() {
-        let store = crate::support::store().await;
+        let store = super::super::support::store().await;
         let mut batch = Batch::new();
         for (text, number) in [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("aa", 1), ("b", 2)] {
             NUMBERS.put(&mut batch, (text, number), text);

@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use futures::future::try_join_all;
 use neurite::{
     queue::{ConsumerConfig, Headers, Message, Queue, StreamConfig},
-    store::{Batch, Options, Store, Table},
+    store::{Batch, Options, Store, Submission, Table},
 };
 use wasm_bindgen::prelude::*;
 use web_time::Instant;
@@ -83,8 +83,11 @@ impl Bench {
     async fn publish_with_state(&self) -> Result {
         let mut batch = Batch::new();
         self.put_row(&mut batch);
-        self.queue.publish(&mut batch, SUBJECT, &Headers::new(), &self.payload)?;
-        Ok(self.store.submit(batch).await?)
+        let publish = |batch: &mut Submission| {
+            self.queue.publish(batch, SUBJECT, &Headers::new(), &self.payload)
+        };
+        self.store.commit_with(batch, publish).await?;
+        Ok(())
     }
 
     /// Acknowledges each and doesn't wait, as a client that says `ack` to each.
