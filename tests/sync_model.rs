@@ -267,8 +267,7 @@ impl World {
             let to = held.token.as_ref().filter(|_| was_in);
             let to = to.map_or(String::new(), |token| format!("&to={token}"));
             let back_from = async |token: &Value| -> Vec<Value> {
-                // Nothing is before a timeline that begins with the room.
-                let Some(token) = token.as_str() else { return Vec::new() };
+                let token = token.as_str().unwrap();
                 let path = format!(
                     "/v3/rooms/{room}/messages?dir=b&limit=1000&from={token}{to}&filter={filter}"
                 );

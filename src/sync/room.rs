@@ -31,15 +31,6 @@ pub(super) struct RoomPart {
     pub(super) whole: bool,
 }
 
-/// The newest events of a span, oldest first.
-struct Newest {
-    events: Vec<Event>,
-    /// Whether older ones of the span were left out.
-    limited: bool,
-    /// Whether there are any before them, of the span or not.
-    follows: bool,
-}
-
 impl Sync {
     /// State and timeline of a room.
     pub(super) async fn room_events(
@@ -60,13 +51,11 @@ impl Sync {
             Some(since) if known.joined => since + 1,
             _ => 0,
         };
-        let Newest { events: mut timeline, limited, mut follows } =
-            self.newest(viewer, span, from, limit).await?;
+        let (mut timeline, limited) = self.newest(viewer, span, from, limit).await?;
         let mut limited = limited || self.came_later(viewer, span, &known).await?;
         let mut target = self.target(room, span).await?;
         if span.state_form == StateForm::Before {
-            let cut = target.cut(&mut timeline, span).await?;
-            (limited, follows) = (limited || cut, follows || cut);
+            limited |= target.cut(&mut timeline, span).await?;
             target.precede(&timeline).await?;
         }
         let shown = Shown { timeline: &timeline, heroes };
@@ -79,7 +68,8 @@ impl Sync {
         let mut events = RoomEvents {
             state_form: span.state_form,
             limited,
-            prev_batch: follows.then(|| format!("s{prev_batch}")),
+            // Also where nothing is before: clients that keep a timeline begin it at one that has this.
+            prev_batch: Some(format!("s{prev_batch}")),
             ..RoomEvents::default()
         };
         events.timeline = json(viewer, &timeline, span).await?;
@@ -97,20 +87,19 @@ impl Sync {
         Ok(create.is_some_and(|create| create.sender != span.session.user_id))
     }
 
-    /// The newest events of a span that the user may see and the filter lets through.
+    /// The newest events of a span that the user may see and the filter lets through, oldest
+    /// first, and whether older ones were left out.
     async fn newest(
         &self,
         viewer: &Viewer,
         span: &Span<'_>,
         from: Position,
         limit: usize,
-    ) -> Result<Newest> {
+    ) -> Result<(Vec<Event>, bool)> {
         let mut newest = Vec::new();
-        // Whether the filter left out something before the oldest of them.
-        let mut skipped = false;
         let mut to = span.to + 1;
         if !filter::room_passes(&span.filter.timeline, viewer.room().id()) {
-            return Ok(Newest { events: newest, limited: false, follows: true });
+            return Ok((newest, false));
         }
         loop {
             let wanted = limit + 1 - newest.len();
@@ -118,19 +107,17 @@ impl Sync {
             let exhausted = some.len() < wanted;
             for event in some {
                 to = event.position;
-                if !filter::event_passes(&span.filter.timeline, &event.pdu) {
-                    skipped = true;
-                } else if viewer.wants(&event).await? {
+                if filter::event_passes(&span.filter.timeline, &event.pdu)
+                    && viewer.wants(&event).await?
+                {
                     newest.push(event);
-                    skipped = false;
                 }
             }
             let limited = newest.len() > limit;
             if limited || exhausted {
                 newest.truncate(limit);
                 newest.reverse();
-                let follows = limited || skipped || from > 0;
-                return Ok(Newest { events: newest, limited, follows });
+                return Ok((newest, limited));
             }
         }
     }
