@@ -1,7 +1,7 @@
 //! The numbers of the tables.
 //!
 //! What a table is, is declared by the part that has it, in a constant of the same name: the parts
-//! of its keys, the form of its values, what becomes of its rows. `docs/tables.md` lists them all.
+//! of its keys, the form of its values, what becomes of its rows. Each part lists its own in `TABLES`.
 
 /// The enum, and all that is in it.
 macro_rules! tables {
